@@ -1,0 +1,1 @@
+//! Which order does this belong to, and why.

@@ -1,0 +1,1 @@
+//! DICOM bytes, safely: bounded head scanner, guarded data sets, Part 10, status codes.

@@ -1,0 +1,1 @@
+//! DICOM associations and DIMSE services as machines: bytes in, events out.

@@ -1,0 +1,1 @@
+//! The running whole: intake, delivery, orders, reports, events and configuration.

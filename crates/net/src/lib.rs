@@ -1,0 +1,1 @@
+//! Streams, timeouts and shutdown: pumps the protocol machines over tokio.

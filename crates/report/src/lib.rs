@@ -1,0 +1,1 @@
+//! Report versions and filing; ORU out.

@@ -1,0 +1,1 @@
+//! Routing rules, delivery planning and retry policy as pure decisions.

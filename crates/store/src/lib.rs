@@ -1,0 +1,1 @@
+//! Durable state behind one conformance suite, and the payload spool.

@@ -1,0 +1,1 @@
+//! Integration layer for teleradiology: studies out, reports back, worklist between.

@@ -1,0 +1,1 @@
+//! Bytes, corpora and fault scripts for the project's own tests.

@@ -1,0 +1,1 @@
+//! Long proofs run as programs: interop, crash, memory.

@@ -1,0 +1,1 @@
+//! HL7 orders and ADT in, Modality Worklist answers out.
