@@ -1,0 +1,70 @@
+//! The project's own checks, as one program: `cargo xtask <command>`.
+//!
+//! It depends on none of the crates it checks, so that it still builds when they do not.
+
+#![expect(clippy::print_stdout, reason = "a program that reports to a person")]
+#![expect(clippy::disallowed_methods, reason = "reads the tree, the clock and the environment")]
+
+mod ci;
+mod step;
+mod tidy;
+mod trial;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+/// What the program can do, in the words of a person at a terminal.
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  ci [--without-tests]        formatting, lints, tests, documentation, tidy
+  tidy                        the rules of the architecture that a tool can check
+  interop [--quick]           DCMTK, Orthanc and MLLP peers against the gateway
+  crash [--count N --seed S]  kill the gateway at random moments, lose nothing
+  down                        a destination that is away for the whole run
+  duplicates                  the same instance again, and the same UID with other content
+  memory                      one very large instance within a small memory
+  malformed                   nonsense on both ports; the gateway goes on serving
+
+arguments after the name of a trial are handed to the trial";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let Some((command, rest)) = arguments.split_first() else { bail!("{USAGE}") };
+    let root = workspace_root();
+    match command.as_str() {
+        "ci" => match rest {
+            [] => ci::run(&root, ci::Tests::Run),
+            [flag] if flag == "--without-tests" => ci::run(&root, ci::Tests::Skip),
+            _ => bail!("ci takes only --without-tests"),
+        },
+        "tidy" if rest.is_empty() => tidy::run(&root),
+        name if trial::NAMES.contains(&name) => trial::run(&root, name, rest),
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        other => bail!("no command `{other}` with these arguments\n{USAGE}"),
+    }
+}
+
+/// The folder that holds the workspace's `Cargo.toml`.
+fn workspace_root() -> PathBuf {
+    // `cargo run` says where the package being run lies; the compiled-in path serves a copy that
+    // was started by hand.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    package.ancestors().nth(2).map_or_else(|| package.clone(), Path::to_path_buf)
+}
