@@ -1,0 +1,69 @@
+//! Where a byte below 80H is a character and where it is half of one.
+
+use crate::Charset;
+
+impl Charset {
+    /// Whether a byte below 80H always stands for itself, so that text may be split at it without decoding.
+    ///
+    /// Not so in Shift JIS, GBK, GB 18030 and Big5, where `\`, `^`, `|` and `~` occur as second bytes, nor in
+    /// ISO-2022-JP, where they occur inside shifted runs.
+    pub fn is_splittable(self) -> bool {
+        !matches!(
+            self,
+            Self::ShiftJis
+                | Self::Gbk
+                | Self::Gb18030
+                | Self::Big5
+                | Self::Iso2022Jp
+                | Self::JisX0208
+                | Self::JisX0212
+        )
+    }
+
+    /// Position of the first `byte` that is a character of its own, in text that begins unshifted.
+    pub fn find(self, byte: u8, text: &[u8]) -> Option<usize> {
+        match self {
+            Self::ShiftJis => {
+                find_between_pairs(byte, text, |lead| matches!(lead, 0x81..=0x9f | 0xe0..=0xfc))
+            }
+            Self::Gbk | Self::Gb18030 | Self::Big5 => {
+                find_between_pairs(byte, text, |lead| matches!(lead, 0x81..=0xfe))
+            }
+            Self::Iso2022Jp => find_unshifted(byte, text),
+            _ => text.iter().position(|&candidate| candidate == byte),
+        }
+    }
+}
+
+fn find_between_pairs(byte: u8, text: &[u8], is_lead: impl Fn(u8) -> bool) -> Option<usize> {
+    let mut rest = text;
+    loop {
+        rest = match rest {
+            [] => return None,
+            [lead, 0x40..=0x7e | 0x80..=0xfe, tail @ ..] if is_lead(*lead) => tail,
+            [first, ..] if *first == byte => return Some(text.len() - rest.len()),
+            [_, tail @ ..] => tail,
+        };
+    }
+}
+
+fn find_unshifted(byte: u8, text: &[u8]) -> Option<usize> {
+    let mut rest = text;
+    let mut shifted = false;
+    loop {
+        rest = match rest {
+            [] => return None,
+            // ESC $ … designates a two-byte set, ESC ( … a one-byte set (ISO 2022 as used by RFC 1468).
+            [0x1b, b'$', b'(', _, tail @ ..] | [0x1b, b'$', b'@' | b'B', tail @ ..] => {
+                shifted = true;
+                tail
+            }
+            [0x1b, b'(', _, tail @ ..] => {
+                shifted = false;
+                tail
+            }
+            [first, ..] if !shifted && *first == byte => return Some(text.len() - rest.len()),
+            [_, tail @ ..] => tail,
+        };
+    }
+}
