@@ -1,0 +1,258 @@
+//! What is kept of orders and patients.
+
+use serde::{Deserialize, Serialize};
+use telerad_core::{
+    AccessionNumber, Code, EntityIdentifier, Order, PartialDateTime, Patient, PatientId,
+    PersonName, SiteId, Timestamp,
+};
+
+/// What an order is kept under: site, issuer of the accession number and accession number, as one printable text.
+///
+/// Equal numbers of two issuers or two sites are two orders.
+#[derive(Clone, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct OrderKey(String);
+
+impl OrderKey {
+    /// `site|issuer|number`, where `|` and `%` inside the parts are written `%7C` and `%25`.
+    pub fn new(site: &SiteId, accession: &AccessionNumber) -> Self {
+        let plain = |text: &str| text.replace('%', "%25").replace('|', "%7C");
+        let issuer = accession.issuer().map_or_else(String::new, |issuer| issuer.to_string());
+        Self(format!("{site}|{}|{}", plain(&issuer), plain(accession.value())))
+    }
+
+    /// A key as [`OrderKey::as_str`] gave it, for example from a record that only keeps the text.
+    pub fn from_text(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The text. It holds the accession number: keep it out of logs.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for OrderKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OrderKey(<redacted>)")
+    }
+}
+
+/// Scheduled Procedure Step Status (0040,0020): the defined terms of PS3.3 section C.4.10 and the three ends that
+/// HL7 orders know.
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
+pub enum StepStatus {
+    /// `SCHEDULED`
+    #[default]
+    Scheduled,
+    /// `ARRIVED`: the patient is there.
+    Arrived,
+    /// `READY`: the patient is prepared.
+    Ready,
+    /// `STARTED`
+    Started,
+    /// `DEPARTED`: the patient has left.
+    Departed,
+    /// `CANCELED`: withdrawn before it started.
+    Canceled,
+    /// `DISCONTINUED`: given up after it started, or ordered to stop.
+    Discontinued,
+    /// `COMPLETED`
+    Completed,
+}
+
+impl StepStatus {
+    /// Every status, in the order of the type.
+    pub const ALL: [Self; 8] = [
+        Self::Scheduled,
+        Self::Arrived,
+        Self::Ready,
+        Self::Started,
+        Self::Departed,
+        Self::Canceled,
+        Self::Discontinued,
+        Self::Completed,
+    ];
+
+    /// The term of (0040,0020).
+    pub fn as_dicom(self) -> &'static str {
+        match self {
+            Self::Scheduled => "SCHEDULED",
+            Self::Arrived => "ARRIVED",
+            Self::Ready => "READY",
+            Self::Started => "STARTED",
+            Self::Departed => "DEPARTED",
+            Self::Canceled => "CANCELED",
+            Self::Discontinued => "DISCONTINUED",
+            Self::Completed => "COMPLETED",
+        }
+    }
+
+    /// Whether a worklist query sees the step without asking for its status: it is still to be done.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Scheduled | Self::Arrived | Self::Ready)
+    }
+
+    /// Whether the step has ended; an order message never leads back from here by itself.
+    pub fn is_ended(self) -> bool {
+        matches!(self, Self::Canceled | Self::Discontinued | Self::Completed)
+    }
+}
+
+/// One scheduled procedure step of an order: one line of a modality's worklist.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ScheduledStep {
+    /// (0040,0009), unique within the order.
+    pub step_id: String,
+    /// (0008,0060)
+    pub modality: String,
+    /// (0040,0001); empty = any station of the site.
+    pub station_ae_titles: Vec<String>,
+    /// (0040,0010)
+    pub station_name: String,
+    /// (0040,0011)
+    pub location: String,
+    /// (0040,0002) and (0040,0003), in the site's local time unless it has an offset.
+    pub start: Option<PartialDateTime>,
+    /// (0040,0006)
+    pub performing_physician: PersonName,
+    /// (0040,0007)
+    pub description: String,
+    /// (0040,0008)
+    pub protocol: Code,
+    /// (0040,0020)
+    pub status: StepStatus,
+}
+
+/// What staff at the modality must know of the patient.
+#[derive(Clone, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Clinical {
+    /// Medical Alerts (0010,2000), OBR-13.
+    pub medical_alerts: String,
+    /// Allergies (0010,2110), AL1-3, one text each.
+    pub allergies: Vec<String>,
+    /// Patient State (0038,0500), OBR-12: isolation, infection, danger.
+    pub patient_state: String,
+    /// Pregnancy Status (0010,21C0): 3 when PV1-15 says pregnant (`B6`), `None` when nothing was said.
+    pub pregnancy_status: Option<u16>,
+    /// Patient's Weight (0010,1030) in kilograms, as decimal text.
+    pub weight_kg: String,
+    /// Patient's Size (0010,1020) in metres, as decimal text.
+    pub size_m: String,
+    /// Patient Comments (0010,4000), the notes after PID.
+    pub comments: String,
+}
+
+impl std::fmt::Debug for Clinical {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Clinical(<redacted>)")
+    }
+}
+
+/// An order with its steps, as the site's messages have left it.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+pub struct OrderRecord {
+    /// What it is kept under.
+    pub key: OrderKey,
+    /// Who, what, and the numbers.
+    pub order: Order,
+    /// Its steps, in the order they were first named.
+    pub steps: Vec<ScheduledStep>,
+    /// Admission ID (0038,0010) with issuer (0038,0014): PV1-19, else PID-18.
+    pub admission_id: Option<EntityIdentifier>,
+    /// Current Patient Location (0038,0300): PV1-3 as `point^room^bed`.
+    pub patient_location: String,
+    /// Patient Transport Arrangements (0040,1004), OBR-30.
+    pub transport: String,
+    /// Requesting Service (0032,1033), ORC-17.
+    pub requesting_service: String,
+    /// Confidentiality Code (0040,1008), ORC-28.
+    pub confidentiality: String,
+    /// Requested Procedure Comments (0040,1400), the notes after OBR.
+    pub comments: String,
+    /// What the order says of the patient's condition.
+    pub clinical: Clinical,
+    /// When it was last written.
+    pub updated_at: Timestamp,
+    /// The sender's time of the last message that changed it, MSH-7.
+    pub event_time: Option<PartialDateTime>,
+    /// The revision it was read at; 0 = new.
+    pub revision: u64,
+}
+
+impl OrderRecord {
+    /// An order with nothing but its core and no steps.
+    pub fn new(order: Order, now: Timestamp) -> Self {
+        Self {
+            key: OrderKey::new(&order.site, &order.accession),
+            order,
+            steps: Vec::new(),
+            admission_id: None,
+            patient_location: String::new(),
+            transport: String::new(),
+            requesting_service: String::new(),
+            confidentiality: String::new(),
+            comments: String::new(),
+            clinical: Clinical::default(),
+            updated_at: now,
+            event_time: None,
+            revision: 0,
+        }
+    }
+
+    /// Whether some step is still to be done, and so is answered to the worklist.
+    pub fn is_open(&self) -> bool {
+        self.steps.iter().any(|step| step.status.is_open())
+    }
+}
+
+impl std::fmt::Debug for OrderRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OrderRecord")
+            .field("site", &self.order.site)
+            .field("study_instance_uid", &self.order.study_instance_uid)
+            .field("steps", &self.steps.len())
+            .field("revision", &self.revision)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A patient of a site as its messages have left them. Kept under the primary identifier.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+pub struct PatientRecord {
+    /// The site.
+    pub site: SiteId,
+    /// Identifiers (the primary one first, at least one), name, birth date, sex.
+    pub patient: Patient,
+    /// What ADT messages say of the patient's condition.
+    pub clinical: Clinical,
+    /// The identifier that took this one's place.
+    pub merged_into: Option<PatientId>,
+    /// When it was last written.
+    pub updated_at: Timestamp,
+    /// The revision it was read at; 0 = new.
+    pub revision: u64,
+}
+
+impl PatientRecord {
+    /// A patient who is not merged into another.
+    pub fn new(site: SiteId, patient: Patient, now: Timestamp) -> Self {
+        Self {
+            site,
+            patient,
+            clinical: Clinical::default(),
+            merged_into: None,
+            updated_at: now,
+            revision: 0,
+        }
+    }
+}
+
+impl std::fmt::Debug for PatientRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PatientRecord(site: {}, <redacted>, revision: {})", self.site, self.revision)
+    }
+}
