@@ -1,0 +1,119 @@
+//! From dicom-parser's tokens to a [`DataSet`].
+
+use dicom_core::header::Header;
+use dicom_core::{PrimitiveValue, VR};
+use dicom_encoding::text::SpecificCharacterSet;
+use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
+use dicom_parser::dataset::DataToken;
+use dicom_parser::dataset::read::{DataSetReader, DataSetReaderOptions, ValueReadStrategy};
+use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
+
+use super::{DataSet, DataSetError, Element, Value, number};
+use crate::text::Repertoire;
+use crate::{Encoding, Tag, tags, uids, vr};
+
+/// Reads a data set that our own walk has bounded. Values are taken as bytes and decoded here, because dicom-parser
+/// knows only part of the character sets.
+pub(super) fn data_set(bytes: &[u8], encoding: Encoding) -> Result<DataSet, DataSetError> {
+    let unreadable = DataSetError::Unreadable;
+    let start = unreadable(Tag(0, 0));
+    let syntax = TransferSyntaxRegistry.get(plain_syntax(encoding)).ok_or(start.clone())?;
+    let options = DataSetReaderOptions::default().value_read(ValueReadStrategy::Raw);
+    let charset = SpecificCharacterSet::default();
+    let reader = DataSetReader::new_with_ts_cs_options(bytes, syntax, charset, options)
+        .map_err(|_| start)?;
+    let mut levels = vec![Level::default()];
+    let mut last = Tag(0, 0);
+    for token in reader {
+        let Ok(token) = token else { return Err(unreadable(last)) };
+        let level = levels.last_mut().ok_or(unreadable(last))?;
+        match token {
+            DataToken::ElementHeader(header) => {
+                last = Tag(header.tag().0, header.tag().1);
+                level.pending = Some((last, header.vr()));
+            }
+            DataToken::PrimitiveValue(value) => {
+                let (tag, vr) = level.pending.take().ok_or(unreadable(last))?;
+                level.add(tag, vr, &value, encoding.is_big_endian());
+            }
+            DataToken::SequenceStart { tag, .. } => {
+                last = Tag(tag.0, tag.1);
+                level.sequences.push((last, Vec::new()));
+            }
+            DataToken::ItemStart { .. } => {
+                let repertoire = level.repertoire;
+                levels.push(Level { repertoire, ..Level::default() });
+            }
+            DataToken::ItemEnd => {
+                let item = levels.pop().ok_or(unreadable(last))?;
+                let outer = levels.last_mut().ok_or(unreadable(last))?;
+                let (_, items) = outer.sequences.last_mut().ok_or(unreadable(last))?;
+                items.push(item.data_set);
+            }
+            DataToken::SequenceEnd => {
+                let (tag, items) = level.sequences.pop().ok_or(unreadable(last))?;
+                level.data_set.set_items(tag, items);
+            }
+            DataToken::PixelSequenceStart | DataToken::ItemValue(_) | DataToken::OffsetTable(_) => {
+                return Err(DataSetError::Encapsulated(last));
+            }
+        }
+    }
+    match levels.pop() {
+        Some(level) if levels.is_empty() && level.sequences.is_empty() => Ok(level.data_set),
+        _ => Err(unreadable(last)),
+    }
+}
+
+/// The syntax that encodes elements in the same way, without deflating.
+pub(super) fn plain_syntax(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::ImplicitLittle => uids::IMPLICIT_VR_LITTLE_ENDIAN,
+        Encoding::ExplicitBig => uids::EXPLICIT_VR_BIG_ENDIAN,
+        Encoding::ExplicitLittle | Encoding::DeflatedExplicitLittle => {
+            uids::EXPLICIT_VR_LITTLE_ENDIAN
+        }
+    }
+}
+
+/// A data set that is being read, the outermost or an item.
+#[derive(Default)]
+struct Level {
+    data_set: DataSet,
+    pending: Option<(Tag, VR)>,
+    sequences: Vec<(Tag, Vec<DataSet>)>,
+    /// An item without (0008,0005) has the character set of what encloses it (PS3.3 section C.12.1.1.2).
+    repertoire: Repertoire,
+}
+
+impl Level {
+    fn add(&mut self, tag: Tag, vr: VR, value: &PrimitiveValue, big: bool) {
+        let bytes = value.to_bytes();
+        if tag == tags::SPECIFIC_CHARACTER_SET {
+            self.repertoire = Repertoire::of(&bytes);
+        }
+        // A peer that sends UN for an element that everybody knows does not make it unknown.
+        let vr = if vr == VR::UN { vr::of(tag) } else { vr };
+        let value = match number::text_of(&bytes, vr, big) {
+            Some(text) => Value::Text(text),
+            None if number::is_bytes(vr) => Value::Bytes(bytes.into_owned()),
+            None => Value::Text(trimmed(&self.repertoire.decode(&bytes).text, vr)),
+        };
+        // The first one counts when an element is repeated, as in a head.
+        self.data_set.elements.entry(tag).or_insert(Element { vr, value });
+    }
+}
+
+/// Removes what PS3.5 section 6.2 calls insignificant: leading spaces only where they are.
+fn trimmed(text: &str, vr: VR) -> String {
+    let text = text.trim_end_matches([' ', '\0']);
+    match vr {
+        VR::LT | VR::ST | VR::UT => text.to_owned(),
+        _ if text.contains('\\') => {
+            let values: Vec<&str> =
+                text.split('\\').map(|value| value.trim_matches([' ', '\0'])).collect();
+            values.join("\\")
+        }
+        _ => text.trim_start_matches(' ').to_owned(),
+    }
+}
