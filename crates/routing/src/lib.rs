@@ -1,1 +1,57 @@
 //! Routing rules, delivery planning and retry policy as pure decisions.
+//!
+//! **What it is.** Where does an instance go, is it new, and what follows from the outcome of a try: functions from
+//! records to records. [`decide`] returns the effects of an instance that has come; the caller writes them in one
+//! transaction and only then acknowledges. [`settle`] does the same for the outcome of a delivery.
+//!
+//! **What it is not.** It opens no connection, keeps no queue, reads no clock and draws no random number: records
+//! come from the store, time and randomness are arguments.
+//!
+//! ```
+//! use telerad_routing::{DestinationId, RuleSet};
+//!
+//! let rules: RuleSet = toml::from_str(
+//!     r#"
+//!     [[rules]]
+//!     id = "ct-and-mr"
+//!     site = "north"
+//!     when = { modality = ["CT", "MR"], not = { source = ["QA"] } }
+//!     send_to = ["reading"]
+//!     "#,
+//! )?;
+//! rules.check(&[DestinationId::new("reading")?])?;
+//! assert_eq!(rules.rules[0].when.to_string(), r#"modality in ["CT", "MR"] and not (source in ["QA"])"#);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **Promises** (each a property test): decisions are deterministic; a study's later instances follow its first
+//! decision; an outage never ends in a dead letter; [`DeliveryState::Sent`] is made only from the peer's own answer;
+//! conditions are total, so that a missing value is `false` and never an error.
+//!
+//! **Limits.** Rules read single attributes of the instance's head, without user code. Rules for series and whole
+//! studies, rule analysis and completion of studies are not here yet.
+//!
+//! **Standard.** Status classes of C-STORE (PS3.4 table B.2-1, PS3.7 annex C) decide whose fault a refusal is.
+
+mod destination;
+mod digest;
+mod intake;
+mod predicate;
+mod record;
+mod relation;
+mod retry;
+mod rule;
+mod settle;
+
+pub use destination::{DestinationId, InvalidDestinationId};
+pub use digest::{Digest, InvalidDigest};
+pub use intake::{Effect, Intake, IntakeDecision, decide, deliveries};
+pub use predicate::{NoValues, OneOf, Predicate};
+pub use record::{
+    DeliveryKey, DeliveryRecord, DeliveryState, InstanceRecord, MarkKind, Relation, StudyDecision,
+    StudyMark,
+};
+pub use relation::relate;
+pub use retry::{Breaker, BreakerState, FaultScope, RetryPolicy};
+pub use rule::{InvalidRule, Rule, RuleSet, Wanted};
+pub use settle::{DeliveryOutcome, settle};

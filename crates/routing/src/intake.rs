@@ -1,0 +1,171 @@
+//! What follows from an instance that has come.
+
+use telerad_core::{Priority, Timestamp};
+
+use crate::{
+    DeliveryKey, DeliveryRecord, DeliveryState, InstanceRecord, Relation, RuleSet, StudyDecision,
+};
+
+/// Everything that decides what follows from an instance.
+pub struct Intake<'a> {
+    /// The rules in force.
+    pub rules: &'a RuleSet,
+    /// The instance, with its relation to `known` filled in by [`crate::relate`].
+    pub instance: InstanceRecord,
+    /// The decision of its study, when one was made.
+    pub study: Option<&'a StudyDecision>,
+    /// The versions kept under its UID.
+    pub known: &'a [InstanceRecord],
+    /// The time of the decision.
+    pub now: Timestamp,
+    /// How urgent its order is; [`Priority::Routine`] without an order.
+    pub priority: Priority,
+}
+
+/// What to write, in one transaction, before the instance is acknowledged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IntakeDecision {
+    /// What to write; empty for a repeated transmission, whose records are all there already.
+    pub effects: Vec<Effect>,
+    /// How the instance stands to the versions before it.
+    pub relation: Relation,
+    /// No rule wants it: it is kept, parked, and a person is told.
+    pub no_rule: bool,
+    /// Why the instance must be parked for a person, when it must; without patient data.
+    pub parked: Option<String>,
+    /// What else a person may want to know, without patient data.
+    pub findings: Vec<String>,
+}
+
+/// A record to write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// The version of the instance.
+    PutInstance(InstanceRecord),
+    /// The decision of its study; it must not exist yet.
+    FreezeStudy(StudyDecision),
+    /// A delivery to make.
+    PutDelivery(DeliveryRecord),
+}
+
+/// Decides what follows from an instance.
+///
+/// * First under its UID: it is kept, and one delivery is queued per destination of its study. The first instance
+///   of a study that any rule wants decides the destinations for the whole study; later ones follow that decision
+///   whatever the rules say by then.
+/// * Repeated: nothing is written, and it may be acknowledged, since everything it would write is durable.
+/// * Variant: kept, not delivered again.
+/// * UID conflict: kept and parked. No delivery is written: the delivery of the first version has the same key and
+///   must not be disturbed.
+/// * Wanted by no rule: kept and parked. Such an instance decides nothing for its study, since an empty decision
+///   would withhold the images that follow.
+pub fn decide(intake: Intake<'_>) -> IntakeDecision {
+    let Intake { rules, mut instance, study, known, now, priority } = intake;
+    if known.iter().any(|old| old.digest == instance.digest) {
+        instance.relation = Relation::Repeated;
+    }
+    let mut decision = IntakeDecision {
+        effects: Vec::new(),
+        relation: instance.relation.clone(),
+        no_rule: false,
+        parked: None,
+        findings: Vec::new(),
+    };
+    match &instance.relation {
+        Relation::Repeated => decision.findings.push("repeated transmission".to_owned()),
+        Relation::Variant => {
+            decision.findings.push("variant of a kept instance, not delivered again".to_owned());
+            decision.effects.push(Effect::PutInstance(instance));
+        }
+        Relation::UidConflict { differs } => {
+            let what = differs.join(", ");
+            decision.parked = Some(format!("same SOP instance UID, different {what}"));
+            decision.effects.push(Effect::PutInstance(instance));
+        }
+        Relation::First => route(&mut decision, rules, instance, study, now, priority),
+    }
+    decision
+}
+
+/// The deliveries that a study's decision asks for one of its instances.
+///
+/// Also what is owed to instances that came before their study was decided.
+pub fn deliveries(
+    study: &StudyDecision,
+    instance: &InstanceRecord,
+    now: Timestamp,
+    priority: Priority,
+) -> Vec<DeliveryRecord> {
+    let delivery = |destination: &crate::DestinationId| DeliveryRecord {
+        key: DeliveryKey {
+            site: instance.site.clone(),
+            sop_instance_uid: instance.sop_instance_uid.clone(),
+            destination: destination.clone(),
+        },
+        digest: instance.digest,
+        study_instance_uid: study.study_instance_uid.clone(),
+        sop_class_uid: instance.sop_class_uid.clone(),
+        transfer_syntax_uid: instance.transfer_syntax_uid.clone(),
+        bytes: instance.bytes,
+        source: instance.source.clone(),
+        mark: instance.mark.clone(),
+        // An order that arrives late may make the rest of a study more urgent, never less.
+        priority: priority.min(study.priority),
+        queued_at: now,
+        not_before: now,
+        attempts: 0,
+        state: DeliveryState::Pending,
+        last_fault: None,
+    };
+    study.destinations.iter().map(delivery).collect()
+}
+
+fn route(
+    decision: &mut IntakeDecision,
+    rules: &RuleSet,
+    instance: InstanceRecord,
+    study: Option<&StudyDecision>,
+    now: Timestamp,
+    priority: Priority,
+) {
+    let study_instance_uid = instance
+        .head
+        .study_instance_uid
+        .as_ref()
+        .map_or_else(String::new, |uid| uid.as_str().to_owned());
+    // A decision of another study would send a patient's images where they do not belong.
+    let frozen = study.filter(|study| {
+        study.site == instance.site && study.study_instance_uid == study_instance_uid
+    });
+    let fresh;
+    let followed = if let Some(frozen) = frozen {
+        frozen
+    } else {
+        let wanted = rules.wanted(&instance);
+        if wanted.destinations.is_empty() {
+            decision.no_rule = true;
+            decision.parked = Some("no rule wants it".to_owned());
+            decision.effects.push(Effect::PutInstance(instance));
+            return;
+        }
+        fresh = StudyDecision {
+            site: instance.site.clone(),
+            study_instance_uid,
+            rule_set_version: rules.version(),
+            decided_at: now,
+            rules: wanted.rules,
+            destinations: wanted.destinations,
+            priority,
+            revision: 0,
+        };
+        if fresh.study_instance_uid.is_empty() {
+            decision.findings.push("no study instance UID: decided for itself alone".to_owned());
+        } else {
+            decision.effects.push(Effect::FreezeStudy(fresh.clone()));
+        }
+        &fresh
+    };
+    let deliveries = deliveries(followed, &instance, now, priority);
+    decision.effects.push(Effect::PutInstance(instance));
+    decision.effects.extend(deliveries.into_iter().map(Effect::PutDelivery));
+}
