@@ -1,13 +1,83 @@
 //! Which order does this belong to, and why.
+//!
+//! A report or an image makes a [`Claim`]; what is known are [`Candidate`]s, orders and the heads of received studies.
+//! [`decide`] compares them and gives a [`Decision`] with its [`Evidence`]. Only [`Decision::Match`] files anything: an
+//! order-side identifier (study instance UID, accession number with issuer, filler or placer order number) and a
+//! patient-side one must agree, and nothing may contradict them. Everything else waits for a person, with the evidence.
+//!
+//! This crate is *not* a record linkage: it has no scores, repairs no typing errors and never chooses the newest or
+//! the nearest. A missing report is noticed; a report in another patient's folder is read as truth.
+//!
+//! ```
+//! use telerad_accession::{AccessionPolicy, Candidate, CandidateSource, Claim, Decision, decide};
+//! use telerad_core::{AccessionNumber, Issuer, PatientId};
+//! # use telerad_core::{Code, Order, Patient, PersonName, Priority, SiteId, Uid};
+//!
+//! let policy = AccessionPolicy {
+//!     default_issuer: Some(Issuer::local("NORTH")?),
+//!     patient_authority: Some(Issuer::local("NORTH-MRN")?),
+//!     ..AccessionPolicy::default()
+//! };
+//! # let order = Order {
+//! #     site: SiteId::new("north")?,
+//! #     patient: Patient { ids: vec![PatientId::new("7", None)?], ..Patient::default() },
+//! #     accession: AccessionNumber::new("A1001", None)?,
+//! #     placer_order_number: None,
+//! #     filler_order_number: None,
+//! #     requested_procedure_id: String::new(),
+//! #     study_instance_uid: Uid::new("1.2.3")?,
+//! #     procedure: Code::default(),
+//! #     priority: Priority::Routine,
+//! #     referring_physician: PersonName::default(),
+//! #     requesting_physician: PersonName::default(),
+//! #     reason: String::new(),
+//! # };
+//! // `order` is number A1001 for patient 7.
+//! let candidates = [Candidate {
+//!     key: "north/A1001".to_owned(),
+//!     order,
+//!     source: CandidateSource::Order,
+//!     also_known_as: Vec::new(),
+//! }];
+//!
+//! let mut claim = Claim { accession: Some(AccessionNumber::new("A1001", None)?), ..Claim::default() };
+//! claim.patient.ids = vec![PatientId::new("7", None)?];
+//! assert!(matches!(decide(&claim, &candidates, &policy), Decision::Match { .. }));
+//!
+//! // The same number for somebody else is never filed.
+//! claim.patient.ids = vec![PatientId::new("8", None)?];
+//! let decision = decide(&claim, &candidates, &policy);
+//! assert_eq!(decision.outcome(), "conflict");
+//! assert!(decision.evidence().to_string().contains("patient identifier differs under the same authority"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **How to use it.** Store [`index_keys`] beside each order, look up [`search_keys`] of a claim, and give everything
+//! found to [`decide`], in any order. Candidates must be of one site; nothing crosses sites.
+//!
+//! **Limits.** At most [`CANDIDATES_MAX`] candidates are compared; beyond, the decision is ambiguous. One claim names one
+//! order: a value with several numbers (`A1\A2`) names none. Canonicalisation is exact text rules only; names are
+//! compared without case, spaces and punctuation, with accents.
+//!
+//! **Covered.** The identifiers of IHE RAD TF-2 sections 4.4, 4.28 and Appendix A (accession number, requested procedure,
+//! study instance UID), issuers of HL7 HD/EI/CX (2.5.1 sections 2.A.36, 2.A.28, 2.A.14) and PS3.3 section 10.14. The
+//! decision table is [`ROWS`].
+//!
+//! `Debug` of every type here prints no values.
 
 mod canonical;
 mod claim;
 mod decide;
 mod evidence;
 mod key;
+mod patient;
+mod subject;
+mod table;
 
 pub use canonical::{AccessionPolicy, CanonicalRule, is_identifying};
 pub use claim::{Candidate, CandidateSource, Claim};
-pub use decide::{Decision, decide};
+pub use decide::{CANDIDATES_MAX, Decision, decide};
 pub use evidence::{Evidence, EvidenceLine};
 pub use key::{SearchKey, index_keys, search_keys};
+pub use patient::PatientSide;
+pub use table::{OrderSide, ROWS, Verdict, verdict};
