@@ -1,0 +1,153 @@
+//! What two application entities agree on when an association is opened (PS3.8 section 7.1.1).
+
+use std::collections::BTreeSet;
+
+use telerad_core::AeTitle;
+
+/// The DICOM application context name (PS3.7 section A.2.1), the only one there is.
+pub const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
+
+/// The most presentation contexts one association can carry: identifiers are the odd numbers from 1 to 255.
+pub const CONTEXTS_MAX: usize = 128;
+
+/// What a requestor asks for: who calls whom, and what they want to talk about.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AssociateRequest {
+    /// Who is calling.
+    pub calling: AeTitle,
+    /// Who is called.
+    pub called: AeTitle,
+    /// The proposed presentation contexts, at most [`CONTEXTS_MAX`], with distinct odd identifiers.
+    pub contexts: Vec<ProposedContext>,
+    /// The longest P-DATA-TF PDU that the requestor wants to receive, in bytes after the PDU header; 0 means any.
+    pub pdu_bytes_max: u32,
+    /// The requestor's Implementation Class UID (PS3.7 section D.3.3.2); empty when it sent none.
+    pub implementation_class_uid: String,
+    /// The requestor's Implementation Version Name (PS3.7 section D.3.3.2); empty when it sent none.
+    pub implementation_version_name: String,
+}
+
+/// One proposed presentation context: a kind of object or service, and the encodings offered for it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ProposedContext {
+    /// The presentation context identifier, an odd number.
+    pub id: u8,
+    /// The abstract syntax: a SOP class UID.
+    pub abstract_syntax: String,
+    /// The transfer syntax UIDs, most wanted first.
+    pub transfer_syntaxes: Vec<String>,
+}
+
+/// The acceptor's answer to one proposed presentation context (PS3.8 table 9-18).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ContextResult {
+    /// Accepted (result 0), in one of the proposed transfer syntaxes.
+    Accepted {
+        /// The chosen transfer syntax UID.
+        transfer_syntax: String,
+    },
+    /// Refused by the application (result 1).
+    UserRejection,
+    /// Refused by the provider without a reason (result 2).
+    NoReason,
+    /// The SOP class is not offered here (result 3).
+    AbstractSyntaxNotSupported,
+    /// None of the proposed transfer syntaxes is offered here (result 4).
+    TransferSyntaxesNotSupported,
+}
+
+impl std::fmt::Display for ContextResult {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Accepted { transfer_syntax } => write!(f, "accepted with {transfer_syntax}"),
+            Self::UserRejection => f.write_str("refused by the application"),
+            Self::NoReason => f.write_str("refused without a reason"),
+            Self::AbstractSyntaxNotSupported => f.write_str("SOP class not supported"),
+            Self::TransferSyntaxesNotSupported => f.write_str("transfer syntaxes not supported"),
+        }
+    }
+}
+
+/// A presentation context that both sides agreed on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AcceptedContext {
+    /// The presentation context identifier.
+    pub id: u8,
+    /// The abstract syntax: a SOP class UID.
+    pub abstract_syntax: String,
+    /// The one transfer syntax UID in which data sets travel on this context.
+    pub transfer_syntax: String,
+}
+
+/// What was agreed, told to both sides when the association stands.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Established {
+    /// The contexts that may be used, in the order in which they were proposed.
+    pub contexts: Vec<AcceptedContext>,
+    /// The contexts that may not be used, and why.
+    pub refused: Vec<(u8, ContextResult)>,
+    /// The longest P-DATA-TF PDU that the peer wants to receive, in bytes after the PDU header; 0 means any.
+    pub peer_pdu_bytes_max: u32,
+    /// The peer's Implementation Class UID; empty when it sent none.
+    pub peer_implementation_class_uid: String,
+    /// The peer's Implementation Version Name; empty when it sent none.
+    pub peer_implementation_version_name: String,
+}
+
+/// Distributes what has to be sent over as few associations as the identifiers allow.
+///
+/// Each element of the result is the proposal for one association. Every distinct pair of SOP class UID and
+/// transfer syntax UID gets a context of its own, so that the peer's choice can never force an object into
+/// another encoding; no other transfer syntax is added. Order is kept.
+pub fn plan_contexts<C: AsRef<str>, S: AsRef<str>>(needs: &[(C, S)]) -> Vec<Vec<ProposedContext>> {
+    let mut seen = BTreeSet::new();
+    let distinct: Vec<(&str, &str)> = needs
+        .iter()
+        .map(|(class, syntax)| (class.as_ref(), syntax.as_ref()))
+        .filter(|pair| seen.insert(*pair))
+        .collect();
+    distinct
+        .chunks(CONTEXTS_MAX)
+        .map(|chunk| {
+            let identifiers = (1..=u8::MAX).step_by(2);
+            identifiers
+                .zip(chunk)
+                .map(|(id, (class, syntax))| ProposedContext {
+                    id,
+                    abstract_syntax: (*class).to_owned(),
+                    transfer_syntaxes: vec![(*syntax).to_owned()],
+                })
+                .collect()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plan_contexts;
+
+    #[test]
+    fn a_context_offers_exactly_one_transfer_syntax() {
+        let plan = plan_contexts(&[("1.2", "9.1"), ("1.2", "9.2"), ("1.2", "9.1")]);
+        assert_eq!(plan.len(), 1);
+        let pairs: Vec<_> = plan[0]
+            .iter()
+            .map(|context| (context.id, context.transfer_syntaxes.join("+")))
+            .collect();
+        assert_eq!(pairs, [(1, "9.1".to_owned()), (3, "9.2".to_owned())]);
+    }
+
+    #[test]
+    fn the_hundred_and_twenty_ninth_context_opens_a_second_association() {
+        let needs: Vec<_> = (0..129).map(|n| (format!("1.2.{n}"), "1.2.840.10008.1.2")).collect();
+        let plan = plan_contexts(&needs);
+        assert_eq!(plan.iter().map(Vec::len).collect::<Vec<_>>(), [128, 1]);
+        assert_eq!(plan[0].last().map(|context| context.id), Some(255));
+        assert_eq!(plan[1][0].abstract_syntax, "1.2.128");
+    }
+
+    #[test]
+    fn nothing_to_send_needs_no_association() {
+        assert!(plan_contexts::<&str, &str>(&[]).is_empty());
+    }
+}
