@@ -1,0 +1,233 @@
+//! The verbs: reads by kind, and one write.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use telerad_accession::SearchKey;
+use telerad_core::{PatientId, SiteId, Timestamp, Uid};
+use telerad_report::{ReportKey, ReportRecord};
+use telerad_routing::{DeliveryKey, DeliveryRecord, DestinationId, InstanceRecord, StudyDecision};
+use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
+
+use crate::{Batch, JournalEntry, MessageRecord, OutboundMessage, ParkedItem, Receipt, StoreError};
+
+/// What every verb returns.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Durable state. Reads see every batch that was committed before they were asked.
+///
+/// Every read fails with [`StoreError::Engine`], [`StoreError::Damaged`] or [`StoreError::Closed`] and nothing else.
+pub trait Store:
+    Instances
+    + Deliveries
+    + Orders
+    + Patients
+    + Reports
+    + Messages
+    + Parking
+    + Outbox
+    + Journal
+    + Send
+    + Sync
+    + 'static
+{
+    /// Makes a batch durable, all of it or nothing; it is durable when this resolves. Batches of concurrent callers
+    /// share one sync, and one that fails takes none of the others with it.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when something no longer holds, [`StoreError::Invalid`] when a record can have no
+    /// key, [`StoreError::Poisoned`] once a sync has failed; nothing was written then.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the batch either written or not.
+    fn commit(&self, batch: Batch) -> StoreFuture<'_, Receipt>;
+
+    /// How many records there are of each kind. Counts rows: for people, not for every message.
+    fn counts(&self) -> StoreFuture<'_, Counts>;
+}
+
+/// Instances and the decisions about their studies.
+pub trait Instances {
+    /// Every version of an instance, the first one kept first.
+    fn versions<'a>(
+        &'a self,
+        site: &'a SiteId,
+        sop_instance_uid: &'a Uid,
+    ) -> StoreFuture<'a, Vec<InstanceRecord>>;
+
+    /// The decision about a study.
+    fn study<'a>(
+        &'a self,
+        site: &'a SiteId,
+        study_instance_uid: &'a str,
+    ) -> StoreFuture<'a, Option<StudyDecision>>;
+
+    /// Instances found by any of the keys: one for each study, patient and accession number, so that a study whose
+    /// images disagree about the patient shows it.
+    fn instances_by_search<'a>(
+        &'a self,
+        site: &'a SiteId,
+        keys: &'a [SearchKey],
+    ) -> StoreFuture<'a, Vec<InstanceRecord>>;
+}
+
+/// Who has been sent what.
+///
+/// A delivery is kept by key *and* digest: another version of an instance never takes the place of the first.
+pub trait Deliveries {
+    /// Pending deliveries that may be tried now, the most urgent first, then the longest queued.
+    fn due<'a>(
+        &'a self,
+        destination: &'a DestinationId,
+        now: Timestamp,
+        limit: usize,
+    ) -> StoreFuture<'a, Vec<DeliveryRecord>>;
+
+    /// When the next pending delivery may be tried; may lie in the past. `None` when nothing is pending.
+    fn next_due<'a>(&'a self, destination: &'a DestinationId)
+    -> StoreFuture<'a, Option<Timestamp>>;
+
+    /// The delivery of the first version that was decided on for this key.
+    fn delivery<'a>(&'a self, key: &'a DeliveryKey) -> StoreFuture<'a, Option<DeliveryRecord>>;
+
+    /// Every delivery of a study, to all destinations, in the order they were first queued.
+    fn deliveries_of_study<'a>(
+        &'a self,
+        site: &'a SiteId,
+        study_instance_uid: &'a str,
+    ) -> StoreFuture<'a, Vec<DeliveryRecord>>;
+
+    /// How many deliveries are in which state, by destination and state.
+    fn delivery_counts(&self) -> StoreFuture<'_, Vec<DeliveryCount>>;
+}
+
+/// Orders.
+pub trait Orders {
+    /// The orders of this site with these keys, by key.
+    fn orders<'a>(
+        &'a self,
+        site: &'a SiteId,
+        keys: &'a [OrderKey],
+    ) -> StoreFuture<'a, Vec<OrderRecord>>;
+
+    /// The orders of this site found by any of the keys, by key.
+    fn orders_by_search<'a>(
+        &'a self,
+        site: &'a SiteId,
+        keys: &'a [SearchKey],
+    ) -> StoreFuture<'a, Vec<OrderRecord>>;
+
+    /// The orders of this site that the worklist still answers, by key. With `start_dates` (first and last day,
+    /// `YYYYMMDD`, both included, empty for open) only those between whose earliest and latest step the range
+    /// touches; an order with a step of unknown start is always among them. A coarse filter, never a final one.
+    fn open_orders<'a>(
+        &'a self,
+        site: &'a SiteId,
+        start_dates: Option<(String, String)>,
+    ) -> StoreFuture<'a, Vec<OrderRecord>>;
+}
+
+/// Patients.
+pub trait Patients {
+    /// The patients of this site that have one of these identifiers, exactly, issuer included.
+    fn patients<'a>(
+        &'a self,
+        site: &'a SiteId,
+        ids: &'a [PatientId],
+    ) -> StoreFuture<'a, Vec<PatientRecord>>;
+}
+
+/// Reports.
+pub trait Reports {
+    /// A report.
+    fn report<'a>(&'a self, key: &'a ReportKey) -> StoreFuture<'a, Option<ReportRecord>>;
+
+    /// The reports of an order, in the order they were first filed.
+    fn reports_of_order<'a>(
+        &'a self,
+        site: &'a SiteId,
+        order_key: &'a str,
+    ) -> StoreFuture<'a, Vec<ReportRecord>>;
+}
+
+/// Inbound messages.
+pub trait Messages {
+    /// The message last received from this sender (MSH-3, `|`, MSH-4) under this control ID (MSH-10).
+    fn message_by_control<'a>(
+        &'a self,
+        sender: &'a str,
+        control_id: &'a str,
+    ) -> StoreFuture<'a, Option<MessageRecord>>;
+
+    /// A message by the gateway's own identifier.
+    fn message<'a>(&'a self, id: &'a str) -> StoreFuture<'a, Option<MessageRecord>>;
+}
+
+/// What waits for a person.
+pub trait Parking {
+    /// Parked items of one site, or of all when `site` is `None`, the longest waiting first.
+    fn parked<'a>(&'a self, site: Option<&'a SiteId>) -> StoreFuture<'a, Vec<ParkedItem>>;
+}
+
+/// Messages on their way out.
+pub trait Outbox {
+    /// Pending messages that may be sent now: only the oldest of each sequence, the longest queued first.
+    fn outbound_due<'a>(
+        &'a self,
+        destination: &'a str,
+        now: Timestamp,
+        limit: usize,
+    ) -> StoreFuture<'a, Vec<OutboundMessage>>;
+
+    /// When the next message may be sent; may lie in the past. `None` when nothing is pending.
+    fn next_outbound_due<'a>(&'a self, destination: &'a str) -> StoreFuture<'a, Option<Timestamp>>;
+
+    /// An outbound message by the gateway's own identifier.
+    fn outbound<'a>(&'a self, id: &'a str) -> StoreFuture<'a, Option<OutboundMessage>>;
+
+    /// The destinations for which something is pending, by name.
+    fn outbound_destinations(&self) -> StoreFuture<'_, Vec<String>>;
+}
+
+/// What happened.
+pub trait Journal {
+    /// The entries about a subject, in the order they were written.
+    fn journal<'a>(&'a self, subject: &'a str) -> StoreFuture<'a, Vec<JournalEntry>>;
+}
+
+/// How many deliveries to a destination are in one state.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct DeliveryCount {
+    /// The destination.
+    pub destination: DestinationId,
+    /// `failed`, `not wanted`, `parked`, `pending` or `sent`.
+    pub state: &'static str,
+    /// How many.
+    pub count: u64,
+}
+
+/// How many records there are.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Deliveries in any state.
+    pub deliveries: u64,
+    /// Deliveries still to be sent.
+    pub deliveries_pending: u64,
+    /// Instances, versions included.
+    pub instances: u64,
+    /// Inbound messages.
+    pub messages: u64,
+    /// Orders.
+    pub orders: u64,
+    /// Outbound messages still to be sent.
+    pub outbound_pending: u64,
+    /// Parked items.
+    pub parked: u64,
+    /// Patients.
+    pub patients: u64,
+    /// Reports.
+    pub reports: u64,
+    /// Studies with a decision.
+    pub studies: u64,
+}

@@ -1,0 +1,200 @@
+//! The rules of a batch, in one place for every back end.
+
+use telerad_accession::SearchKey;
+use telerad_core::{SiteId, Uid};
+use telerad_report::{ReportKey, ReportRecord};
+use telerad_routing::{
+    DeliveryKey, DeliveryRecord, DeliveryState, Digest, InstanceRecord, StudyDecision,
+};
+use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
+
+use crate::index;
+use crate::{
+    Batch, Effect, Expectation, JournalEntry, MessageRecord, OutboundMessage, OutboundState,
+    ParkedItem, Receipt, RecordKind, StoreError,
+};
+
+/// What a back end offers inside one atomic batch: rows, not rules. Writes are seen by later reads of the batch.
+pub(crate) trait Rows {
+    fn message(&mut self, id: &str) -> Result<Option<MessageRecord>, StoreError>;
+    fn put_message(&mut self, record: &MessageRecord) -> Result<(), StoreError>;
+
+    fn order_revision(&mut self, key: &OrderKey) -> Result<Option<u64>, StoreError>;
+    fn put_order(&mut self, record: &OrderRecord, keys: &[SearchKey]) -> Result<(), StoreError>;
+
+    fn patient_revision(&mut self, site: &SiteId, id: &str) -> Result<Option<u64>, StoreError>;
+    fn put_patient(&mut self, id: &str, record: &PatientRecord) -> Result<(), StoreError>;
+
+    fn digests(&mut self, site: &SiteId, uid: &Uid) -> Result<Vec<Digest>, StoreError>;
+    fn add_instance(
+        &mut self,
+        record: &InstanceRecord,
+        keys: &[SearchKey],
+    ) -> Result<(), StoreError>;
+
+    fn study_revision(&mut self, site: &SiteId, study: &str) -> Result<Option<u64>, StoreError>;
+    fn put_study(&mut self, record: &StudyDecision) -> Result<(), StoreError>;
+
+    fn delivery_versions(&mut self, key: &DeliveryKey) -> Result<Vec<DeliveryRecord>, StoreError>;
+    fn put_delivery(&mut self, record: &DeliveryRecord) -> Result<(), StoreError>;
+
+    fn report_revision(&mut self, key: &ReportKey) -> Result<Option<u64>, StoreError>;
+    fn put_report(&mut self, record: &ReportRecord) -> Result<(), StoreError>;
+
+    fn parked_item(&mut self, id: &str) -> Result<Option<ParkedItem>, StoreError>;
+    fn put_parked(&mut self, item: &ParkedItem) -> Result<(), StoreError>;
+    fn remove_parked(&mut self, id: &str) -> Result<(), StoreError>;
+
+    fn outbound_message(&mut self, id: &str) -> Result<Option<OutboundMessage>, StoreError>;
+    fn put_outbound(&mut self, message: &OutboundMessage) -> Result<(), StoreError>;
+
+    fn add_journal(&mut self, entry: &JournalEntry) -> Result<(), StoreError>;
+}
+
+/// Applies the effects in order. On an error the back end takes back what was written.
+pub(crate) fn apply(batch: Batch, rows: &mut impl Rows) -> Result<Receipt, StoreError> {
+    let mut receipt = Receipt { changed: 0, unchanged: 0 };
+    for effect in batch.effects {
+        match apply_effect(effect, rows)? {
+            Change::Written => receipt.changed += 1,
+            Change::None => receipt.unchanged += 1,
+        }
+    }
+    Ok(receipt)
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Change {
+    None,
+    Written,
+}
+
+fn apply_effect(effect: Effect, rows: &mut impl Rows) -> Result<Change, StoreError> {
+    match effect {
+        Effect::Message(record) => return message(&record, rows),
+        Effect::Order { mut record, keys } => {
+            let found = rows.order_revision(&record.key)?;
+            record.revision = next(RecordKind::Order, record.revision, found)?;
+            rows.put_order(&record, &keys)?;
+        }
+        Effect::Patient(mut record) => {
+            let id = index::primary_id(&record)?;
+            let found = rows.patient_revision(&record.site, &id)?;
+            record.revision = next(RecordKind::Patient, record.revision, found)?;
+            rows.put_patient(&id, &record)?;
+        }
+        Effect::Instance { record, keys } => {
+            let known = rows.digests(&record.site, &record.sop_instance_uid)?;
+            if known.contains(&record.digest) {
+                return Ok(Change::None);
+            }
+            rows.add_instance(&record, &keys)?;
+        }
+        Effect::Study(mut record) => {
+            let found = rows.study_revision(&record.site, &record.study_instance_uid)?;
+            record.revision = next(RecordKind::Study, record.revision, found)?;
+            rows.put_study(&record)?;
+        }
+        Effect::Delivery(record) => return delivery(&record, rows),
+        Effect::Report(mut record) => {
+            let found = rows.report_revision(&record.key)?;
+            record.revision = next(RecordKind::Report, record.revision, found)?;
+            rows.put_report(&record)?;
+        }
+        Effect::Park(item) => {
+            if rows.parked_item(&item.id)?.as_ref() == Some(&item) {
+                return Ok(Change::None);
+            }
+            rows.put_parked(&item)?;
+        }
+        Effect::Unpark { id } => {
+            if rows.parked_item(&id)?.is_none() {
+                return Err(StoreError::conflict(RecordKind::Parked, "no longer parked"));
+            }
+            rows.remove_parked(&id)?;
+        }
+        Effect::Outbound(message) => return outbound(&message, rows),
+        Effect::Journal(entry) => rows.add_journal(&entry)?,
+        Effect::Expect(expectation) => return expect(&expectation, rows),
+    }
+    Ok(Change::Written)
+}
+
+/// The revision to write, when the one that was read is still the one in the store.
+fn next(kind: RecordKind, read: u64, found: Option<u64>) -> Result<u64, StoreError> {
+    let found = found.unwrap_or(0);
+    if read != found {
+        let reason = format!("read at revision {read}, now at {found}");
+        return Err(StoreError::conflict(kind, reason));
+    }
+    Ok(found + 1)
+}
+
+fn message(record: &MessageRecord, rows: &mut impl Rows) -> Result<Change, StoreError> {
+    if let Some(known) = rows.message(&record.id)? {
+        if known == *record {
+            return Ok(Change::None);
+        }
+        if known.raw != record.raw {
+            let reason = "another message has this id";
+            return Err(StoreError::conflict(RecordKind::Message, reason));
+        }
+    }
+    rows.put_message(record)?;
+    Ok(Change::Written)
+}
+
+fn delivery(record: &DeliveryRecord, rows: &mut impl Rows) -> Result<Change, StoreError> {
+    let versions = rows.delivery_versions(&record.key)?;
+    if let Some(known) = versions.iter().find(|known| known.digest == record.digest) {
+        if known == record {
+            return Ok(Change::None);
+        }
+        // The peer has it. Writing anything else would send it again, or forget the peer's answer.
+        if matches!(known.state, DeliveryState::Sent { .. }) {
+            return Err(StoreError::conflict(RecordKind::Delivery, "already sent"));
+        }
+    }
+    rows.put_delivery(record)?;
+    Ok(Change::Written)
+}
+
+fn outbound(message: &OutboundMessage, rows: &mut impl Rows) -> Result<Change, StoreError> {
+    if let Some(known) = rows.outbound_message(&message.id)? {
+        if known == *message {
+            return Ok(Change::None);
+        }
+        if matches!(known.state, OutboundState::Answered { .. }) {
+            return Err(StoreError::conflict(RecordKind::Outbound, "already answered"));
+        }
+        if known.raw != message.raw {
+            let reason = "another message has this id";
+            return Err(StoreError::conflict(RecordKind::Outbound, reason));
+        }
+    }
+    rows.put_outbound(message)?;
+    Ok(Change::Written)
+}
+
+fn expect(expectation: &Expectation, rows: &mut impl Rows) -> Result<Change, StoreError> {
+    match expectation {
+        Expectation::DeliveryPending(key) => {
+            let pending = |known: &DeliveryRecord| known.state == DeliveryState::Pending;
+            if !rows.delivery_versions(key)?.iter().any(pending) {
+                return Err(StoreError::conflict(RecordKind::Delivery, "no longer pending"));
+            }
+        }
+        Expectation::Versions { site, sop_instance_uid, count } => {
+            let found = rows.digests(site, sop_instance_uid)?.len();
+            if found != *count {
+                let reason = format!("decided on {count} versions, now {found}");
+                return Err(StoreError::conflict(RecordKind::Instance, reason));
+            }
+        }
+        Expectation::StudyRevision { site, study_instance_uid, revision } => {
+            let found = rows.study_revision(site, study_instance_uid)?;
+            next(RecordKind::Study, *revision, found)?;
+        }
+    }
+    Ok(Change::None)
+}

@@ -1,0 +1,123 @@
+//! The one write: a batch of effects, all of them or none.
+
+use telerad_accession::SearchKey;
+use telerad_core::{SiteId, Uid};
+use telerad_report::ReportRecord;
+use telerad_routing::{DeliveryKey, DeliveryRecord, InstanceRecord, StudyDecision};
+use telerad_worklist::{OrderRecord, PatientRecord};
+
+use crate::{JournalEntry, MessageRecord, OutboundMessage, ParkedItem};
+
+/// Effects that become durable together or not at all, in this order.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// The effects.
+    pub effects: Vec<Effect>,
+}
+
+impl Batch {
+    /// A batch without effects.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same batch with one more effect at its end.
+    #[must_use]
+    pub fn with(mut self, effect: Effect) -> Self {
+        self.effects.push(effect);
+        self
+    }
+}
+
+impl From<Vec<Effect>> for Batch {
+    fn from(effects: Vec<Effect>) -> Self {
+        Self { effects }
+    }
+}
+
+impl FromIterator<Effect> for Batch {
+    fn from_iter<I: IntoIterator<Item = Effect>>(effects: I) -> Self {
+        Self { effects: effects.into_iter().collect() }
+    }
+}
+
+/// One change, or one thing that must hold for the batch to be written.
+///
+/// Orders, patients, reports and study decisions carry the `revision` they were read at, 0 for a new one; another
+/// revision in the store is a conflict, and what is written has the next one.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Effect {
+    /// Keeps a message, or changes what became of it. Its bytes never change.
+    Message(MessageRecord),
+    /// Writes an order and replaces the keys it is found by.
+    Order {
+        /// The order.
+        record: OrderRecord,
+        /// All its keys.
+        keys: Vec<SearchKey>,
+    },
+    /// Writes a patient under its primary identifier; it is found by each of its identifiers.
+    Patient(PatientRecord),
+    /// Keeps an instance. One that is there already, by site, SOP Instance UID and digest, stays as it is.
+    Instance {
+        /// The instance.
+        record: InstanceRecord,
+        /// The keys by which a report may find its study.
+        keys: Vec<SearchKey>,
+    },
+    /// Writes a study's decision.
+    Study(StudyDecision),
+    /// Writes a delivery by key and digest, in any state, except that one which was sent is never changed.
+    Delivery(DeliveryRecord),
+    /// Writes a report with all its versions.
+    Report(ReportRecord),
+    /// Parks an item, or describes it anew.
+    Park(ParkedItem),
+    /// Ends the wait of a parked item; a conflict when somebody else has ended it.
+    Unpark {
+        /// The item's id.
+        id: String,
+    },
+    /// Queues a message, or writes how it fared. One that was answered is never changed, and its bytes never are.
+    Outbound(OutboundMessage),
+    /// Adds to the journal.
+    Journal(JournalEntry),
+    /// Writes nothing: the batch fails with a conflict unless this holds.
+    Expect(Expectation),
+}
+
+/// What a batch was decided on and must still hold.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Expectation {
+    /// A delivery that still has to be sent.
+    DeliveryPending(DeliveryKey),
+    /// How many versions of an instance there are.
+    Versions {
+        /// The site.
+        site: SiteId,
+        /// The instance.
+        sop_instance_uid: Uid,
+        /// How many.
+        count: usize,
+    },
+    /// The revision of a study's decision.
+    StudyRevision {
+        /// The site.
+        site: SiteId,
+        /// The study.
+        study_instance_uid: String,
+        /// The revision; 0 when there must be no decision yet.
+        revision: u64,
+    },
+}
+
+/// The store's word that a batch is durable.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Receipt {
+    /// How many effects changed something.
+    pub changed: usize,
+    /// How many said what was already stored, or only had to hold.
+    pub unchanged: usize,
+}

@@ -1,0 +1,311 @@
+//! Reads in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use telerad_accession::SearchKey;
+use telerad_core::{PatientId, SiteId, Timestamp, Uid};
+use telerad_report::{ReportKey, ReportRecord};
+use telerad_routing::{DeliveryKey, DeliveryRecord, DestinationId, InstanceRecord, StudyDecision};
+use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
+
+use super::{MemoryStore, Sequence, Tables};
+use crate::access::{
+    Deliveries, DeliveryCount, Instances, Journal, Messages, Orders, Outbox, Parking, Patients,
+    Reports, StoreFuture,
+};
+use crate::index;
+use crate::{JournalEntry, MessageRecord, OutboundMessage, ParkedItem};
+
+impl Instances for MemoryStore {
+    fn versions<'a>(
+        &'a self,
+        site: &'a SiteId,
+        sop_instance_uid: &'a Uid,
+    ) -> StoreFuture<'a, Vec<InstanceRecord>> {
+        self.read(|tables| Ok(tables.versions(site, sop_instance_uid).cloned().collect()))
+    }
+
+    fn study<'a>(
+        &'a self,
+        site: &'a SiteId,
+        study_instance_uid: &'a str,
+    ) -> StoreFuture<'a, Option<StudyDecision>> {
+        let key = (site.clone(), study_instance_uid.to_owned());
+        self.read(|tables| Ok(tables.studies.get(&key).cloned()))
+    }
+
+    fn instances_by_search<'a>(
+        &'a self,
+        site: &'a SiteId,
+        keys: &'a [SearchKey],
+    ) -> StoreFuture<'a, Vec<InstanceRecord>> {
+        self.read(|tables| {
+            let mut found = BTreeMap::new();
+            for key in keys {
+                let first = (site.clone(), key.clone(), String::new(), String::new());
+                let same = |entry: &(SiteId, SearchKey, String, String)| {
+                    entry.0 == *site && entry.1 == *key
+                };
+                let entries = tables.instance_keys.range(first..);
+                for (entry, row) in entries.take_while(|(entry, _)| same(entry)) {
+                    // Several keys may lead to one head, and each to another instance of it: the first one counts.
+                    let head = found.entry((entry.2.clone(), entry.3.clone())).or_insert(row);
+                    if row.2 < head.2 {
+                        *head = row;
+                    }
+                }
+            }
+            Ok(found.values().filter_map(|row| tables.instances.get(*row).cloned()).collect())
+        })
+    }
+}
+
+impl Deliveries for MemoryStore {
+    fn due<'a>(
+        &'a self,
+        destination: &'a DestinationId,
+        now: Timestamp,
+        limit: usize,
+    ) -> StoreFuture<'a, Vec<DeliveryRecord>> {
+        self.read(|tables| {
+            let due = tables.pending(destination).filter(|record| record.not_before <= now);
+            Ok(due.take(limit).cloned().collect())
+        })
+    }
+
+    fn next_due<'a>(
+        &'a self,
+        destination: &'a DestinationId,
+    ) -> StoreFuture<'a, Option<Timestamp>> {
+        self.read(|tables| Ok(tables.pending(destination).map(|record| record.not_before).min()))
+    }
+
+    fn delivery<'a>(&'a self, key: &'a DeliveryKey) -> StoreFuture<'a, Option<DeliveryRecord>> {
+        self.read(|tables| {
+            let first = tables.versions_of(key).min_by_key(|known| known.sequence);
+            Ok(first.map(|known| known.record.clone()))
+        })
+    }
+
+    fn deliveries_of_study<'a>(
+        &'a self,
+        site: &'a SiteId,
+        study_instance_uid: &'a str,
+    ) -> StoreFuture<'a, Vec<DeliveryRecord>> {
+        let key = |sequence| (site.clone(), study_instance_uid.to_owned(), sequence);
+        self.read(|tables| {
+            let rows = tables.deliveries_by_study.range(key(0)..=key(Sequence::MAX));
+            let record = |row| tables.deliveries.get(row).map(|known| known.record.clone());
+            Ok(rows.filter_map(|(_, row)| record(row)).collect())
+        })
+    }
+
+    fn delivery_counts(&self) -> StoreFuture<'_, Vec<DeliveryCount>> {
+        self.read(|tables| {
+            let mut counts = BTreeMap::new();
+            for known in tables.deliveries.values() {
+                let destination = known.record.key.destination.clone();
+                *counts.entry((destination, known.record.state.as_str())).or_insert(0) += 1;
+            }
+            let count = |((destination, state), count)| DeliveryCount { destination, state, count };
+            Ok(counts.into_iter().map(count).collect())
+        })
+    }
+}
+
+impl Orders for MemoryStore {
+    fn orders<'a>(
+        &'a self,
+        site: &'a SiteId,
+        keys: &'a [OrderKey],
+    ) -> StoreFuture<'a, Vec<OrderRecord>> {
+        self.read(|tables| Ok(tables.orders_with(site, &keys.iter().collect())))
+    }
+
+    fn orders_by_search<'a>(
+        &'a self,
+        site: &'a SiteId,
+        keys: &'a [SearchKey],
+    ) -> StoreFuture<'a, Vec<OrderRecord>> {
+        self.read(|tables| {
+            let wanted: BTreeSet<_> = keys.iter().collect();
+            let found = tables
+                .order_keys
+                .keys()
+                .filter(|(owner, key, _)| owner == site && wanted.contains(key))
+                .map(|(_, _, order)| order);
+            Ok(tables.orders_with(site, &found.collect()))
+        })
+    }
+
+    fn open_orders<'a>(
+        &'a self,
+        site: &'a SiteId,
+        start_dates: Option<(String, String)>,
+    ) -> StoreFuture<'a, Vec<OrderRecord>> {
+        let (from, to) = index::day_range(start_dates);
+        self.read(|tables| {
+            let open = |record: &&OrderRecord| {
+                record.order.site == *site
+                    && index::open_days(record)
+                        .is_some_and(|(first, last)| first <= to && from <= last)
+            };
+            let records = tables.orders.values().map(|(record, _)| record);
+            Ok(records.filter(open).cloned().collect())
+        })
+    }
+}
+
+impl Patients for MemoryStore {
+    fn patients<'a>(
+        &'a self,
+        site: &'a SiteId,
+        ids: &'a [PatientId],
+    ) -> StoreFuture<'a, Vec<PatientRecord>> {
+        self.read(|tables| {
+            let mut found = BTreeSet::new();
+            for id in ids {
+                let id = index::id_text(id)?;
+                let first = (site.clone(), id.clone(), String::new());
+                let entries = tables.patient_ids.range(first..).map(|(entry, ())| entry);
+                let same = |entry: &&(SiteId, String, String)| entry.0 == *site && entry.1 == id;
+                found.extend(entries.take_while(same).map(|entry| entry.2.clone()));
+            }
+            let record = |id| tables.patients.get(&(site.clone(), id)).cloned();
+            Ok(found.into_iter().filter_map(record).collect())
+        })
+    }
+}
+
+impl Reports for MemoryStore {
+    fn report<'a>(&'a self, key: &'a ReportKey) -> StoreFuture<'a, Option<ReportRecord>> {
+        self.read(|tables| Ok(tables.reports.get(key).map(|(_, record)| record.clone())))
+    }
+
+    fn reports_of_order<'a>(
+        &'a self,
+        site: &'a SiteId,
+        order_key: &'a str,
+    ) -> StoreFuture<'a, Vec<ReportRecord>> {
+        let key = |sequence| (site.clone(), order_key.to_owned(), sequence);
+        self.read(|tables| {
+            let rows = tables.reports_by_order.range(key(0)..=key(Sequence::MAX));
+            let record = |row| tables.reports.get(row).map(|(_, record)| record.clone());
+            Ok(rows.filter_map(|(_, row)| record(row)).collect())
+        })
+    }
+}
+
+impl Messages for MemoryStore {
+    fn message_by_control<'a>(
+        &'a self,
+        sender: &'a str,
+        control_id: &'a str,
+    ) -> StoreFuture<'a, Option<MessageRecord>> {
+        self.read(|tables| {
+            let (sender, control_id) = (sender.to_owned(), control_id.to_owned());
+            let earliest = Timestamp::from_micros(i64::MIN);
+            let first = (sender.clone(), control_id.clone(), earliest, String::new());
+            let entries = tables.message_controls.range(first..).map(|(entry, ())| entry);
+            let last =
+                entries.take_while(|entry| entry.0 == sender && entry.1 == control_id).last();
+            Ok(last.and_then(|entry| tables.messages.get(&entry.3).cloned()))
+        })
+    }
+
+    fn message<'a>(&'a self, id: &'a str) -> StoreFuture<'a, Option<MessageRecord>> {
+        self.read(|tables| Ok(tables.messages.get(id).cloned()))
+    }
+}
+
+impl Parking for MemoryStore {
+    fn parked<'a>(&'a self, site: Option<&'a SiteId>) -> StoreFuture<'a, Vec<ParkedItem>> {
+        self.read(|tables| {
+            let items = tables.parked.values();
+            let mut items: Vec<_> =
+                items.filter(|item| site.is_none_or(|site| item.site == *site)).cloned().collect();
+            items.sort_by(|a, b| (a.parked_at, &a.id).cmp(&(b.parked_at, &b.id)));
+            Ok(items)
+        })
+    }
+}
+
+impl Outbox for MemoryStore {
+    fn outbound_due<'a>(
+        &'a self,
+        destination: &'a str,
+        now: Timestamp,
+        limit: usize,
+    ) -> StoreFuture<'a, Vec<OutboundMessage>> {
+        self.read(|tables| {
+            let mut heads = tables.outbound_heads(destination);
+            heads.retain(|(_, message)| message.not_before <= now);
+            heads.sort_by_key(|(sequence, message)| (message.queued_at, *sequence));
+            Ok(heads.into_iter().take(limit).map(|(_, message)| message.clone()).collect())
+        })
+    }
+
+    fn next_outbound_due<'a>(&'a self, destination: &'a str) -> StoreFuture<'a, Option<Timestamp>> {
+        self.read(|tables| {
+            let heads = tables.outbound_heads(destination);
+            Ok(heads.into_iter().map(|(_, message)| message.not_before).min())
+        })
+    }
+
+    fn outbound<'a>(&'a self, id: &'a str) -> StoreFuture<'a, Option<OutboundMessage>> {
+        self.read(|tables| Ok(tables.outbound.get(id).map(|(_, message)| message.clone())))
+    }
+
+    fn outbound_destinations(&self) -> StoreFuture<'_, Vec<String>> {
+        self.read(|tables| {
+            let names: BTreeSet<_> = tables.outbound_pending.keys().map(|key| &key.0).collect();
+            Ok(names.into_iter().cloned().collect())
+        })
+    }
+}
+
+impl Journal for MemoryStore {
+    fn journal<'a>(&'a self, subject: &'a str) -> StoreFuture<'a, Vec<JournalEntry>> {
+        let key = |sequence| (subject.to_owned(), sequence);
+        self.read(|tables| {
+            let rows = tables.journal.range(key(0)..=key(Sequence::MAX));
+            Ok(rows.map(|(_, entry)| entry.clone()).collect())
+        })
+    }
+}
+
+impl Tables {
+    /// Pending deliveries to a destination, in the order they go out.
+    fn pending<'a>(
+        &'a self,
+        destination: &'a DestinationId,
+    ) -> impl Iterator<Item = &'a DeliveryRecord> {
+        self.deliveries_pending
+            .keys()
+            .filter(move |pending| pending.0 == *destination)
+            .filter_map(|pending| self.deliveries.get(&(pending.3.clone(), pending.4)))
+            .map(|known| &known.record)
+    }
+
+    /// The oldest pending message of each sequence.
+    fn outbound_heads(&self, destination: &str) -> Vec<(Sequence, &OutboundMessage)> {
+        let mut heads = Vec::new();
+        let mut last = None;
+        for pending in self.outbound_pending.keys().filter(|pending| pending.0 == destination) {
+            let sequence = Some((&pending.1, &pending.2));
+            if sequence == last {
+                continue;
+            }
+            last = sequence;
+            if let Some((number, message)) = self.outbound.get(&pending.5) {
+                heads.push((*number, message));
+            }
+        }
+        heads
+    }
+
+    fn orders_with(&self, site: &SiteId, keys: &BTreeSet<&OrderKey>) -> Vec<OrderRecord> {
+        let known = keys.iter().filter_map(|key| self.orders.get(*key)).map(|(record, _)| record);
+        known.filter(|record| record.order.site == *site).cloned().collect()
+    }
+}

@@ -1,0 +1,73 @@
+//! Payloads: the data sets themselves, stored once under the BLAKE3 digest of their bytes.
+//!
+//! A row that names a digest promises that the payload is durable, so [`PayloadWriter::finish`] comes first and the
+//! batch second. A payload without a row is garbage, never the reverse.
+
+mod directory;
+mod memory;
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use telerad_routing::Digest;
+
+pub use directory::{DirectorySpool, SpoolOptions};
+pub use memory::MemoryPayloads;
+
+/// What every payload verb returns.
+pub type PayloadFuture<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
+
+/// A place for payloads.
+pub trait Payloads: Send + Sync + 'static {
+    /// Starts a payload of unknown length and digest. Costs nothing until bytes are written.
+    fn create(&self) -> Box<dyn PayloadWriter>;
+
+    /// Opens a payload for reading; [`io::ErrorKind::NotFound`] when there is none of that digest.
+    fn open(&self, digest: &Digest) -> PayloadFuture<'_, Box<dyn PayloadReader>>;
+
+    /// Removes a payload; `false` when there was none. A reader that is open goes on reading.
+    ///
+    /// The caller answers for the digest being referred to by no record and by no batch under way.
+    fn remove(&self, digest: &Digest) -> PayloadFuture<'_, bool>;
+}
+
+/// A payload on its way in. Dropping it discards what was written.
+pub trait PayloadWriter: Send {
+    /// Appends bytes. Resolves at once while the writer is ahead of the disk by less than one block, and waits
+    /// otherwise: this is the back-pressure. An error may belong to bytes written earlier.
+    ///
+    /// # Cancel safety
+    /// A dropped future may or may not have taken the bytes: discard the payload.
+    fn write(&mut self, bytes: Bytes) -> PayloadFuture<'_, ()>;
+
+    /// Resolves when the payload is durable under its digest: synced, published, its directory synced.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the payload either stored or discarded.
+    fn finish(self: Box<Self>) -> PayloadFuture<'static, StoredPayload>;
+}
+
+/// A payload on its way out, in blocks of at most [`BLOCK_BYTES_MAX`].
+pub trait PayloadReader: Send {
+    /// The next block; `None` after the last. The last block is handed out only after the whole content has been
+    /// found to have its digest ([`io::ErrorKind::InvalidData`] otherwise), so that damage on disk is never
+    /// mistaken for a complete payload.
+    fn next(&mut self) -> PayloadFuture<'_, Option<Bytes>>;
+
+    /// The length of the payload.
+    fn bytes(&self) -> u64;
+}
+
+/// What a finished payload is known by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct StoredPayload {
+    /// BLAKE3 of the bytes.
+    pub digest: Digest,
+    /// How many bytes.
+    pub bytes: u64,
+}
+
+/// The most bytes that a reader hands out at once, and about what a writer holds back before it goes to the disk.
+pub const BLOCK_BYTES_MAX: usize = 256 * 1024;

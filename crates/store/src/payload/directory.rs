@@ -1,0 +1,222 @@
+//! The spool: payloads as files.
+//!
+//! `<spool>/tmp/<number>` while a payload comes in, `<spool>/ab/cd/<hex digest>` once it is durable. The order is
+//! write, sync of the file, rename, sync of every directory whose names changed; only then is the digest told.
+
+mod reader;
+mod writer;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use telerad_routing::Digest;
+
+use super::{PayloadFuture, PayloadReader, PayloadWriter, Payloads};
+use crate::StoreError;
+use crate::directory::{self, DirectoryLock};
+use crate::fault::{SyncFault, SyncPoint};
+use crate::pool::Pool;
+
+/// How a spool works.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SpoolOptions {
+    /// Threads that write and sync. A thread waits for the disk most of its time, and file systems commit
+    /// concurrent syncs together, so more threads than cores are of use.
+    pub writer_threads: usize,
+    /// Threads that read, apart, so that deliveries do not wait for syncs.
+    pub reader_threads: usize,
+    /// Makes syncs fail, in tests.
+    pub sync_fault: SyncFault,
+}
+
+impl Default for SpoolOptions {
+    fn default() -> Self {
+        Self { writer_threads: 8, reader_threads: 4, sync_fault: SyncFault::default() }
+    }
+}
+
+/// Payloads as files in a directory that belongs to this process.
+///
+/// Memory: at most two blocks of [`BLOCK_BYTES_MAX`](super::BLOCK_BYTES_MAX) per payload under way, whatever its
+/// length. A sync that fails poisons the spool: nothing can be finished any more, reading goes on.
+pub struct DirectorySpool {
+    writers: Arc<Pool<()>>,
+    readers: Arc<Pool<()>>,
+    place: Arc<Place>,
+}
+
+impl DirectorySpool {
+    /// Opens or creates the spool, locks its directory and removes what unfinished payloads left behind.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another process has it, [`StoreError::Open`] when the file system refuses.
+    pub fn open(directory: &Path, options: SpoolOptions) -> Result<Self, StoreError> {
+        let lock = DirectoryLock::acquire(directory)?;
+        let open = |error: io::Error| StoreError::Open {
+            directory: directory.to_owned(),
+            reason: error.to_string(),
+        };
+        let unfinished = directory.join("tmp");
+        directory::create_private(&unfinished).map_err(open)?;
+        for entry in fs::read_dir(&unfinished).map_err(open)? {
+            fs::remove_file(entry.map_err(open)?.path()).map_err(open)?;
+        }
+        // The spool's own name must survive as well.
+        directory::sync(directory).map_err(open)?;
+        if let Some(parent) = directory.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            directory::sync(parent).map_err(open)?;
+        }
+        let place = Place {
+            root: directory.to_owned(),
+            unfinished,
+            durable: Mutex::default(),
+            next: AtomicU64::new(0),
+            poison: OnceLock::new(),
+            sync_fault: options.sync_fault,
+            _lock: lock,
+        };
+        Ok(Self {
+            writers: start("telerad-spool-write", options.writer_threads).map_err(open)?,
+            readers: start("telerad-spool-read", options.reader_threads).map_err(open)?,
+            place: Arc::new(place),
+        })
+    }
+
+    /// Whether a sync has failed, so that nothing can be finished any more.
+    pub fn is_poisoned(&self) -> bool {
+        self.place.poison.get().is_some()
+    }
+}
+
+impl std::fmt::Debug for DirectorySpool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DirectorySpool")
+            .field("root", &self.place.root)
+            .field("poisoned", &self.is_poisoned())
+            .finish()
+    }
+}
+
+impl Payloads for DirectorySpool {
+    fn create(&self) -> Box<dyn PayloadWriter> {
+        Box::new(writer::Writer::new(Arc::clone(&self.writers), Arc::clone(&self.place)))
+    }
+
+    fn open(&self, digest: &Digest) -> PayloadFuture<'_, Box<dyn PayloadReader>> {
+        let path = self.place.path(digest);
+        let digest = *digest;
+        let readers = Arc::clone(&self.readers);
+        Box::pin(async move {
+            let opened = readers.run(move |()| reader::Source::open(&path, digest));
+            let source = answer(opened).await??;
+            Ok(Box::new(reader::Reader::new(readers, source)) as Box<dyn PayloadReader>)
+        })
+    }
+
+    fn remove(&self, digest: &Digest) -> PayloadFuture<'_, bool> {
+        let path = self.place.path(digest);
+        let removed = self.writers.run(move |()| match fs::remove_file(path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        });
+        Box::pin(async move { answer(removed).await? })
+    }
+}
+
+/// The directory, shared by the spool and everything under way.
+struct Place {
+    root: PathBuf,
+    unfinished: PathBuf,
+    /// Directories of the second level whose names are known to be durable, by their first two digest bytes.
+    durable: Mutex<BTreeSet<[u8; 2]>>,
+    next: AtomicU64,
+    poison: OnceLock<String>,
+    sync_fault: SyncFault,
+    _lock: DirectoryLock,
+}
+
+impl Place {
+    fn path(&self, digest: &Digest) -> PathBuf {
+        let hex = digest.to_string();
+        self.root.join(&hex[..2]).join(&hex[2..4]).join(hex)
+    }
+
+    fn unfinished_path(&self) -> PathBuf {
+        self.unfinished.join(self.next.fetch_add(1, Ordering::Relaxed).to_string())
+    }
+
+    /// Fails once a sync has failed.
+    fn check(&self) -> io::Result<()> {
+        match self.poison.get() {
+            Some(reason) => Err(io::Error::other(format!("spool is poisoned: {reason}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Syncs a file, or poisons the spool: after a failed sync the kernel may have dropped the dirty pages and call
+    /// the next sync a success.
+    fn sync_file(&self, file: &fs::File) -> io::Result<()> {
+        let synced = self.sync_fault.check(SyncPoint::PayloadFile).and_then(|()| file.sync_data());
+        self.poison_unless(synced)
+    }
+
+    /// Syncs a directory, or poisons the spool.
+    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
+        let synced = self
+            .sync_fault
+            .check(SyncPoint::PayloadDirectory)
+            .and_then(|()| directory::sync(directory));
+        self.poison_unless(synced)
+    }
+
+    fn poison_unless(&self, synced: io::Result<()>) -> io::Result<()> {
+        if let Err(error) = &synced {
+            tracing::error!(%error, "sync failed: the spool takes no more payloads");
+            // Only the first reason is kept.
+            let _ = self.poison.set(error.to_string());
+        }
+        synced
+    }
+
+    /// Renames an unfinished, synced file to its digest and makes the name durable.
+    ///
+    /// Another writer may have published the same content a moment ago and still be syncing its directory. Its
+    /// success is not ours: the directories are synced here in every case, before this returns.
+    fn publish(&self, unfinished: &Path, digest: &Digest, bytes: u64) -> io::Result<()> {
+        let path = self.path(digest);
+        let [first, second, ..] = *digest.as_bytes();
+        let leaf = path.parent().unwrap_or(&self.root);
+        let middle = leaf.parent().unwrap_or(&self.root);
+        directory::create_private(leaf)?;
+        if fs::metadata(&path).is_ok_and(|there| there.len() == bytes) {
+            fs::remove_file(unfinished)?;
+        } else {
+            fs::rename(unfinished, &path)?;
+        }
+        self.sync_directory(leaf)?;
+        let known = || self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known().contains(&[first, second]) {
+            self.sync_directory(middle)?;
+            self.sync_directory(&self.root)?;
+            known().insert([first, second]);
+        }
+        // A sync that failed meanwhile may have been about the very file found above.
+        self.check()
+    }
+}
+
+fn start(name: &str, threads: usize) -> io::Result<Arc<Pool<()>>> {
+    Ok(Arc::new(Pool::start(name, vec![(); threads.max(1)])?))
+}
+
+/// Waits for a pool's answer.
+async fn answer<T>(receiver: tokio::sync::oneshot::Receiver<T>) -> io::Result<T> {
+    receiver.await.map_err(|_| io::Error::other("spool is closed"))
+}
+

@@ -1,0 +1,104 @@
+//! Payloads in memory, for tests and simulations.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use telerad_routing::Digest;
+
+use super::{
+    BLOCK_BYTES_MAX, PayloadFuture, PayloadReader, PayloadWriter, Payloads, StoredPayload,
+};
+
+/// Payloads in memory: the same behaviour as the spool, gone with the process.
+#[derive(Clone, Default)]
+pub struct MemoryPayloads {
+    contents: Arc<Mutex<BTreeMap<[u8; 32], Bytes>>>,
+}
+
+impl MemoryPayloads {
+    /// An empty place.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many payloads there are.
+    pub fn len(&self) -> usize {
+        self.contents().len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.contents().is_empty()
+    }
+
+    fn contents(&self) -> MutexGuard<'_, BTreeMap<[u8; 32], Bytes>> {
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for MemoryPayloads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryPayloads").field("len", &self.len()).finish()
+    }
+}
+
+impl Payloads for MemoryPayloads {
+    fn create(&self) -> Box<dyn PayloadWriter> {
+        Box::new(Writer { payloads: self.clone(), content: BytesMut::new() })
+    }
+
+    fn open(&self, digest: &Digest) -> PayloadFuture<'_, Box<dyn PayloadReader>> {
+        let found = self.contents().get(digest.as_bytes()).cloned();
+        Box::pin(async move {
+            let rest = found.ok_or(io::ErrorKind::NotFound)?;
+            let bytes = rest.len() as u64;
+            Ok(Box::new(Reader { rest, bytes }) as Box<dyn PayloadReader>)
+        })
+    }
+
+    fn remove(&self, digest: &Digest) -> PayloadFuture<'_, bool> {
+        let removed = self.contents().remove(digest.as_bytes()).is_some();
+        Box::pin(async move { Ok(removed) })
+    }
+}
+
+struct Writer {
+    payloads: MemoryPayloads,
+    content: BytesMut,
+}
+
+impl PayloadWriter for Writer {
+    fn write(&mut self, bytes: Bytes) -> PayloadFuture<'_, ()> {
+        self.content.extend_from_slice(&bytes);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn finish(self: Box<Self>) -> PayloadFuture<'static, StoredPayload> {
+        Box::pin(async move {
+            let content = self.content.freeze();
+            let digest = *blake3::hash(&content).as_bytes();
+            let stored =
+                StoredPayload { digest: Digest::from_bytes(digest), bytes: content.len() as u64 };
+            self.payloads.contents().entry(digest).or_insert(content);
+            Ok(stored)
+        })
+    }
+}
+
+struct Reader {
+    rest: Bytes,
+    bytes: u64,
+}
+
+impl PayloadReader for Reader {
+    fn next(&mut self) -> PayloadFuture<'_, Option<Bytes>> {
+        let block = self.rest.split_to(self.rest.len().min(BLOCK_BYTES_MAX));
+        Box::pin(async move { Ok((!block.is_empty()).then_some(block)) })
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}

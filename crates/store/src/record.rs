@@ -1,0 +1,190 @@
+//! The records that belong to no domain crate: messages kept, queued, parked, and the journal.
+
+use serde::{Deserialize, Serialize};
+use telerad_core::{SiteId, Timestamp};
+
+/// An HL7 message as it came in, with what became of it.
+#[derive(Clone, Eq, PartialEq)]
+pub struct MessageRecord {
+    /// The gateway's own identifier.
+    pub id: String,
+    /// The site that the connection resolved to; `None` when it resolved to none.
+    pub site: Option<SiteId>,
+    /// When it was read.
+    pub received_at: Timestamp,
+    /// MSH-3 and MSH-4, joined by `|`.
+    pub sender: String,
+    /// MSH-10, message control ID.
+    pub control_id: String,
+    /// MSH-9, such as `ORM^O01`.
+    pub kind: String,
+    /// Exactly the bytes of the frame.
+    pub raw: Vec<u8>,
+    /// What became of it.
+    pub outcome: MessageOutcome,
+    /// What was derived, cut or translated on the way, without patient data.
+    pub findings: Vec<String>,
+}
+
+impl std::fmt::Debug for MessageRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MessageRecord")
+            .field("id", &self.id)
+            .field("site", &self.site)
+            .field("received_at", &self.received_at)
+            .field("sender", &self.sender)
+            .field("control_id", &self.control_id)
+            .field("kind", &self.kind)
+            .field("raw", &"<redacted>")
+            .field("outcome", &self.outcome)
+            .field("findings", &self.findings)
+            .finish()
+    }
+}
+
+/// What became of an inbound message: exactly one of four.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum MessageOutcome {
+    /// It changed something.
+    Applied,
+    /// It said what was already known.
+    NoChange,
+    /// It waits for a person, with the reason.
+    Parked(String),
+    /// It was refused, with the reason that the sender was given.
+    Rejected(String),
+}
+
+/// Something that waits for a person.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ParkedItem {
+    /// The gateway's own identifier.
+    pub id: String,
+    /// The site whose people decide.
+    pub site: SiteId,
+    /// What waits.
+    pub kind: ParkedKind,
+    /// Why it waits, in plain words without patient data.
+    pub reason: String,
+    /// What spoke for and against each candidate; may hold patient data.
+    pub evidence: String,
+    /// The message's id, or the SOP Instance UID.
+    pub subject: String,
+    /// Since when.
+    pub parked_at: Timestamp,
+}
+
+impl std::fmt::Debug for ParkedItem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ParkedItem")
+            .field("id", &self.id)
+            .field("site", &self.site)
+            .field("kind", &self.kind)
+            .field("reason", &self.reason)
+            .field("evidence", &"<redacted>")
+            .field("subject", &self.subject)
+            .field("parked_at", &self.parked_at)
+            .finish()
+    }
+}
+
+/// What a parked item is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[non_exhaustive]
+pub enum ParkedKind {
+    /// An image that no rule wants, or whose identity is in doubt.
+    Instance,
+    /// A message that is no report.
+    Message,
+    /// A report without a certain order.
+    Report,
+}
+
+/// An HL7 message on its way out.
+#[derive(Clone, Eq, PartialEq)]
+pub struct OutboundMessage {
+    /// The gateway's own identifier.
+    pub id: String,
+    /// The site it belongs to.
+    pub site: SiteId,
+    /// The receiver's name in the configuration.
+    pub destination: String,
+    /// Messages of one sequence (an order's key) go out in the order they were queued; sequences do not wait for
+    /// each other.
+    pub sequence: String,
+    /// MSH-10, by which the acknowledgement is recognised.
+    pub control_id: String,
+    /// Exactly the bytes to send, unframed.
+    pub raw: Vec<u8>,
+    /// When it was queued.
+    pub queued_at: Timestamp,
+    /// Not to be tried before.
+    pub not_before: Timestamp,
+    /// How often the receiver refused it.
+    pub attempts: u32,
+    /// Where it stands.
+    pub state: OutboundState,
+}
+
+impl std::fmt::Debug for OutboundMessage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OutboundMessage")
+            .field("id", &self.id)
+            .field("site", &self.site)
+            .field("destination", &self.destination)
+            .field("sequence", &"<redacted>")
+            .field("control_id", &self.control_id)
+            .field("raw", &"<redacted>")
+            .field("queued_at", &self.queued_at)
+            .field("not_before", &self.not_before)
+            .field("attempts", &self.attempts)
+            .field("state", &self.state)
+            .finish()
+    }
+}
+
+/// Where an outbound message stands.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum OutboundState {
+    /// To be sent.
+    Pending,
+    /// The receiver accepted it.
+    Answered {
+        /// MSA-1.
+        code: String,
+        /// When the answer came.
+        at: Timestamp,
+    },
+    /// A person has to look at it; the rest of its sequence goes on.
+    SetAside {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// One line of what happened to a subject.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+pub struct JournalEntry {
+    /// When.
+    pub at: Timestamp,
+    /// The site, where there is one.
+    pub site: Option<SiteId>,
+    /// What it is about: a UID, an order's key, a message's id.
+    pub subject: String,
+    /// What happened, as a short fixed word.
+    pub event: String,
+    /// More about it; may hold patient data.
+    pub detail: String,
+}
+
+impl std::fmt::Debug for JournalEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JournalEntry")
+            .field("at", &self.at)
+            .field("site", &self.site)
+            .field("event", &self.event)
+            .field("subject", &"<redacted>")
+            .field("detail", &"<redacted>")
+            .finish()
+    }
+}
