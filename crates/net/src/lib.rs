@@ -4,10 +4,15 @@
 use std::future::Future;
 use std::pin::Pin;
 
+mod accept;
 mod clock;
+pub mod dicom;
+mod pump;
 mod shutdown;
+mod slots;
 mod spawn;
 mod transport;
+mod wire;
 
 pub use clock::{Clock, SystemClock};
 pub use shutdown::{Shutdown, ShutdownHandle, shutdown};

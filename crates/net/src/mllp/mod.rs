@@ -1,0 +1,8 @@
+//! HL7 messages over MLLP streams.
+
+mod sender;
+mod server;
+mod session;
+
+pub use sender::{SendError, Sender, Timeouts};
+pub use server::{MessageHandler, ServerConfig, serve, serve_stream};

@@ -1,0 +1,120 @@
+//! Receiving HL7 messages over MLLP.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::session::Session;
+use crate::BoxFuture;
+use crate::accept::Acceptor;
+use crate::clock::{Clock, SystemClock};
+use crate::shutdown::Shutdown;
+use crate::slots::Slots;
+use crate::spawn::Spawn;
+use crate::transport::Listener;
+
+/// Answers HL7 messages.
+pub trait MessageHandler: Send + Sync + 'static {
+    /// Takes the content of one frame, whatever it is, and yields the acknowledgement, unframed.
+    ///
+    /// An acknowledgement of acceptance must mean that the message is durable. Nonsense is answered too (HL7 2.5.1
+    /// section 2.9.2: AR); an empty answer sends nothing and closes the connection.
+    fn handle(&self, peer_address: String, frame: Bytes) -> BoxFuture<'static, Bytes>;
+}
+
+/// Limits and deadlines of an MLLP server. Every one has a safe default.
+#[derive(Clone)]
+pub struct ServerConfig {
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Connections at a time; more are closed at once, since MLLP has no word for "not now".
+    pub connections_max: usize,
+    /// Connections at a time from one host.
+    pub connections_per_peer_max: usize,
+    /// Seconds that connections get to finish what is in flight after shutdown was asked for.
+    pub drain_seconds_max: u64,
+    /// Bytes of one frame; a longer one closes the connection.
+    pub frame_bytes_max: usize,
+    /// Seconds that a frame, once begun, may stay without another byte.
+    pub frame_seconds_max: u64,
+    /// Seconds that the handler may take for one message.
+    pub handler_seconds_max: u64,
+    /// Seconds without any message. Senders keep connections open on purpose, so this is long.
+    pub idle_seconds_max: u64,
+    /// Seconds that the peer may take no bytes while we have some for it.
+    pub send_progress_seconds_max: u64,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            clock: SystemClock::shared(),
+            connections_max: 200,
+            connections_per_peer_max: 20,
+            drain_seconds_max: 30,
+            frame_bytes_max: 64 * 1024 * 1024,
+            frame_seconds_max: 30,
+            handler_seconds_max: 120,
+            idle_seconds_max: 3600,
+            send_progress_seconds_max: 60,
+        }
+    }
+}
+
+impl std::fmt::Debug for ServerConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerConfig")
+            .field("connections_max", &self.connections_max)
+            .field("frame_bytes_max", &self.frame_bytes_max)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Serves every connection that `listener` brings, until `shutdown` is asked for.
+///
+/// Frames of one connection are answered in order, one at a time. At shutdown, what a handler is working on is
+/// answered; a frame that has not arrived whole is left to its sender, which has no answer and will send it again.
+pub async fn serve<L: Listener>(
+    listener: L,
+    handler: Arc<dyn MessageHandler>,
+    config: ServerConfig,
+    spawn: Arc<dyn Spawn>,
+    shutdown: Shutdown,
+) {
+    let config = Arc::new(config);
+    let acceptor = Acceptor {
+        protocol: "HL7",
+        clock: Arc::clone(&config.clock),
+        spawn,
+        shutdown: shutdown.clone(),
+        slots: Slots::new(config.connections_max, config.connections_per_peer_max, 0),
+        drain: Duration::from_secs(config.drain_seconds_max),
+    };
+    acceptor
+        .run(listener, |stream, peer_address, slot| {
+            let (handler, config) = (Arc::clone(&handler), Arc::clone(&config));
+            let session = Session::new(stream, peer_address, handler, config);
+            let shutdown = shutdown.clone();
+            Box::pin(async move {
+                session.run(shutdown).await;
+                drop(slot);
+            })
+        })
+        .await;
+}
+
+/// Serves one connection on any stream, until it ends or `shutdown` is asked for and has been obeyed.
+pub async fn serve_stream<S>(
+    stream: S,
+    peer_address: &str,
+    handler: Arc<dyn MessageHandler>,
+    config: ServerConfig,
+    shutdown: Shutdown,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let address = peer_address.to_owned();
+    Session::new(Box::new(stream), address, handler, Arc::new(config)).run(shutdown).await;
+}
