@@ -1,1 +1,67 @@
 //! HL7 v2: lossless messages, paths, escapes, builder, acknowledgement and MLLP.
+//!
+//! A [`Message`] is the bytes that arrived plus an index of its segments. It can always be sent on unchanged:
+//! [`Message::as_bytes`] is the input, whatever the input was. Everything else is a view that splits on demand.
+//! What a sender got wrong (line feeds, a byte order mark, a contradicting character set) is read as it was
+//! meant and reported as a [`Warning`], never repaired in place.
+//!
+//! This crate is *not* a dictionary: it knows the grammar of the encoding rules and the segments MSH, MSA and
+//! ERR; what an order or a report means is read by the crates above. It opens no socket and reads no clock.
+//!
+//! ```
+//! use telerad_core::Timestamp;
+//! use telerad_hl7::{Acknowledgement, Message, acknowledge, mllp, read_acknowledgement};
+//!
+//! let order = Message::parse(
+//!     "MSH|^~\\&|RIS|NORTH|TELERAD|GATEWAY|20240301||ORM^O01|42|P|2.3.1\r\
+//!      PID|1||1001^^^NORTH||DOE^JANE\\T\\ANN\r\
+//!      ORC|NW|P-1\r\
+//!      OBR|1|P-1|F-1|CTHEAD^CT head\r",
+//! )?;
+//! assert_eq!(order.text("PID-5.2").as_deref(), Some("JANE&ANN"));
+//! assert_eq!(order.text("OBR-4.2").as_deref(), Some("CT head"));
+//!
+//! let bytes = acknowledge(Some(&order), &Acknowledgement::accept(), "ACK-1", Timestamp::default());
+//! let answer = read_acknowledgement(&Message::parse(bytes.clone())?).ok_or("no MSA")?;
+//! assert_eq!(answer.control_id, "42");
+//! assert_eq!(mllp::frame(&bytes).first(), Some(&0x0b));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Limits
+//! [`Limits`] bounds the bytes and segments of a message, [`mllp::Limits`] the bytes of a frame. Fields longer
+//! than [`ECHOED_BYTES_MAX`] are not echoed in acknowledgements. Work is linear in the bytes looked at. Batches
+//! (FHS, BHS), continuation (ADD, DSC) and enhanced-mode application acknowledgements are not interpreted yet;
+//! the first two are reported.
+//!
+//! # Parts of the standard
+//! HL7 2.5.1 chapter 2: 2.5 (message construction), 2.7 (escape sequences), 2.9 (acknowledgement, original mode),
+//! 2.15.4 ERR, 2.15.8 MSA, 2.15.9 MSH, with the forms of 2.3.1 where they differ; the minimal lower layer protocol
+//! (release 1) of the transport specification.
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod acknowledgement;
+mod builder;
+mod delimiters;
+pub mod escape;
+mod index;
+mod message;
+pub mod mllp;
+mod path;
+mod syntax;
+mod value;
+mod view;
+mod warning;
+
+pub use acknowledgement::{
+    AckCode, AckError, Acknowledgement, ECHOED_BYTES_MAX, ReceivedAck, acknowledge, header_fault,
+    read_acknowledgement,
+};
+pub use builder::{BuildError, MessageBuilder, MessageHead, SegmentBuilder};
+pub use delimiters::Delimiters;
+pub use index::{Limits, ParseError};
+pub use message::{Message, Segments};
+pub use path::{InvalidPath, Path};
+pub use value::Value;
+pub use view::{Component, Field, Repetition, Segment, Subcomponent};
+pub use warning::{Warning, WarningKind};

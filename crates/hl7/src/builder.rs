@@ -1,0 +1,316 @@
+//! Writing messages.
+
+use std::fmt;
+
+use telerad_charset::{Charset, Unmappable};
+use telerad_core::Timestamp;
+
+use crate::{Delimiters, Message, ParseError, escape};
+
+/// What goes into MSH.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct MessageHead {
+    /// MSH-3.1
+    pub sending_application: String,
+    /// MSH-4.1
+    pub sending_facility: String,
+    /// MSH-5.1
+    pub receiving_application: String,
+    /// MSH-6.1
+    pub receiving_facility: String,
+    /// MSH-9.1, such as `ORU`.
+    pub message_code: String,
+    /// MSH-9.2, such as `R01`.
+    pub trigger_event: String,
+    /// MSH-9.3, such as `ORU_R01`; left out when empty.
+    pub structure: String,
+    /// MSH-10, unique among the messages of this sender.
+    pub control_id: String,
+    /// MSH-12, such as `2.5.1`.
+    pub version: String,
+    /// MSH-11: `P` production, `T` training, `D` debugging.
+    pub processing_id: String,
+    /// MSH-7, written in UTC with its zone.
+    pub time: Timestamp,
+    /// MSH-18. `None` writes ASCII without naming it when that is enough, and else UTF-8.
+    pub charset: Option<Charset>,
+}
+
+/// Why a message could not be built.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The result is beyond the limits of a message.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+    /// Already encoded text holds a segment terminator or another control code.
+    #[error("encoded text of segment {segment} holds a control code")]
+    ControlCode {
+        /// Number of the segment, from 1 after MSH.
+        segment: usize,
+    },
+    /// Field numbers go from 1 to 999.
+    #[error("segment {segment} has no field {field}")]
+    FieldNumber {
+        /// Number of the segment, from 1 after MSH.
+        segment: usize,
+        /// The number that was asked for.
+        field: usize,
+    },
+    /// A segment id is three capital letters or digits, beginning with a letter.
+    #[error("segment {segment} has no valid id")]
+    SegmentId {
+        /// Number of the segment, from 1 after MSH.
+        segment: usize,
+    },
+    /// HL7 has no name for the character set, so MSH-18 could not declare it.
+    #[error("{charset:?} has no name in table 0211")]
+    UnnamedCharset {
+        /// The set that was asked for.
+        charset: Charset,
+    },
+    /// The character set has no such character.
+    #[error(transparent)]
+    Unmappable(#[from] Unmappable),
+}
+
+/// Builds a message with the standard delimiters; any text is allowed and comes back from the reader as it was.
+#[derive(Clone)]
+pub struct MessageBuilder {
+    head: MessageHead,
+    /// Encoded segments after MSH.
+    body: String,
+    segments: usize,
+    fault: Option<BuildError>,
+}
+
+/// The fields of one segment being built. Trailing empty components are left out.
+#[derive(Clone, Default)]
+pub struct SegmentBuilder {
+    /// Encoded, from field 1.
+    fields: Vec<String>,
+    fault: Option<Fault>,
+}
+
+#[derive(Clone, Copy)]
+enum Fault {
+    ControlCode,
+    FieldNumber(usize),
+}
+
+/// No segment of any version has as many.
+const FIELDS_MAX: usize = 999;
+
+const DELIMITERS: Delimiters = Delimiters::STANDARD;
+
+impl MessageBuilder {
+    /// Begins with MSH.
+    pub fn new(head: MessageHead) -> Self {
+        Self { head, body: String::new(), segments: 0, fault: None }
+    }
+
+    /// Appends a segment; `fill` sets its fields.
+    #[must_use]
+    pub fn segment(
+        mut self,
+        id: &str,
+        fill: impl FnOnce(SegmentBuilder) -> SegmentBuilder,
+    ) -> Self {
+        self.segments += 1;
+        let segment = self.segments;
+        let built = fill(SegmentBuilder::default());
+        if !is_segment_id(id) || id == "MSH" {
+            self.fault.get_or_insert(BuildError::SegmentId { segment });
+        }
+        match built.fault {
+            Some(Fault::ControlCode) => {
+                self.fault.get_or_insert(BuildError::ControlCode { segment });
+            }
+            Some(Fault::FieldNumber(field)) => {
+                self.fault.get_or_insert(BuildError::FieldNumber { segment, field });
+            }
+            None => {}
+        }
+        built.write(id, &mut self.body);
+        self
+    }
+
+    /// Encodes the message in its character set, each segment ended by carriage return.
+    ///
+    /// # Errors
+    /// [`BuildError`] when the character set cannot carry the text, or a segment was given an impossible id, field
+    /// number or encoded text.
+    pub fn build(self) -> Result<Message, BuildError> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        let undeclared = self.text("");
+        let (charset, name) = match self.head.charset {
+            None if undeclared.is_ascii() => (Charset::Ascii, ""),
+            None => (Charset::Utf8, Charset::Utf8.to_hl7().unwrap_or_default()),
+            Some(charset) => {
+                (charset, charset.to_hl7().ok_or(BuildError::UnnamedCharset { charset })?)
+            }
+        };
+        let text = if name.is_empty() { undeclared } else { self.text(name) };
+        Ok(Message::parse(charset.encode(&text)?)?)
+    }
+
+    fn text(&self, charset_name: &str) -> String {
+        let head = &self.head;
+        // MSH-1 is the separator after the id, so the first field written here is MSH-2.
+        let fields = SegmentBuilder::default()
+            .raw(1, &DELIMITERS.encoding_characters())
+            .field(2, &head.sending_application)
+            .field(3, &head.sending_facility)
+            .field(4, &head.receiving_application)
+            .field(5, &head.receiving_facility)
+            .raw(6, &format!("{}+0000", head.time.to_compact_utc()))
+            .components(8, &[&head.message_code, &head.trigger_event, &head.structure])
+            .field(9, &head.control_id)
+            .field(10, &head.processing_id)
+            .field(11, &head.version)
+            .field(17, charset_name);
+        let mut text = String::with_capacity(self.body.len() + 256);
+        fields.write("MSH", &mut text);
+        text.push_str(&self.body);
+        text
+    }
+}
+
+impl SegmentBuilder {
+    /// Sets field `n`, from 1, to one value. Line ends in it go out as `\X0D\` and `\X0A\`.
+    #[must_use]
+    pub fn field(self, n: usize, text: &str) -> Self {
+        self.set(n, escape::encode(text, DELIMITERS))
+    }
+
+    /// Sets field `n` to formatted text, data types FT and TX: line ends in it go out as `\.br\`.
+    #[must_use]
+    pub fn formatted(self, n: usize, text: &str) -> Self {
+        self.set(n, escape::encode_formatted(text, DELIMITERS))
+    }
+
+    /// Sets field `n` to the null value `""`, which deletes what the receiver has.
+    #[must_use]
+    pub fn null(self, n: usize) -> Self {
+        self.set(n, "\"\"".to_owned())
+    }
+
+    /// Sets field `n` to components, from component 1.
+    #[must_use]
+    pub fn components(self, n: usize, parts: &[&str]) -> Self {
+        self.set(n, joined(parts, DELIMITERS.component))
+    }
+
+    /// Sets field `n` to components made of subcomponents.
+    #[must_use]
+    pub fn subcomponents(self, n: usize, parts: &[&[&str]]) -> Self {
+        let components: Vec<_> =
+            parts.iter().map(|parts| joined(parts, DELIMITERS.subcomponent)).collect();
+        self.set(n, join_encoded(&components, DELIMITERS.component))
+    }
+
+    /// Adds a repetition of components to field `n`, or sets it where it is empty.
+    #[must_use]
+    pub fn repeat_components(self, n: usize, parts: &[&str]) -> Self {
+        self.repeat(n, &joined(parts, DELIMITERS.component))
+    }
+
+    /// Adds a repetition of one value to field `n`, or sets it where it is empty.
+    #[must_use]
+    pub fn repeat_field(self, n: usize, text: &str) -> Self {
+        self.repeat(n, &escape::encode(text, DELIMITERS))
+    }
+
+    /// Sets field `n` to text that is already encoded with the standard delimiters.
+    #[must_use]
+    pub fn raw(mut self, n: usize, encoded: &str) -> Self {
+        if encoded.bytes().any(|byte| byte < b' ' && byte != b'\t') {
+            self.fault.get_or_insert(Fault::ControlCode);
+        }
+        self.set(n, encoded.to_owned())
+    }
+
+    fn repeat(mut self, n: usize, encoded: &str) -> Self {
+        if let Some(field) = self.place(n) {
+            if !field.is_empty() {
+                field.extend(DELIMITERS.repetition.map(char::from));
+            }
+            field.push_str(encoded);
+        }
+        self
+    }
+
+    fn set(mut self, n: usize, encoded: String) -> Self {
+        if let Some(field) = self.place(n) {
+            *field = encoded;
+        }
+        self
+    }
+
+    fn place(&mut self, n: usize) -> Option<&mut String> {
+        if !(1..=FIELDS_MAX).contains(&n) {
+            self.fault.get_or_insert(Fault::FieldNumber(n));
+            return None;
+        }
+        if self.fields.len() < n {
+            self.fields.resize(n, String::new());
+        }
+        self.fields.get_mut(n - 1)
+    }
+
+    fn write(&self, id: &str, text: &mut String) {
+        let used =
+            self.fields.iter().rposition(|field| !field.is_empty()).map_or(0, |last| last + 1);
+        text.push_str(id);
+        for field in self.fields.iter().take(used) {
+            text.push(char::from(DELIMITERS.field));
+            text.push_str(field);
+        }
+        text.push('\r');
+    }
+}
+
+impl fmt::Debug for MessageBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageBuilder")
+            .field("head", &self.head)
+            .field("segments", &self.segments)
+            .field("body", &format_args!("<redacted>"))
+            .finish()
+    }
+}
+
+impl fmt::Debug for SegmentBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SegmentBuilder({} fields, <redacted>)", self.fields.len())
+    }
+}
+
+fn is_segment_id(id: &str) -> bool {
+    let mut characters = id.bytes();
+    id.len() == 3
+        && characters.next().is_some_and(|first| first.is_ascii_uppercase())
+        && characters.all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+fn joined(parts: &[&str], delimiter: Option<u8>) -> String {
+    let encoded: Vec<_> = parts.iter().map(|part| escape::encode(part, DELIMITERS)).collect();
+    join_encoded(&encoded, delimiter)
+}
+
+fn join_encoded(parts: &[String], delimiter: Option<u8>) -> String {
+    let used = parts.iter().rposition(|part| !part.is_empty()).map_or(0, |last| last + 1);
+    let mut text = String::new();
+    for (index, part) in parts.iter().take(used).enumerate() {
+        if index > 0 {
+            text.extend(delimiter.map(char::from));
+        }
+        text.push_str(part);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

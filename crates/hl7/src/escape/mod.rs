@@ -1,0 +1,246 @@
+//! Escape sequences (HL7 2.5.1 section 2.7).
+//!
+//! Reading never fails and never drops a character: a backslash that begins no sequence, and a sequence that
+//! nobody defined, stay in the text as they are. Writing escapes delimiters and control codes, so that any text
+//! comes back as it was.
+
+mod page;
+mod sequence;
+
+use std::borrow::Cow;
+
+use telerad_charset::Charset;
+
+use self::page::Page;
+use self::sequence::{Kind, Sequence, Tokens};
+use crate::Delimiters;
+use crate::syntax::Syntax;
+
+/// Reads one value: character set first, then escapes, left to right, once.
+///
+/// `\F\ \S\ \T\ \R\ \E\ \P\` become delimiters, `\X..\` bytes of the character set, `\C..\` and `\M..\` switch sets,
+/// `\H\` and `\N\` mark nothing in plain text. Formatting commands and local sequences `\Z..\` stay as they are.
+pub fn decode(raw: &[u8], delimiters: Delimiters, charset: Charset) -> Cow<'_, str> {
+    decode_with(&syntax_of(delimiters, charset), raw)
+}
+
+/// Reads formatted text, data type FT (HL7 2.5.1 section 2.7.6), that is still escaped with the standard `\`.
+///
+/// Formatting commands become lines and indentation; everything else is read as by [`decode`]. Line ends of any kind
+/// come out as `\n`.
+pub fn formatted_text(ft: &str) -> String {
+    formatted_with(&syntax_of(Delimiters::STANDARD, Charset::Utf8), ft.as_bytes())
+}
+
+/// Writes one value so that [`decode`] reads exactly `text`: delimiters become their sequences, control codes except
+/// tab `\X..\`, and the text `""`, which would mean null, is written in hexadecimal.
+///
+/// Where `delimiters` has no escape character nothing can be escaped, and `text` comes out as it is.
+pub fn encode(text: &str, delimiters: Delimiters) -> String {
+    write(text, delimiters, Breaks::Hexadecimal)
+}
+
+/// As [`encode`], but line ends (CR, LF or both) become `\.br\`, as data types FT and, by habit, TX write them.
+pub fn encode_formatted(text: &str, delimiters: Delimiters) -> String {
+    write(text, delimiters, Breaks::Formatted)
+}
+
+pub(crate) fn decode_with<'a>(syntax: &Syntax, raw: &'a [u8]) -> Cow<'a, str> {
+    let escape = syntax.delimiters.escape;
+    if escape.is_none_or(|escape| syntax.find(escape, raw).is_none()) {
+        return syntax.charset.decode(raw).text;
+    }
+    let mut reader = Reader::new(syntax, raw, Commands::Kept);
+    reader.read();
+    Cow::Owned(reader.page.into_text())
+}
+
+pub(crate) fn formatted_with(syntax: &Syntax, raw: &[u8]) -> String {
+    let mut reader = Reader::new(syntax, raw, Commands::Obeyed);
+    reader.read();
+    let text = reader.page.into_text();
+    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text }
+}
+
+fn syntax_of(delimiters: Delimiters, charset: Charset) -> Syntax {
+    Syntax { delimiters, charset, is_splittable: charset.is_splittable() }
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Breaks {
+    Formatted,
+    Hexadecimal,
+}
+
+fn write(text: &str, delimiters: Delimiters, breaks: Breaks) -> String {
+    let Some(escape) = delimiters.escape.map(char::from) else {
+        return text.to_owned();
+    };
+    if text == "\"\"" {
+        return format!("{escape}X2222{escape}");
+    }
+    let mut written = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let byte = u8::try_from(character).ok().filter(u8::is_ascii);
+        let letter = match byte {
+            Some(byte) if byte == delimiters.field => Some("F"),
+            Some(byte) if Some(byte) == delimiters.escape => Some("E"),
+            Some(byte) if Some(byte) == delimiters.component => Some("S"),
+            Some(byte) if Some(byte) == delimiters.subcomponent => Some("T"),
+            Some(byte) if Some(byte) == delimiters.repetition => Some("R"),
+            Some(byte) if Some(byte) == delimiters.truncation => Some("P"),
+            Some(b'\r' | b'\n') if breaks == Breaks::Formatted => {
+                if character == '\r' {
+                    characters.next_if_eq(&'\n');
+                }
+                Some(".br")
+            }
+            _ => None,
+        };
+        match (letter, byte) {
+            (Some(letter), _) => {
+                written.push(escape);
+                written.push_str(letter);
+                written.push(escape);
+            }
+            (None, Some(byte @ 0..=0x1f)) if byte != b'\t' => {
+                written.push_str(&format!("{escape}X{byte:02X}{escape}"));
+            }
+            _ => written.push(character),
+        }
+    }
+    written
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Commands {
+    Kept,
+    Obeyed,
+}
+
+struct Reader<'a> {
+    syntax: &'a Syntax,
+    raw: &'a [u8],
+    commands: Commands,
+    /// The set of the text being read, which `\C..\` and `\M..\` change until the end of the value.
+    charset: Charset,
+    /// Bytes of adjacent hexadecimal sequences, which may hold one character between them.
+    hexadecimal: Vec<u8>,
+    hexadecimal_start: usize,
+    page: Page,
+}
+
+impl<'a> Reader<'a> {
+    fn new(syntax: &'a Syntax, raw: &'a [u8], commands: Commands) -> Self {
+        Self {
+            syntax,
+            raw,
+            commands,
+            charset: syntax.charset,
+            hexadecimal: Vec::new(),
+            hexadecimal_start: 0,
+            page: Page::with_capacity(raw.len()),
+        }
+    }
+
+    fn read(&mut self) {
+        for token in Tokens::new(self.syntax, self.raw) {
+            let written = self.raw.get(token.start..token.end).unwrap_or_default();
+            match token.kind {
+                Kind::Text => {
+                    self.end_hexadecimal(token.start);
+                    let text = self.charset.decode(written).text;
+                    self.page.push_str(&text);
+                }
+                Kind::Escape(Sequence::Hexadecimal(digits)) => {
+                    if self.hexadecimal.is_empty() {
+                        self.hexadecimal_start = token.start;
+                    }
+                    sequence::push_bytes(digits, &mut self.hexadecimal);
+                }
+                Kind::Escape(sequence) => {
+                    self.end_hexadecimal(token.start);
+                    self.obey(sequence, written);
+                }
+            }
+        }
+        self.end_hexadecimal(self.raw.len());
+    }
+
+    fn obey(&mut self, sequence: Sequence<'_>, written: &[u8]) {
+        let Delimiters { field, component, repetition, escape, subcomponent, truncation } =
+            self.syntax.delimiters;
+        // A delimiter that MSH-2 leaves out is the standard one in a text that names it.
+        let character = match sequence {
+            Sequence::Field => Some(field),
+            Sequence::Component => Some(component.unwrap_or(b'^')),
+            Sequence::Repetition => Some(repetition.unwrap_or(b'~')),
+            Sequence::Escape => escape,
+            Sequence::Subcomponent => Some(subcomponent.unwrap_or(b'&')),
+            Sequence::Truncation => Some(truncation.unwrap_or(b'#')),
+            _ => None,
+        };
+        if let Some(character) = character {
+            return self.page.push(char::from(character));
+        }
+        match sequence {
+            Sequence::Highlight | Sequence::Normal => {}
+            Sequence::Formatting(command) if self.commands == Commands::Obeyed => {
+                self.page.obey(command);
+            }
+            Sequence::Set(designation) => match set_of(designation, self.syntax.charset) {
+                Some(charset) => self.charset = charset,
+                None => self.keep(written),
+            },
+            _ => self.keep(written),
+        }
+    }
+
+    /// A sequence without a meaning here is text.
+    fn keep(&mut self, written: &[u8]) {
+        self.page.push_str(&String::from_utf8_lossy(written));
+    }
+
+    fn end_hexadecimal(&mut self, end: usize) {
+        if self.hexadecimal.is_empty() {
+            return;
+        }
+        let bytes = std::mem::take(&mut self.hexadecimal);
+        // Control codes and ASCII mean the same in every set, even where ISO-2022-JP gives ESC a task.
+        let charset = if bytes.is_ascii() { Charset::Ascii } else { self.charset };
+        let decoded = charset.decode(&bytes);
+        if decoded.malformed {
+            // A byte of another set than the message's: what was written tells more than U+FFFD.
+            self.keep(self.raw.get(self.hexadecimal_start..end).unwrap_or_default());
+        } else {
+            self.page.push_str(&decoded.text);
+        }
+    }
+}
+
+/// The set that `\C..\` or `\M..\` designates (HL7 2.5.1 section 2.7.4): the bytes that follow ESC in ISO 2022.
+fn set_of(designation: &[u8], base: Charset) -> Option<Charset> {
+    Some(match designation {
+        b"2842" | b"284A" => base,
+        b"2D41" => Charset::Latin1,
+        b"2D42" => Charset::Iso8859_2,
+        b"2D43" => Charset::Iso8859_3,
+        b"2D44" => Charset::Iso8859_4,
+        b"2D4C" => Charset::Iso8859_5,
+        b"2D47" => Charset::Iso8859_6,
+        b"2D46" => Charset::Iso8859_7,
+        b"2D48" => Charset::Iso8859_8,
+        b"2D4D" => Charset::Iso8859_9,
+        b"2D54" => Charset::Tis620,
+        b"2949" => Charset::JisX0201,
+        b"2442" => Charset::JisX0208,
+        b"242844" => Charset::JisX0212,
+        b"242943" => Charset::EucKr,
+        b"242941" => Charset::Gbk,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

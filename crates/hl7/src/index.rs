@@ -1,0 +1,339 @@
+//! Finding the segments of a message.
+
+use memchr::{memchr, memchr_iter, memchr2_iter, memmem};
+use telerad_charset::Charset;
+
+use crate::syntax::{Piece, Syntax};
+use crate::{AckError, Acknowledgement, Delimiters, Warning, WarningKind};
+
+/// How large a message may be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Bytes of the whole message. Default 256 MiB: reports carry PDF files of tens of megabytes.
+    pub bytes_max: usize,
+    /// Number of segments. Default 250,000.
+    pub segments_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes_max: 256 << 20, segments_max: 250_000 }
+    }
+}
+
+/// Bytes that cannot be read as a message at all.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// The byte after `MSH` cannot separate fields (HL7 2.5.1 section 2.5.4).
+    #[error("byte {offset}, after MSH, is no field separator")]
+    FieldSeparator {
+        /// Offset of that byte, which may be the end of the input.
+        offset: usize,
+    },
+    /// There is no MSH segment.
+    #[error("no MSH segment")]
+    NoHeader,
+    /// More bytes than [`Limits::bytes_max`].
+    #[error("message of {bytes} bytes is larger than {bytes_max}")]
+    TooLarge {
+        /// Length of the input.
+        bytes: usize,
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// More segments than [`Limits::segments_max`].
+    #[error("message has more than {segments_max} segments")]
+    TooManySegments {
+        /// The limit.
+        segments_max: usize,
+    },
+}
+
+impl ParseError {
+    /// What to answer the sender: AR, because nothing of the message was understood (HL7 2.5.1 section 2.9.2).
+    pub fn acknowledgement(&self) -> Acknowledgement {
+        let condition = match self {
+            Self::FieldSeparator { .. } | Self::NoHeader => 100,
+            Self::TooLarge { .. } | Self::TooManySegments { .. } => 207,
+        };
+        let location = "MSH^1".to_owned();
+        Acknowledgement::reject(AckError { condition, location, text: self.to_string() })
+    }
+}
+
+/// Segments, syntax and deviations of one message.
+pub(crate) struct Index {
+    pub(crate) syntax: Syntax,
+    pub(crate) segments: Vec<Entry>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// One segment. 32 bits are enough below the limit of 4 GiB that [`Index::build`] keeps.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    /// Zeros where the line has no segment id.
+    pub(crate) id: [u8; 3],
+}
+
+impl Index {
+    pub(crate) fn build(bytes: &[u8], limits: Limits) -> Result<Self, ParseError> {
+        let bytes_max = limits.bytes_max.min(u32::MAX as usize);
+        if bytes.len() > bytes_max {
+            return Err(ParseError::TooLarge { bytes: bytes.len(), bytes_max });
+        }
+        let header = find_header(bytes).ok_or(ParseError::NoHeader)?;
+        let separator = header + 3;
+        let field = match bytes.get(separator) {
+            Some(&byte) if byte.is_ascii_punctuation() && byte != b'"' => byte,
+            _ => return Err(ParseError::FieldSeparator { offset: separator }),
+        };
+        let mut warnings = Warnings(Vec::new());
+        if header > 0 {
+            warnings.add(WarningKind::LeadingBytes, 0);
+        }
+        let segments = scan(bytes, header, field, limits, &mut warnings)?;
+        let first = segments.first().map_or(&[][..], |entry| entry.bytes(bytes));
+        let (delimiters, is_usual) = Delimiters::read(field, raw_field(first, field, 1));
+        if !is_usual {
+            warnings.add(WarningKind::EncodingCharacters, separator + 1);
+        }
+        let is_ascii = bytes.is_ascii();
+        let declared = raw_field(first, field, 17);
+        let (charset, doubt) = choose_charset(bytes, is_ascii, declared, delimiters.repetition);
+        if let Some(kind) = doubt {
+            let offset = bytes.iter().position(|byte| !byte.is_ascii()).unwrap_or(header);
+            warnings.add(kind, offset);
+        }
+        let is_splittable = charset.is_splittable() || (is_ascii && charset != Charset::Iso2022Jp);
+        let syntax = Syntax { delimiters, charset, is_splittable };
+        Ok(Self { syntax, segments, warnings: warnings.0 })
+    }
+}
+
+impl Entry {
+    pub(crate) fn bytes<'a>(&self, message: &'a [u8]) -> &'a [u8] {
+        message.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    pub(crate) fn piece<'a>(&self, message: &'a [u8]) -> Piece<'a> {
+        Piece { bytes: self.bytes(message), start: self.start as usize }
+    }
+}
+
+/// One warning per kind, so that a hostile message cannot grow the list.
+struct Warnings(Vec<Warning>);
+
+impl Warnings {
+    fn add(&mut self, kind: WarningKind, offset: usize) {
+        match self.0.iter_mut().find(|warning| warning.kind == kind) {
+            Some(warning) => warning.count += 1,
+            None => self.0.push(Warning { kind, offset, count: 1 }),
+        }
+    }
+}
+
+/// Bytes searched for an MSH that does not stand at the beginning.
+const LEADING_BYTES_MAX: usize = 64 << 10;
+
+/// Offset of the MSH that opens the message. A byte order mark, frame bytes and blanks may stand before it, and,
+/// as a last resort, anything: first an MSH that begins a line, then one followed by two delimiters.
+fn find_header(bytes: &[u8]) -> Option<usize> {
+    let after_mark = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let blanks = after_mark.iter().take_while(|&&byte| byte <= b' ').count();
+    let rest = after_mark.get(blanks..)?;
+    // A frame inside a mark inside a frame has been seen, hence the second mark.
+    let rest = rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest);
+    if rest.starts_with(b"MSH") {
+        return Some(bytes.len() - rest.len());
+    }
+    let head = bytes.get(..LEADING_BYTES_MAX).unwrap_or(bytes);
+    let is_punctuation =
+        |offset: usize| bytes.get(offset).is_some_and(|byte| byte.is_ascii_punctuation());
+    let begins_line = |&offset: &usize| {
+        let before = offset.checked_sub(1).and_then(|before| bytes.get(before));
+        before.is_none_or(|&byte| byte < b' ') && is_punctuation(offset + 3)
+    };
+    memmem::find_iter(head, b"MSH").find(begins_line).or_else(|| {
+        memmem::find_iter(head, b"MSH")
+            .find(|offset| is_punctuation(offset + 3) && is_punctuation(offset + 4))
+    })
+}
+
+fn scan(
+    bytes: &[u8],
+    header: usize,
+    field: u8,
+    limits: Limits,
+    warnings: &mut Warnings,
+) -> Result<Vec<Entry>, ParseError> {
+    let body = bytes.get(header..).unwrap_or_default();
+    // Counting first lets the index be allocated once, and counting is several times faster than growing.
+    let expected = memchr_iter(b'\r', body).count() + 1;
+    let mut lines = Lines {
+        bytes,
+        field,
+        limits,
+        warnings,
+        segments: Vec::with_capacity(expected.min(limits.segments_max)),
+    };
+    let mut start = header;
+    let mut text_until = 0;
+    for position in memchr2_iter(b'\r', b'\n', body) {
+        let position = header + position;
+        if bytes.get(position) == Some(&b'\n') {
+            if position < text_until {
+                continue;
+            }
+            if position > start
+                && let Some(end) = line_feeds_in_text(bytes, position, field)
+            {
+                lines.warnings.add(WarningKind::LineFeedInText, position);
+                text_until = end;
+                continue;
+            }
+            lines.warnings.add(WarningKind::LineFeedTerminator, position);
+            let follows_return = position == start && start > header;
+            if follows_return {
+                start = position + 1;
+                continue;
+            }
+        }
+        lines.end(start, position)?;
+        start = position + 1;
+    }
+    if bytes.get(start..).is_some_and(|rest| rest.iter().any(|&byte| byte > b' ')) {
+        lines.end(start, bytes.len())?;
+        lines.warnings.add(WarningKind::MissingTerminator, bytes.len());
+    }
+    Ok(lines.segments)
+}
+
+/// If the line feeds at `position` are text, the end of their run; `None` if they end a segment.
+///
+/// They end one only where a segment, a carriage return or the end of the message follows. Otherwise the sender
+/// wrote a report's line breaks unescaped, and splitting there would take the rest of the text out of its field.
+fn line_feeds_in_text(bytes: &[u8], position: usize, field: u8) -> Option<usize> {
+    let rest = bytes.get(position..)?;
+    let run = rest.iter().take_while(|&&byte| byte == b'\n').count();
+    let after = rest.get(run..)?;
+    let ends = match after {
+        [] | [b'\r', ..] => true,
+        [first, second, third, next, ..] => {
+            segment_id([*first, *second, *third]).is_some() && *next == field
+        }
+        _ => after.iter().all(|&byte| byte <= b' '),
+    };
+    (!ends).then_some(position + run)
+}
+
+/// Three characters that may name a segment (HL7 2.5.1 section 2.5.2).
+fn segment_id(id: [u8; 3]) -> Option<[u8; 3]> {
+    let [first, rest @ ..] = id;
+    let is_id = first.is_ascii_uppercase()
+        && rest.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    is_id.then_some(id)
+}
+
+struct Lines<'a> {
+    bytes: &'a [u8],
+    field: u8,
+    limits: Limits,
+    warnings: &'a mut Warnings,
+    segments: Vec<Entry>,
+}
+
+impl Lines<'_> {
+    /// Records the line `start..end`, without the blanks and frame bytes that some senders put before a segment.
+    fn end(&mut self, start: usize, end: usize) -> Result<(), ParseError> {
+        let line = self.bytes.get(start..end).unwrap_or_default();
+        let blanks = line.iter().take_while(|&&byte| byte <= b' ').count();
+        let line = line.get(blanks..).unwrap_or_default();
+        let id = match line {
+            [] => {
+                self.warnings.add(WarningKind::BlankLine, start);
+                return Ok(());
+            }
+            [first, second, third] => segment_id([*first, *second, *third]),
+            [first, second, third, next, ..] if *next == self.field => {
+                segment_id([*first, *second, *third])
+            }
+            _ => None,
+        };
+        match id {
+            None => self.warnings.add(WarningKind::StrayLine, start),
+            Some([b'A', b'D', b'D'] | [b'D', b'S', b'C']) => {
+                self.warnings.add(WarningKind::Continuation, start);
+            }
+            Some([b'M', b'S', b'H']) if !self.segments.is_empty() => {
+                self.warnings.add(WarningKind::SecondHeader, start);
+            }
+            Some(_) => {}
+        }
+        if self.segments.len() >= self.limits.segments_max {
+            return Err(ParseError::TooManySegments { segments_max: self.limits.segments_max });
+        }
+        let offset = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+        self.segments.push(Entry {
+            start: offset(start + blanks),
+            end: offset(end),
+            id: id.unwrap_or_default(),
+        });
+        Ok(())
+    }
+}
+
+/// A field of MSH before its syntax is known; both fields read so hold no multi-byte text.
+fn raw_field(header: &[u8], field: u8, index: usize) -> &[u8] {
+    header.split(|&byte| byte == field).nth(index).unwrap_or_default()
+}
+
+/// The set to read by, and the reason to doubt it. `declared` is MSH-18, which may repeat: the first repetition
+/// is the set of the message, further ones are switched to (HL7 2.5.1 section 2.15.9.18).
+fn choose_charset(
+    bytes: &[u8],
+    is_ascii: bool,
+    declared: &[u8],
+    repetition: Option<u8>,
+) -> (Charset, Option<WarningKind>) {
+    let mut named = None;
+    let mut doubt = None;
+    for (index, name) in declared.split(|&byte| Some(byte) == repetition).enumerate() {
+        let charset = std::str::from_utf8(name).ok().and_then(Charset::from_hl7);
+        match charset {
+            Some(charset) if index == 0 => named = Some(charset),
+            // Shifted runs may hold any delimiter, so the whole message is read as ISO 2022.
+            Some(Charset::Iso2022Jp | Charset::JisX0212) => named = Some(Charset::Iso2022Jp),
+            Some(_) => {}
+            None if index == 0 => doubt = Some(WarningKind::CharsetUnknown),
+            None => {}
+        }
+    }
+    if is_ascii {
+        let is_shifted = memchr(0x1b, bytes).is_some();
+        let charset = match named {
+            Some(Charset::JisX0212) => Charset::Iso2022Jp,
+            Some(Charset::Iso2022Jp) if !is_shifted => Charset::Ascii,
+            named => named.unwrap_or_default(),
+        };
+        return (charset, doubt);
+    }
+    let is_utf8 = std::str::from_utf8(bytes).is_ok();
+    match named {
+        None | Some(Charset::Ascii) => {
+            let charset = if is_utf8 { Charset::Utf8 } else { Charset::Latin1 };
+            (charset, doubt.or(Some(WarningKind::CharsetUndeclared)))
+        }
+        // Text that means something in Western Europe is never valid UTF-8 by accident.
+        Some(Charset::Latin1 | Charset::Iso8859_9 | Charset::Iso8859_15 | Charset::Windows1252)
+            if is_utf8 =>
+        {
+            (Charset::Utf8, Some(WarningKind::CharsetContradicted))
+        }
+        Some(Charset::Utf8) if !is_utf8 => (Charset::Utf8, Some(WarningKind::CharsetContradicted)),
+        Some(Charset::JisX0212) => (Charset::Iso2022Jp, doubt),
+        Some(charset) => (charset, doubt),
+    }
+}

@@ -1,0 +1,305 @@
+//! The receiving end of a connection.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::{Decoder, Event, Fault, Limits, frame};
+
+/// Limits and patience of a receiving end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ReceiverConfig {
+    /// Size of frames.
+    pub limits: Limits,
+    /// Messages that may wait for their answer at once. The protocol allows one; a sender that pipelines is read
+    /// no further than this. Default 4.
+    pub unanswered_max: usize,
+    /// Pause between frames after which the connection is closed. Default 1 hour: senders keep connections open.
+    pub idle_seconds_max: u32,
+    /// Pause inside a frame after which the connection is closed. Default 30 s.
+    pub stall_seconds_max: u32,
+    /// Time a frame may take in all. Default 10 min.
+    pub frame_seconds_max: u32,
+    /// Wait for the carriage return after an end block, before a frame is taken without it. Default 500 ms.
+    pub carriage_return_ms_max: u32,
+}
+
+impl Default for ReceiverConfig {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            unanswered_max: 4,
+            idle_seconds_max: 3600,
+            stall_seconds_max: 30,
+            frame_seconds_max: 600,
+            carriage_return_ms_max: 500,
+        }
+    }
+}
+
+/// What a receiving end has to tell.
+#[derive(Clone, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ReceiverEvent {
+    /// A frame arrived and waits for [`Receiver::answer`] with this id. It need not hold a message.
+    Message {
+        /// Counts the frames of this connection, from 0.
+        id: u64,
+        /// Content of the frame.
+        frame: Bytes,
+    },
+    /// The peer broke the framing rules; the connection goes on.
+    Fault(Fault),
+    /// The connection is over. Send what [`Receiver::poll_transmit`] still gives, then close it.
+    Close(CloseReason),
+}
+
+impl fmt::Debug for ReceiverEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message { id, frame } => {
+                write!(f, "Message {{ id: {id}, frame: {} bytes, <redacted> }}", frame.len())
+            }
+            Self::Fault(fault) => write!(f, "Fault({fault:?})"),
+            Self::Close(reason) => write!(f, "Close({reason:?})"),
+        }
+    }
+}
+
+/// Why a connection ends.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// A frame was not complete in time.
+    #[error("frame not complete in time")]
+    HalfFrame,
+    /// Nothing came for too long.
+    #[error("idle for too long")]
+    Idle,
+    /// The bytes are no frames at all; somebody else's protocol.
+    #[error("bytes are not MLLP")]
+    NotMllp,
+    /// A frame is too large.
+    #[error("frame too large")]
+    Oversized,
+    /// The peer closed between frames.
+    #[error("closed by peer")]
+    PeerClosed,
+    /// The peer closed inside a frame, which is lost; it was not acknowledged.
+    #[error("closed by peer inside a frame")]
+    PeerClosedMidFrame,
+}
+
+/// The receiving end of one connection: frames in, answers out, in the order of the frames.
+pub struct Receiver {
+    config: ReceiverConfig,
+    decoder: Decoder,
+    events: VecDeque<ReceiverEvent>,
+    transmit: Vec<Bytes>,
+    /// Answers by frame, oldest first; `None` while the answer is being made.
+    unanswered: VecDeque<Option<Bytes>>,
+    /// Id of the oldest of them.
+    oldest: u64,
+    last_input: Instant,
+    frame_start: Option<Instant>,
+    closing: bool,
+}
+
+impl Receiver {
+    /// A connection that was accepted at `now`.
+    pub fn new(config: ReceiverConfig, now: Instant) -> Self {
+        Self {
+            config,
+            decoder: Decoder::new(config.limits),
+            events: VecDeque::new(),
+            transmit: Vec::new(),
+            unanswered: VecDeque::new(),
+            oldest: 0,
+            last_input: now,
+            frame_start: None,
+            closing: false,
+        }
+    }
+
+    /// Takes bytes off the stream. Bytes beyond [`wants_input`](Self::wants_input) are kept, not lost.
+    pub fn handle_input(&mut self, now: Instant, input: Bytes) {
+        if self.closing {
+            return;
+        }
+        self.last_input = now;
+        self.decoder.feed(input);
+        self.decode(now);
+    }
+
+    /// The peer will send no more; answers may still go out.
+    pub fn handle_closed(&mut self, _now: Instant) {
+        self.drain_decoder();
+        self.decoder.end_without_carriage_return();
+        self.decoder.finish();
+        self.drain_decoder();
+        let mid_frame = self.decoder.is_mid_frame();
+        self.close(if mid_frame {
+            CloseReason::PeerClosedMidFrame
+        } else {
+            CloseReason::PeerClosed
+        });
+    }
+
+    /// Acts on deadlines that have passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let Some((deadline, timer)) = self.next_timer() else { return };
+        if now < deadline {
+            return;
+        }
+        match timer {
+            Timer::CarriageReturn => {
+                self.decoder.end_without_carriage_return();
+                self.last_input = now;
+                self.decode(now);
+            }
+            Timer::Frame => self.close(CloseReason::HalfFrame),
+            Timer::Idle => self.close(CloseReason::Idle),
+        }
+    }
+
+    /// Answers frame `id` with an unframed acknowledgement. An id that is not waiting is ignored.
+    pub fn answer(&mut self, now: Instant, id: u64, acknowledgement: impl AsRef<[u8]>) {
+        let slot = id
+            .checked_sub(self.oldest)
+            .and_then(|place| self.unanswered.get_mut(usize::try_from(place).ok()?));
+        if let Some(slot @ None) = slot {
+            *slot = Some(frame(acknowledgement.as_ref()));
+        }
+        while let Some(Some(_)) = self.unanswered.front() {
+            self.transmit.extend(self.unanswered.pop_front().flatten());
+            self.oldest += 1;
+        }
+        if !self.closing {
+            // Waiting for us was not the peer's idleness.
+            self.last_input = self.last_input.max(now);
+            self.decode(now);
+        }
+    }
+
+    /// Whether more bytes are welcome; false while answers are outstanding, which holds the sender back.
+    pub fn wants_input(&self) -> bool {
+        !self.closing && self.unanswered.len() < self.config.unanswered_max.max(1)
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<ReceiverEvent> {
+        self.events.pop_front()
+    }
+
+    /// Moves the bytes to be sent to `out`.
+    pub fn poll_transmit(&mut self, out: &mut Vec<Bytes>) {
+        out.append(&mut self.transmit);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.next_timer().map(|(deadline, _)| deadline)
+    }
+
+    /// Whether [`ReceiverEvent::Close`] was given and all answers that were owed are out.
+    pub fn is_closed(&self) -> bool {
+        self.closing && self.unanswered.is_empty() && self.transmit.is_empty()
+    }
+
+    /// Whether frames wait for their answers.
+    pub fn is_answering(&self) -> bool {
+        !self.unanswered.is_empty()
+    }
+
+    fn decode(&mut self, now: Instant) {
+        while self.wants_input() {
+            match self.decoder.poll() {
+                Some(event) => self.take(event),
+                None => break,
+            }
+        }
+        self.frame_start = match self.frame_start {
+            _ if !self.decoder.is_mid_frame() => None,
+            None => Some(now),
+            started => started,
+        };
+    }
+
+    /// At the end of the stream back-pressure has no meaning any more.
+    fn drain_decoder(&mut self) {
+        while let Some(event) = self.decoder.poll() {
+            self.take(event);
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Frame(frame) => {
+                let id = self.oldest + self.unanswered.len() as u64;
+                self.unanswered.push_back(None);
+                self.frame_start = None;
+                self.events.push_back(ReceiverEvent::Message { id, frame });
+            }
+            Event::Fault(fault) => {
+                self.events.push_back(ReceiverEvent::Fault(fault));
+                match fault {
+                    Fault::TooLarge { .. } => self.close(CloseReason::Oversized),
+                    Fault::StrayBytes { count }
+                        if count >= self.config.limits.stray_bytes_max.max(1) =>
+                    {
+                        self.close(CloseReason::NotMllp);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn close(&mut self, reason: CloseReason) {
+        if !self.closing {
+            self.closing = true;
+            self.events.push_back(ReceiverEvent::Close(reason));
+        }
+    }
+
+    fn next_timer(&self) -> Option<(Instant, Timer)> {
+        // While we hold the sender back, its silence is our doing.
+        if self.closing || !self.wants_input() {
+            return None;
+        }
+        let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
+        if self.decoder.awaits_carriage_return() {
+            let patience = Duration::from_millis(u64::from(self.config.carriage_return_ms_max));
+            return Some((self.last_input + patience, Timer::CarriageReturn));
+        }
+        if self.decoder.is_mid_frame() {
+            let stall = self.last_input + seconds(self.config.stall_seconds_max);
+            let whole = self.frame_start.unwrap_or(self.last_input)
+                + seconds(self.config.frame_seconds_max);
+            return Some((stall.min(whole), Timer::Frame));
+        }
+        if !self.unanswered.is_empty() {
+            return None;
+        }
+        Some((self.last_input + seconds(self.config.idle_seconds_max), Timer::Idle))
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("decoder", &self.decoder)
+            .field("unanswered", &self.unanswered.len())
+            .field("closing", &self.closing)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Timer {
+    CarriageReturn,
+    Frame,
+    Idle,
+}

@@ -1,0 +1,97 @@
+//! How the bytes of one message are to be split and read.
+
+use telerad_charset::Charset;
+
+use crate::Delimiters;
+
+/// What every view of a message needs to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Syntax {
+    pub(crate) delimiters: Delimiters,
+    pub(crate) charset: Charset,
+    /// Delimiters are always characters of their own, so that `memchr` may look for them.
+    pub(crate) is_splittable: bool,
+}
+
+/// A part of a message and where it stands.
+#[derive(Clone, Copy)]
+pub(crate) struct Piece<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// Offset in the message.
+    pub(crate) start: usize,
+}
+
+impl<'a> Piece<'a> {
+    /// The bytes `from..to` of this piece; whatever lies outside is left out.
+    pub(crate) fn slice(self, from: usize, to: usize) -> Self {
+        let bytes = self.bytes.get(..to.min(self.bytes.len())).unwrap_or_default();
+        let from = from.min(bytes.len());
+        Self { bytes: bytes.get(from..).unwrap_or_default(), start: self.start + from }
+    }
+
+    pub(crate) fn end(self) -> usize {
+        self.start + self.bytes.len()
+    }
+}
+
+impl Syntax {
+    /// Position of the next `delimiter`, in bytes that begin outside any multi-byte character.
+    pub(crate) fn find(&self, delimiter: u8, bytes: &[u8]) -> Option<usize> {
+        if self.is_splittable {
+            memchr::memchr(delimiter, bytes)
+        } else {
+            self.charset.find(delimiter, bytes)
+        }
+    }
+
+    /// The `index`th part, from 0, of `piece` split at `delimiter`.
+    pub(crate) fn part<'a>(
+        &self,
+        piece: Piece<'a>,
+        delimiter: Option<u8>,
+        index: usize,
+    ) -> Option<Piece<'a>> {
+        let Some(delimiter) = delimiter else {
+            return (index == 0).then_some(piece);
+        };
+        if self.is_splittable {
+            let mut positions = memchr::memchr_iter(delimiter, piece.bytes);
+            let from = match index.checked_sub(1) {
+                None => 0,
+                Some(skipped) => positions.nth(skipped)? + 1,
+            };
+            let to = positions.next().unwrap_or(piece.bytes.len());
+            Some(piece.slice(from, to))
+        } else {
+            self.parts(piece, Some(delimiter)).nth(index)
+        }
+    }
+
+    /// All parts of `piece` split at `delimiter`; at least one.
+    pub(crate) fn parts<'a>(&self, piece: Piece<'a>, delimiter: Option<u8>) -> Parts<'a> {
+        Parts { syntax: *self, rest: Some(piece), delimiter }
+    }
+}
+
+/// Iterator over the parts of a piece.
+#[derive(Clone)]
+pub(crate) struct Parts<'a> {
+    syntax: Syntax,
+    rest: Option<Piece<'a>>,
+    delimiter: Option<u8>,
+}
+
+impl<'a> Iterator for Parts<'a> {
+    type Item = Piece<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.rest.take()?;
+        let Some(position) =
+            self.delimiter.and_then(|delimiter| self.syntax.find(delimiter, rest.bytes))
+        else {
+            return Some(rest);
+        };
+        self.rest = Some(rest.slice(position + 1, rest.bytes.len()));
+        Some(rest.slice(0, position))
+    }
+}
