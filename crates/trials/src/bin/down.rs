@@ -1,0 +1,107 @@
+//! A destination and a RIS that are away for the whole run, and come back.
+
+use std::collections::HashMap;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use telerad::dicom::Status;
+use telerad_trials::arguments::Arguments;
+use telerad_trials::configuration::Configuration;
+use telerad_trials::dicom_client::DicomClient;
+use telerad_trials::dicom_sink::{DicomSink, Records};
+use telerad_trials::gateway::Gateway;
+use telerad_trials::hl7_client::Hl7Client;
+use telerad_trials::hl7_sink::{Hl7Sink, field};
+use telerad_trials::messages::Order;
+use telerad_trials::synthetic::Instance;
+use telerad_trials::tool::free_port;
+use telerad_trials::verdict::{self, Verdict};
+use telerad_trials::wait;
+
+const STUDIES: u64 = 4;
+const INSTANCES_PER_STUDY: u64 = 12;
+/// Long enough for a dozen attempts with pauses of one to two seconds.
+const OUTAGE: Duration = Duration::from_secs(15);
+
+fn main() -> ExitCode {
+    verdict::finish("down", trial)
+}
+
+fn trial(verdict: &mut Verdict) -> Result<()> {
+    let arguments = Arguments::read()?;
+    let folder = tempfile::tempdir()?;
+    let (reader_port, ris_port) = (free_port()?, free_port()?);
+    let configuration = Configuration {
+        destinations: vec![("READER".to_owned(), reader_port)],
+        ris_port,
+        announcement_port: ris_port,
+    };
+    let configuration = configuration.write(folder.path())?;
+    let log = folder.path().join("gateway.log");
+    let (gateway, addresses) = Gateway::start(&arguments.gateway, &configuration, &log)?;
+
+    let orders: Vec<Order> = (0..STUDIES).map(|number| Order::new("DWN", number)).collect();
+    let mut hl7 = Hl7Client::connect(addresses.hl7)?;
+    let mut modality = DicomClient::connect(addresses.dicom, "CT1")?;
+    let mut sent = HashMap::new();
+    let mut acknowledged = 0;
+    for (order, number) in orders.iter().zip(0..) {
+        acknowledged += u64::from(hl7.send(&order.orm(&format!("O{number}")))?.code == "AA");
+        for slice in 0..INSTANCES_PER_STUDY {
+            let uid = format!("2.25.77{number:04}{slice:04}");
+            let instance = Instance::ct(order, &uid, 32 * 1024, number * 1000 + slice);
+            if modality.store(&instance)? == Status::SUCCESS {
+                sent.insert(uid, instance.digest());
+            }
+        }
+        acknowledged += u64::from(hl7.send(&order.oru(&format!("R{number}")))?.code == "AA");
+    }
+    modality.release()?;
+    let all = STUDIES * INSTANCES_PER_STUDY;
+    verdict.claim("instances are taken", sent.len() as u64 == all, format!("{}", sent.len()));
+    verdict.claim("messages are taken", acknowledged == 2 * STUDIES, format!("{acknowledged}"));
+
+    wait::pause(OUTAGE / 2);
+    gateway.kill()?;
+    let (gateway, _) = Gateway::start(&arguments.gateway, &configuration, &log)?;
+    wait::pause(OUTAGE / 2);
+
+    let records = Records::default();
+    let sink = DicomSink::start(reader_port, &records)?;
+    let ris = Hl7Sink::start(ris_port)?;
+    let limit = Duration::from_secs(60);
+    let count = || records.all().len();
+    wait::while_progressing(limit, count, || records.by_instance().len() as u64 == all);
+    let arrived = records.by_instance();
+    let right = sent.iter().filter(|(uid, digest)| {
+        arrived.get(*uid).is_some_and(|digests| digests.len() == 1 && digests.contains_key(digest))
+    });
+    let right = right.count();
+    let remark = format!("{right} of {} after {} s of outage", sent.len(), OUTAGE.as_secs());
+    verdict.claim(
+        "every instance goes out when the destination returns",
+        right as u64 == all,
+        remark,
+    );
+
+    let reports = || {
+        let messages = ris.received();
+        let reported = |order: &&Order| {
+            messages.iter().any(|message| {
+                field(message, "MSH", 9).starts_with("ORU")
+                    && message.contains(&format!("N-{}", order.accession))
+            })
+        };
+        orders.iter().filter(reported).count()
+    };
+    wait::while_progressing(limit, reports, || reports() as u64 == STUDIES);
+    let remark = format!("{} of {STUDIES}", reports());
+    verdict.claim(
+        "every report goes out when the RIS returns",
+        reports() as u64 == STUDIES,
+        remark,
+    );
+    drop(sink);
+    gateway.terminate(Duration::from_secs(20))
+}

@@ -1,0 +1,94 @@
+//! The configuration file of a trial's gateway.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::GATEWAY_TITLE;
+
+/// Application entities that may send to the gateway and query its worklist.
+pub const SOURCES: [&str; 5] = ["CT1", "CT2", "CT3", "CT4", "FINDSCU"];
+
+/// One site; every study goes to every destination, every report to the one RIS.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// Application entity title and port on loopback of each destination.
+    pub destinations: Vec<(String, u16)>,
+    /// Where the RIS listens.
+    pub ris_port: u16,
+    /// Where "report available" is announced.
+    pub announcement_port: u16,
+}
+
+impl Configuration {
+    /// Writes `gateway.toml` into the folder; the gateway's state goes to `data` beside it.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<PathBuf> {
+        let path = folder.join("gateway.toml");
+        std::fs::write(&path, self.text()?)?;
+        Ok(path)
+    }
+
+    fn text(&self) -> Result<String> {
+        let mut text = format!(
+            r#"data_directory = "data"
+[dicom]
+ae_title = "{GATEWAY_TITLE}"
+listen = "127.0.0.1:0"
+[hl7]
+listen = "127.0.0.1:0"
+application = "TELERAD"
+facility = "GATEWAY"
+[[site]]
+id = "north"
+accession_issuer = "NORTH"
+patient_authority = "NORTH-MRN"
+accession_rules = [{{ rule = "strip_prefix", prefix = "N-" }}]
+[[hl7_source]]
+site = "north"
+application = "RIS"
+facility = "NORTH"
+role = "ris"
+[[hl7_source]]
+site = "north"
+application = "READER"
+facility = "READING"
+role = "reader"
+[[report_destination]]
+site = "north"
+address = "127.0.0.1:{ris}"
+application = "RIS"
+facility = "NORTH"
+accession_prefix = "N-"
+[[announcement]]
+site = "north"
+kind = "hl7"
+address = "127.0.0.1:{announcement}"
+"#,
+            ris = self.ris_port,
+            announcement = self.announcement_port,
+        );
+        for title in SOURCES {
+            writeln!(
+                text,
+                "[[source]]\nsite = \"north\"\nae_title = \"{title}\"\n\
+                 services = [\"echo\", \"store\", \"worklist\"]"
+            )?;
+        }
+        let mut ids = Vec::new();
+        for (title, port) in &self.destinations {
+            let id = title.to_lowercase();
+            writeln!(
+                text,
+                "[[destination]]\nid = \"{id}\"\nae_title = \"{title}\"\n\
+                 address = \"127.0.0.1:{port}\"\nassociations_max = 2\nretry_seconds = [1, 2]"
+            )?;
+            ids.push(format!("\"{id}\""));
+        }
+        writeln!(text, "[[rule]]\nid = \"all\"\nsend_to = [{}]", ids.join(", "))?;
+        Ok(text)
+    }
+}

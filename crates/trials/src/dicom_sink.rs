@@ -1,0 +1,136 @@
+//! A reading platform that keeps a record of what it is sent.
+
+use std::collections::HashMap;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+
+use anyhow::{Context, Result};
+use telerad::dicom::Status;
+use telerad::dimse::{AssociateRequest, Rejection};
+use telerad::net::dicom::{
+    AssociationContext, Body, ServerConfig, Services, StoreReply, StoreRequest, serve,
+};
+use telerad::net::{BoxFuture, ShutdownHandle, TcpAcceptor, TokioSpawn, shutdown};
+
+/// One complete instance that arrived.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Received {
+    /// From the command set.
+    pub sop_instance_uid: String,
+    /// Of the presentation context.
+    pub transfer_syntax_uid: String,
+    /// Of the bytes of the data set.
+    pub digest: blake3::Hash,
+    /// How many bytes the data set has.
+    pub bytes: u64,
+}
+
+/// What arrived so far. It outlives the sink, so that a peer can go away and come back.
+#[derive(Clone, Debug, Default)]
+pub struct Records(Arc<Mutex<Vec<Received>>>);
+
+impl Records {
+    /// Everything, in order of arrival, repetitions included.
+    pub fn all(&self) -> MutexGuard<'_, Vec<Received>> {
+        self.0.lock().expect("no holder of this lock panics")
+    }
+
+    /// How often each instance arrived with which bytes.
+    pub fn by_instance(&self) -> HashMap<String, HashMap<blake3::Hash, u32>> {
+        let mut instances: HashMap<String, HashMap<blake3::Hash, u32>> = HashMap::new();
+        for received in self.all().iter() {
+            let digests = instances.entry(received.sop_instance_uid.clone()).or_default();
+            *digests.entry(received.digest).or_default() += 1;
+        }
+        instances
+    }
+}
+
+/// A storage SCP on loopback, in a thread of its own; it stops when dropped.
+#[derive(Debug)]
+pub struct DicomSink {
+    port: u16,
+    stop: Option<ShutdownHandle>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl DicomSink {
+    /// Listens on the port (0 lets the system choose) and records into `records`.
+    ///
+    /// # Errors
+    /// When the port is taken.
+    pub fn start(port: u16, records: &Records) -> Result<Self> {
+        let (handle, wish) = shutdown();
+        let services = Arc::new(Recorder(records.clone()));
+        let (started, bound) = channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.expect("a runtime");
+            runtime.block_on(async {
+                let listener = match TcpAcceptor::bind(&format!("127.0.0.1:{port}")).await {
+                    Ok(listener) => listener,
+                    Err(error) => return drop(started.send(Err(error))),
+                };
+                let address = telerad::net::Listener::local_address(&listener);
+                drop(started.send(Ok(address)));
+                let spawn = Arc::new(TokioSpawn);
+                serve(listener, services, ServerConfig::default(), spawn, wish).await;
+            });
+        });
+        let address = bound.recv().context("the sink's thread ended")??;
+        let port = address.rsplit(':').next().context("an address has a port")?.parse()?;
+        Ok(Self { port, stop: Some(handle), thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Drop for DicomSink {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there has already been printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Recorder(Records);
+
+impl Services for Recorder {
+    fn admit(&self, _: &AssociateRequest, _: &str) -> Result<(), Rejection> {
+        Ok(())
+    }
+
+    fn store(
+        &self,
+        _: AssociationContext,
+        request: StoreRequest,
+        mut body: Body,
+    ) -> BoxFuture<'static, StoreReply> {
+        let records = self.0.clone();
+        Box::pin(async move {
+            let mut hasher = blake3::Hasher::new();
+            let mut count = 0;
+            while let Some(piece) = body.next().await {
+                let Ok(piece) = piece else {
+                    // Cut off: whatever came is no instance.
+                    return StoreReply::from(Status::OUT_OF_RESOURCES);
+                };
+                hasher.update(&piece);
+                count += piece.len() as u64;
+            }
+            records.all().push(Received {
+                sop_instance_uid: request.sop_instance_uid,
+                transfer_syntax_uid: request.transfer_syntax_uid,
+                digest: hasher.finalize(),
+                bytes: count,
+            });
+            StoreReply::from(Status::SUCCESS)
+        })
+    }
+}
