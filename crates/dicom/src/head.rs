@@ -243,6 +243,8 @@ pub enum HeadError {
 struct Kept {
     parent: Option<Tag>,
     tag: Tag,
+    /// Offset of the element in the data set.
+    offset: u64,
     start: usize,
     end: usize,
 }
@@ -306,7 +308,7 @@ impl Visitor for Collector {
         // The first one counts, as it does for DCMTK; another value is worth a person's look.
         if value != Some(first) {
             let kind = DamageKind::Repeated(kept.tag);
-            self.head.note(Damage { kind, offset: 0 });
+            self.head.note(Damage { kind, offset: kept.offset });
         }
         self.head.bytes.truncate(kept.start);
     }
@@ -343,7 +345,8 @@ impl Collector {
             self.head.note(Damage { kind, offset: element.offset });
             return Action::Skip;
         }
-        self.current = Some(Kept { parent, tag: element.tag, start, end: start });
+        let (tag, offset) = (element.tag, element.offset);
+        self.current = Some(Kept { parent, tag, offset, start, end: start });
         Action::Keep
     }
 }

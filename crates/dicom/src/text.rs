@@ -37,9 +37,8 @@ impl Repertoire {
 
     pub(crate) fn decode(self, bytes: &[u8]) -> Decoded {
         if bytes.is_ascii() && !bytes.contains(&ESCAPE) {
-            if let Ok(text) = std::str::from_utf8(bytes) {
-                return Decoded { text: text.to_owned(), is_doubtful: false };
-            }
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            return Decoded { text, is_doubtful: false };
         }
         if self.declared {
             let decoded = self.charset.decode(bytes);

@@ -467,3 +467,6 @@ fn u32_of(bytes: [u8; 4], big: bool) -> u32 {
 
 /// The length that says "until a delimiter" (PS3.5 section 7.1.2).
 const UNDEFINED: u32 = 0xFFFF_FFFF;
+
+#[cfg(test)]
+mod tests;

@@ -90,11 +90,11 @@ fn join<const N: usize, T: std::fmt::Display>(
 
 /// Tags as eight hexadecimal digits each, the form in which attribute lists are usually written.
 fn tags(bytes: &[u8], big: bool) -> Option<String> {
-    let halves = join(bytes, big, |half: [u8; 2]| format!("{:04X}", u16::from_le_bytes(half)))?;
-    let halves: Vec<&str> = halves.split('\\').collect();
-    if halves.len() % 2 != 0 && bytes.len() >= 2 {
+    if !bytes.len().is_multiple_of(4) {
         return None;
     }
+    let halves = join(bytes, big, |half: [u8; 2]| format!("{:04X}", u16::from_le_bytes(half)))?;
+    let halves: Vec<&str> = halves.split('\\').collect();
     Some(halves.chunks(2).map(<[&str]>::concat).collect::<Vec<_>>().join("\\"))
 }
 
