@@ -86,6 +86,9 @@ pub struct ReportVersion {
     pub lines: Vec<ReportLine>,
     /// When the status changed: OBR-22, else the latest OBX-14 or OBX-19, else MSH-7.
     pub status_time: Option<PartialDateTime>,
+    /// The earliest status time of this same text, where it came more than once: a text that was taken back is not put
+    /// back by sending it again.
+    pub first_status_time: Option<PartialDateTime>,
     /// MSH-7, which breaks ties between equal status times.
     pub message_time: Option<PartialDateTime>,
     /// OBR-7, when the examination was made.
@@ -121,7 +124,7 @@ impl ReportVersion {
     /// Whether `self` takes back what `other` says. Without a time on both sides the careful reading applies.
     fn takes_back(&self, other: &Self) -> bool {
         let mine = self.status_time.as_ref().map(instant_micros);
-        let theirs = other.status_time.as_ref().map(instant_micros);
+        let theirs = other.first_status_time.as_ref().map(instant_micros);
         match (mine, theirs) {
             (Some(mine), Some(theirs)) => theirs <= mine,
             _ => true,
@@ -185,7 +188,7 @@ impl ReportRecord {
     pub fn current(&self) -> Option<&ReportVersion> {
         let live = |version: &&ReportVersion| {
             !version.status.is_retraction()
-                && !self.retractions().any(|retraction| retraction.takes_back(version))
+                && !self.is_taken_back(version)
                 && (version.status != ReportStatus::Released || self.released(version).is_some())
         };
         // The retracted text is out of sight even when only a status has come since.
@@ -206,6 +209,10 @@ impl ReportRecord {
         }
     }
 
+    fn is_taken_back(&self, version: &ReportVersion) -> bool {
+        self.retractions().any(|retraction| retraction.takes_back(version))
+    }
+
     fn retractions(&self) -> impl Iterator<Item = &ReportVersion> {
         self.versions.iter().filter(|version| version.status.is_retraction())
     }
@@ -215,7 +222,7 @@ impl ReportRecord {
         self.versions
             .iter()
             .filter(|version| version.status == ReportStatus::Preliminary)
-            .filter(|version| release.takes_back(version))
+            .filter(|version| release.takes_back(version) && !self.is_taken_back(version))
             .max_by(|a, b| a.age().cmp(&b.age()))
     }
 }

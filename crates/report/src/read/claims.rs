@@ -1,0 +1,167 @@
+//! Which orders the message names: ORC, OBR, ZDS and the OBX that carry a study instance UID.
+
+use telerad_accession::Claim;
+use telerad_core::{AccessionNumber, EntityIdentifier, Issuer, Patient, Uid};
+use telerad_hl7::{Field, Message, Segment};
+
+use super::content::is_study_uid;
+use super::{Notes, reject};
+use crate::{AccessionSource, FindingCode, ParkReason, Rejection};
+
+/// One OBR with what stands around it.
+pub(super) struct Group<'a> {
+    /// Number of the OBR, from 1.
+    pub(super) number: usize,
+    /// The ORC before it.
+    control: Option<Segment<'a>>,
+    pub(super) request: Segment<'a>,
+    /// Study instance UIDs after it, before the next one.
+    study_uids: Vec<(String, String)>,
+}
+
+/// What the message claims.
+#[derive(Default)]
+pub(super) struct Claimed {
+    pub(super) claims: Vec<Claim>,
+    pub(super) sources: Vec<Option<AccessionSource>>,
+    pub(super) report_number: String,
+}
+
+/// The most OBR of one message.
+const REQUESTS_MAX: usize = 100;
+
+pub(super) fn groups(message: &Message) -> Result<Vec<Group<'_>>, Rejection> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let (mut control, mut observations) = (None, 0);
+    for segment in message.segments() {
+        observations += usize::from(segment.id() == "OBX");
+        match segment.id() {
+            "ORC" => control = Some(segment),
+            "OBR" => groups.push(Group {
+                number: groups.len() + 1,
+                control: control.take(),
+                request: segment,
+                study_uids: Vec::new(),
+            }),
+            id => {
+                let uid = match id {
+                    "ZDS" => Some((segment.field(1).text(), "ZDS^1^1".to_owned())),
+                    "OBX" if is_study_uid(&segment) => {
+                        Some((segment.field(5).text(), format!("OBX^{observations}^5")))
+                    }
+                    _ => None,
+                };
+                if let (Some((uid, location)), Some(group)) = (uid, groups.last_mut()) {
+                    group.study_uids.push((uid.trim().to_owned(), location));
+                }
+            }
+        }
+    }
+    match groups.len() {
+        0 => Err(reject(100, "OBR^1", "observation request segment is missing")),
+        1..=REQUESTS_MAX => Ok(groups),
+        more => Err(reject(100, format!("OBR^{more}"), "more than 100 observation requests")),
+    }
+}
+
+/// One claim for each distinct order that the groups name.
+pub(super) fn claims(
+    groups: &[Group<'_>],
+    patients: &[(usize, Patient)],
+    notes: &mut Notes,
+) -> Result<Claimed, Rejection> {
+    let mut claimed = Claimed::default();
+    for group in groups {
+        let before = |(index, _): &&(usize, Patient)| *index < group.request.index();
+        // A PID after its OBR is out of sequence; the first one is then the only one there is.
+        let patient = patients.iter().rev().find(before).or(patients.first());
+        let patient = patient.map(|(_, patient)| patient.clone()).unwrap_or_default();
+        let (claim, source) = claim(group, patient, notes);
+        let names_order = claim.study_instance_uid.is_some()
+            || claim.accession.is_some()
+            || claim.filler.is_some()
+            || claim.placer.is_some();
+        if !names_order {
+            let location = format!("OBR^{}^18", group.number);
+            return Err(reject(101, location, "no accession number, order number or study"));
+        }
+        if claimed.claims.is_empty() && source == Some(AccessionSource::PlacerField1) {
+            let number = claim.filler.as_ref().map(EntityIdentifier::value).unwrap_or_default();
+            let accession = claim.accession.as_ref().map(AccessionNumber::value);
+            if accession != Some(number) {
+                number.clone_into(&mut claimed.report_number);
+            }
+        }
+        if !claimed.claims.contains(&claim) {
+            claimed.claims.push(claim);
+            claimed.sources.push(source);
+        }
+    }
+    Ok(claimed)
+}
+
+fn claim(
+    group: &Group<'_>,
+    patient: Patient,
+    notes: &mut Notes,
+) -> (Claim, Option<AccessionSource>) {
+    let number = |n: usize| {
+        let ordered = || group.control.and_then(|control| entity(control.field(n)));
+        entity(group.request.field(n)).or_else(ordered)
+    };
+    let filler = number(3);
+    let from_filler = || {
+        let filler = filler.as_ref()?;
+        AccessionNumber::new(filler.value(), filler.issuer().cloned()).ok()
+    };
+    let field = group.request.field(18);
+    let placer_field = AccessionNumber::new(&field.text(), issuer(field)).ok();
+    let (accession, source) = match (placer_field, field.is_empty() || field.is_null()) {
+        (Some(accession), _) => (Some(accession), Some(AccessionSource::PlacerField1)),
+        (None, true) => {
+            let accession = from_filler();
+            let source = accession.is_some().then_some(AccessionSource::FillerOrderNumber);
+            (accession, source)
+        }
+        (None, false) => (None, None),
+    };
+    let location = format!("OBR^{}^18", group.number);
+    match source {
+        Some(AccessionSource::FillerOrderNumber) => {
+            let text = "empty; the filler order number is read as accession number";
+            notes.find(FindingCode::AccessionFromFiller, location, text);
+        }
+        None if !field.is_empty() => {
+            notes.find(FindingCode::Unreadable, location, "not an accession number");
+        }
+        _ => {}
+    }
+    let study_instance_uid = study_uid(group, notes);
+    (Claim { study_instance_uid, accession, filler, placer: number(2), patient }, source)
+}
+
+fn study_uid(group: &Group<'_>, notes: &mut Notes) -> Option<Uid> {
+    let mut found: Option<Uid> = None;
+    for (text, location) in &group.study_uids {
+        match Uid::new(text) {
+            Ok(uid) if found.as_ref().is_some_and(|found| *found != uid) => {
+                // Which of them is meant is not for us to choose.
+                notes.hold(ParkReason::StudyUidsDisagree);
+            }
+            Ok(uid) => found = Some(uid),
+            Err(_) if text.is_empty() => {}
+            Err(_) => notes.find(FindingCode::Unreadable, location, "not a study instance UID"),
+        }
+    }
+    found
+}
+
+/// An EI: identifier, namespace, universal id and its type as components.
+fn entity(field: Field<'_>) -> Option<EntityIdentifier> {
+    EntityIdentifier::new(&field.text(), issuer(field)).ok()
+}
+
+fn issuer(field: Field<'_>) -> Option<Issuer> {
+    let part = |n: usize| field.component(n).text();
+    Issuer::from_parts(&part(2), &part(3), &part(4))
+}
