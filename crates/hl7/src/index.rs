@@ -100,12 +100,14 @@ impl Index {
         if !is_usual {
             warnings.add(WarningKind::EncodingCharacters, separator + 1);
         }
-        let is_ascii = bytes.is_ascii();
+        // A byte order mark says nothing about the message after it.
+        let body = bytes.get(header..).unwrap_or_default();
+        let is_ascii = body.is_ascii();
         let declared = raw_field(first, field, 17);
-        let (charset, doubt) = choose_charset(bytes, is_ascii, declared, delimiters.repetition);
+        let (charset, doubt) = choose_charset(body, is_ascii, declared, delimiters.repetition);
         if let Some(kind) = doubt {
-            let offset = bytes.iter().position(|byte| !byte.is_ascii()).unwrap_or(header);
-            warnings.add(kind, offset);
+            let offset = body.iter().position(|byte| !byte.is_ascii()).unwrap_or(0);
+            warnings.add(kind, header + offset);
         }
         let is_splittable = charset.is_splittable() || (is_ascii && charset != Charset::Iso2022Jp);
         let syntax = Syntax { delimiters, charset, is_splittable };

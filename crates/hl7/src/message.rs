@@ -202,3 +202,6 @@ impl<'a> Iterator for Segments<'a> {
 }
 
 impl ExactSizeIterator for Segments<'_> {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,405 @@
+use proptest::prelude::*;
+use telerad_charset::Charset;
+
+use super::Message;
+use crate::{Limits, ParseError, Path, Value, WarningKind};
+
+const ORDER: &str = "MSH|^~\\&|RIS|NORTH^1.2.3^ISO|TELERAD|GATEWAY|20240301101500+0100||ORM^O01|M-1|P|2.3.1\r\
+    PID|1||77^^^NORTH&1.2.3&ISO^MR~88^^^SOUTH||ROSSI^ANNA^^^^^L||19701224|F\r\
+    PV1|1|O\r\
+    ORC|NW|P-1^RIS|F-1\r\
+    OBR|1|P-1^RIS|F-1|CTABD^CT abdomen^L|||||||||\"\"|||||A-1\r\
+    ZDS|1.2.840.1^RIS^Application^DICOM\r";
+
+#[track_caller]
+fn parse(text: impl AsRef<[u8]>) -> Message {
+    let message = Message::parse(text.as_ref().to_vec()).expect("a message");
+    assert_eq!(message.as_bytes().as_ref(), text.as_ref());
+    message
+}
+
+#[track_caller]
+fn ids(message: &Message) -> Vec<&str> {
+    message.segments().map(|segment| segment.id()).collect()
+}
+
+#[track_caller]
+fn kinds(message: &Message) -> Vec<WarningKind> {
+    message.warnings().iter().map(|warning| warning.kind).collect()
+}
+
+#[track_caller]
+fn check_text(path: &str, expected: Option<&str>) {
+    assert_eq!(parse(ORDER).text(path).as_deref(), expected, "{path}");
+}
+
+#[test]
+fn paths_lead_to_texts() {
+    check_text("MSH-1", Some("|"));
+    check_text("MSH-2", Some("^~\\&"));
+    check_text("MSH-3", Some("RIS"));
+    check_text("MSH-4.2", Some("1.2.3"));
+    check_text("MSH-9.2", Some("O01"));
+    check_text("PID-3", Some("77"));
+    check_text("PID-3.4.2", Some("1.2.3"));
+    check_text("PID-3(2).4", Some("SOUTH"));
+    check_text("PID.5.2", Some("ANNA"));
+    check_text("OBR-18", Some("A-1"));
+    check_text("ZDS-1.4", Some("DICOM"));
+}
+
+#[test]
+fn paths_lead_nowhere_where_nothing_is() {
+    check_text("MSH-2.2", None);
+    check_text("MSH-8", None);
+    check_text("PID-3(3)", None);
+    check_text("PID-3.1.2", None);
+    check_text("PID-99", None);
+    check_text("PID[2]-3", None);
+    check_text("OBX-5", None);
+    check_text("OBR-13", None);
+    check_text("no path", None);
+}
+
+#[track_caller]
+fn check_value(path: &str, expected: &Value<'_>) {
+    let path: Path = path.parse().expect("a path");
+    assert!(parse(ORDER).value(&path) == *expected, "{path}");
+}
+
+#[test]
+fn a_value_has_four_states() {
+    check_value("OBR-4", &Value::Present("CTABD".into()));
+    check_value("OBR-5", &Value::Empty);
+    check_value("OBR-13", &Value::Null);
+    check_value("OBR-13.2", &Value::Null);
+    check_value("OBR-19", &Value::Absent);
+    check_value("OBR-4.9", &Value::Absent);
+    check_value("NTE-3", &Value::Absent);
+}
+
+#[test]
+fn the_header_has_its_short_cuts() {
+    let message = parse(ORDER);
+    assert_eq!(message.control_id(), "M-1");
+    assert_eq!(message.message_code(), "ORM");
+    assert_eq!(message.trigger_event(), "O01");
+    assert_eq!(message.version(), "2.3.1");
+    assert_eq!(message.sending_application(), "RIS");
+    assert_eq!(message.sending_facility(), "NORTH");
+    assert_eq!(message.receiving_application(), "TELERAD");
+    assert_eq!(message.receiving_facility(), "GATEWAY");
+    let bare = parse("MSH|^~\\&");
+    assert_eq!((bare.control_id(), bare.message_code()), (String::new(), String::new()));
+}
+
+#[test]
+fn views_split_level_by_level() {
+    let message = parse(ORDER);
+    let patient = message.segment("PID").expect("PID");
+    assert_eq!((patient.id(), patient.index()), ("PID", 1));
+    let list = patient.field(3);
+    let authorities: Vec<_> =
+        list.repetitions().map(|identifier| identifier.component(4).text()).collect();
+    assert_eq!(authorities, ["NORTH", "SOUTH"]);
+    let parts: Vec<_> =
+        list.component(4).subcomponents().map(|part| part.text().into_owned()).collect();
+    assert_eq!(parts, ["NORTH", "1.2.3", "ISO"]);
+    assert_eq!(patient.field(2).repetitions().count(), 0);
+    assert_eq!(patient.fields().count(), 8);
+    let header = message.segment("MSH").expect("MSH");
+    let fields: Vec<_> = header.fields().map(|field| field.text().into_owned()).collect();
+    assert_eq!(fields.len(), 12);
+    assert_eq!(&fields[..4], ["|", "^~\\&", "RIS", "NORTH"]);
+    for (n, text) in fields.iter().enumerate() {
+        assert_eq!(header.field(n + 1).text(), *text);
+    }
+}
+
+#[test]
+fn spans_point_into_the_bytes() {
+    let message = parse(ORDER);
+    for segment in message.segments() {
+        assert_eq!(&message.as_bytes()[segment.span()], segment.raw());
+        for field in segment.fields() {
+            assert_eq!(&message.as_bytes()[field.span()], field.raw());
+            for repetition in field.repetitions() {
+                for component in repetition.components() {
+                    assert_eq!(&message.as_bytes()[component.span()], component.raw());
+                }
+            }
+        }
+        assert!(segment.field(99).span().is_empty());
+    }
+}
+
+const LINES: [&str; 3] = ["MSH|^~\\&|A||||||ADT^A04|1|P|2.5.1", "PID|1||7", "PV1|1|O"];
+
+#[track_caller]
+fn check_terminators(text: &str, warnings: &[WarningKind]) {
+    let message = parse(text);
+    assert_eq!(ids(&message), ["MSH", "PID", "PV1"], "{text:?}");
+    assert_eq!(message.text("PV1-2").as_deref(), Some("O"));
+    assert_eq!(kinds(&message), warnings, "{text:?}");
+}
+
+#[test]
+fn every_habit_of_ending_segments_is_read() {
+    use WarningKind::{BlankLine, LineFeedTerminator, MissingTerminator};
+    check_terminators(&(LINES.join("\r") + "\r"), &[]);
+    check_terminators(&LINES.join("\r"), &[MissingTerminator]);
+    check_terminators(&(LINES.join("\n") + "\n"), &[LineFeedTerminator]);
+    check_terminators(&(LINES.join("\r\n") + "\r\n"), &[LineFeedTerminator]);
+    check_terminators(&(LINES.join("\n\r") + "\n\r"), &[LineFeedTerminator, BlankLine]);
+    check_terminators(&(LINES.join("\r\r") + "\r\r"), &[BlankLine]);
+    check_terminators(&(LINES.join("\n\n") + "\n\n"), &[LineFeedTerminator]);
+    let mixed = format!("{}\r{}\n{}\r\n", LINES[0], LINES[1], LINES[2]);
+    check_terminators(&mixed, &[LineFeedTerminator]);
+    check_terminators(&(LINES.join("\r  \t") + "\r"), &[]);
+}
+
+#[test]
+fn a_line_feed_in_text_stays_in_its_field() {
+    for terminator in ["\r", "\n", "\r\n"] {
+        let text = format!(
+            "MSH|^~\\&{terminator}OBX|1|TX|X||first\nsecond: |\n\nthird||F{terminator}NTE|1{terminator}"
+        );
+        let message = parse(&text);
+        assert_eq!(ids(&message), ["MSH", "OBX", "NTE"], "{text:?}");
+        assert!(kinds(&message).contains(&WarningKind::LineFeedInText));
+        assert_eq!(message.text("OBX-6").as_deref(), Some("\n\nthird"));
+    }
+}
+
+#[test]
+fn lines_that_are_no_segments_are_kept_and_reported() {
+    let message = parse("MSH|^~\\&\rOBX|1|TX|X||first\rsecond\rpid|1\rPV1\rPID^1\r");
+    assert_eq!(ids(&message), ["MSH", "OBX", "", "", "PV1", ""]);
+    assert_eq!(message.warnings().len(), 1);
+    assert_eq!(message.warnings()[0].kind, WarningKind::StrayLine);
+    assert_eq!(message.warnings()[0].count, 3);
+    assert_eq!(message.warnings()[0].to_string(), "line that is no segment at byte 27 (3 times)");
+    assert!(message.segment("").is_none());
+    assert_eq!(message.segments().nth(2).map(|line| line.raw()), Some(&b"second"[..]));
+}
+
+#[track_caller]
+fn check_leading(before: &[u8], after: &[u8], also: &[WarningKind]) {
+    let text = [before, b"MSH|^~\\&|A\rPID|1||7\r", after].concat();
+    let message = parse(&text);
+    assert_eq!(ids(&message), ["MSH", "PID"]);
+    assert_eq!(message.sending_application(), "A");
+    assert_eq!(kinds(&message), [&[WarningKind::LeadingBytes], also].concat());
+}
+
+#[test]
+fn bytes_before_the_header_are_passed_over() {
+    check_leading(b"\xef\xbb\xbf", b"", &[]);
+    check_leading(b"\x0b", b"\x1c\r", &[WarningKind::BlankLine]);
+    check_leading(b"\xef\xbb\xbf\x0b\xef\xbb\xbf", b"\x1c\r", &[WarningKind::BlankLine]);
+    check_leading(b"\r\n  ", b"", &[]);
+    check_leading(b"junk: ", b"", &[]);
+    check_leading(b"FHS|^~\\&|MSH|MSH^x\rBHS|^~\\&\r", b"", &[]);
+}
+
+#[track_caller]
+fn check_error(bytes: &[u8], expected: &str) {
+    let error = Message::parse(bytes.to_vec()).map(|_| ()).map_err(|error| error.to_string());
+    assert_eq!(error, Err(expected.to_owned()));
+}
+
+#[test]
+fn without_a_header_there_is_no_message() {
+    check_error(b"", "no MSH segment");
+    check_error(b"PID|1||7\r", "no MSH segment");
+    check_error(b"GET / HTTP/1.1\r\n\r\n", "no MSH segment");
+    check_error(b"MSH", "byte 3, after MSH, is no field separator");
+    check_error(b"MSHA^~\\&A", "byte 3, after MSH, is no field separator");
+    check_error(b"MSH\r", "byte 3, after MSH, is no field separator");
+}
+
+#[test]
+fn limits_are_errors_not_truncation() {
+    let limits = Limits { bytes_max: 64, segments_max: 2 };
+    let parse = |text: &str| Message::parse_within(limits, text.to_owned()).map(|_| ());
+    assert_eq!(parse("MSH|^~\\&\rPID|1\r"), Ok(()));
+    assert_eq!(
+        parse("MSH|^~\\&\rPID|1\rPV1|1\r"),
+        Err(ParseError::TooManySegments { segments_max: 2 })
+    );
+    assert_eq!(
+        parse(&format!("MSH|^~\\&|{}\r", "A".repeat(60))),
+        Err(ParseError::TooLarge { bytes: 70, bytes_max: 64 })
+    );
+}
+
+#[track_caller]
+fn check_delimiters(header: &str, component: Option<&str>, subcomponent: Option<&str>) {
+    let message = parse(format!("{header}\r"));
+    let field = message.segment("MSH").expect("MSH").field(3);
+    assert_eq!(Some(&*field.component(2).text()).filter(|text| !text.is_empty()), component);
+    let part = field.component(1).subcomponent(2).text();
+    assert_eq!(Some(&*part).filter(|text| !text.is_empty()), subcomponent);
+}
+
+#[test]
+fn delimiters_are_those_of_the_message() {
+    check_delimiters("MSH|^~\\&|a&b^c", Some("c"), Some("b"));
+    check_delimiters("MSH|^~\\&#|a&b^c", Some("c"), Some("b"));
+    check_delimiters("MSH#*~\\@#a@b*c", Some("c"), Some("b"));
+    check_delimiters("MSH|^~\\|a&b^c", Some("c"), None);
+    check_delimiters("MSH||a&b^c", None, None);
+    // Backslashes swallowed or doubled by the string literals of the sender's language.
+    check_delimiters("MSH|^~&|a&b^c", Some("c"), Some("b"));
+    check_delimiters("MSH|^~\\\\&|a&b^c", Some("c"), Some("b"));
+    assert_eq!(kinds(&parse("MSH|^~&|a\r")), [WarningKind::EncodingCharacters]);
+    assert_eq!(parse("MSH|^~\\&#|a\r").delimiters().truncation, Some(b'#'));
+}
+
+#[track_caller]
+fn check_charset(label: &str, name: &[u8], charset: Charset, read: &str, warnings: &[WarningKind]) {
+    let mut text =
+        format!("MSH|^~\\&|||||||ADT^A04|1|P|2.5.1||||||{label}\rPID|1||7||").into_bytes();
+    text.extend_from_slice(name);
+    text.push(b'\r');
+    let message = parse(&text);
+    assert_eq!(message.charset(), charset);
+    assert_eq!(message.text("PID-5").as_deref(), Some(read));
+    assert_eq!(kinds(&message), warnings);
+}
+
+#[test]
+fn the_character_set_is_the_declared_one_unless_the_bytes_contradict_it() {
+    use WarningKind::{CharsetContradicted, CharsetUndeclared, CharsetUnknown};
+    let utf8 = "MÜLLER".as_bytes();
+    let latin = b"M\xdcLLER";
+    check_charset("UNICODE UTF-8", utf8, Charset::Utf8, "MÜLLER", &[]);
+    check_charset("8859/1", latin, Charset::Latin1, "MÜLLER", &[]);
+    check_charset("", utf8, Charset::Utf8, "MÜLLER", &[CharsetUndeclared]);
+    check_charset("ASCII", latin, Charset::Latin1, "MÜLLER", &[CharsetUndeclared]);
+    check_charset("8859/1", utf8, Charset::Utf8, "MÜLLER", &[CharsetContradicted]);
+    check_charset("UTF-8", latin, Charset::Utf8, "M\u{fffd}LLER", &[CharsetContradicted]);
+    check_charset("KLINGON", utf8, Charset::Utf8, "MÜLLER", &[CharsetUnknown]);
+    check_charset("", b"MUELLER", Charset::Ascii, "MUELLER", &[]);
+    check_charset("8859/5", b"\xbb\xee\xda", Charset::Iso8859_5, "Люк", &[]);
+}
+
+#[test]
+fn a_delimiter_inside_a_character_splits_nothing() {
+    // The second byte of each of these characters is 7CH or 5EH, a field or component separator.
+    check_charset("GB 18030-2000", b"\x81\x7c\x81\x5e", Charset::Gb18030, "亅乛", &[]);
+    check_charset("~ISO IR87", b"\x1b$B;3ED\x1b(B^TARO", Charset::Iso2022Jp, "山田", &[]);
+    check_charset("~ISO IR87", b"\x1b$B|^\x1b(B", Charset::Iso2022Jp, "餧", &[]);
+}
+
+#[test]
+fn running_text_keeps_its_delimiters() {
+    let message = parse(
+        "MSH|^~\\&\rOBX|1|TX|X||A & B ^ C\\T\\D\\.br\\next \\F\\ line~two|||||F\rNTE|1||\"\"\r",
+    );
+    let value = message.segment("OBX").expect("OBX").field(5);
+    assert_eq!(value.text(), "A ");
+    assert_eq!(value.whole_text(), "A & B ^ C&D\nnext | line~two");
+    let paragraphs: Vec<_> = value.repetitions().map(|paragraph| paragraph.whole_text()).collect();
+    assert_eq!(paragraphs, ["A & B ^ C&D\nnext | line", "two"]);
+    assert_eq!(message.segment("NTE").expect("NTE").field(3).whole_text(), "");
+    assert_eq!(message.segment("NTE").expect("NTE").field(9).whole_text(), "");
+}
+
+#[test]
+fn continuation_and_second_headers_are_reported() {
+    let message = parse("MSH|^~\\&\rPID|1\rADD|x\rMSH|^~\\&|B\rDSC|1\r");
+    assert_eq!(kinds(&message), [WarningKind::Continuation, WarningKind::SecondHeader]);
+    assert_eq!(message.warnings()[0].count, 2);
+}
+
+#[test]
+fn nothing_that_is_printed_holds_patient_data() {
+    let message = parse(ORDER);
+    let segment = message.segment("PID").expect("PID");
+    let field = segment.field(5);
+    let printed = format!(
+        "{message:?} {segment:?} {field:?} {:?} {:?} {:?} {:?}",
+        field.repetition(1),
+        field.component(1),
+        field.component(1).subcomponent(1),
+        field.value(),
+    );
+    assert!(!printed.contains("ROSSI") && !printed.contains("ANNA"), "{printed}");
+}
+
+#[test]
+fn a_megabyte_of_line_feeds_is_read_once() {
+    let text = ["MSH|^~\\&\rOBX|1|TX|X||a", &"\n".repeat(1 << 20), "b\r"].concat();
+    let message = parse(&text);
+    assert_eq!(message.segments().count(), 2);
+}
+
+fn walk(message: &Message) -> usize {
+    let mut read = message.warnings().len();
+    for segment in message.segments() {
+        read += segment.id().len() + segment.span().len();
+        for field in segment.fields() {
+            read += field.whole_text().len() + field.text().len();
+            for repetition in field.repetitions() {
+                for component in repetition.components() {
+                    for subcomponent in component.subcomponents() {
+                        read += usize::from(subcomponent.value().is_present());
+                    }
+                }
+            }
+        }
+    }
+    read
+}
+
+/// Bytes that often look like a message.
+fn messages() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        Just(b"MSH|^~\\&|".to_vec()),
+        Just(b"PID|".to_vec()),
+        Just(b"\r".to_vec()),
+        Just(b"\n".to_vec()),
+        Just(b"UNICODE UTF-8".to_vec()),
+        Just("ü".as_bytes().to_vec()),
+        Just(b"\\X41\\".to_vec()),
+        Just(b"||||||||".to_vec()),
+        "[|^~&\\\\\"A-Z]{1,4}".prop_map(String::into_bytes),
+        proptest::collection::vec(any::<u8>(), 1..4),
+    ];
+    proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn whatever_is_read_can_be_sent_on_unchanged(bytes in messages()) {
+        if let Ok(message) = Message::parse(bytes.clone()) {
+            prop_assert_eq!(message.as_bytes().as_ref(), bytes.as_slice());
+            walk(&message);
+        }
+        let headed = [b"MSH|^~\\&|".as_slice(), &bytes].concat();
+        let message = Message::parse(headed.clone()).expect("a message");
+        prop_assert_eq!(message.as_bytes().as_ref(), headed.as_slice());
+        walk(&message);
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        if let Ok(message) = Message::parse(bytes.clone()) {
+            prop_assert_eq!(message.as_bytes().as_ref(), bytes.as_slice());
+        }
+    }
+
+    #[test]
+    fn no_visible_byte_after_the_header_is_outside_all_segments(bytes in messages()) {
+        let headed = [b"MSH|^~\\&|".as_slice(), &bytes].concat();
+        let message = Message::parse(headed.clone()).expect("a message");
+        let mut outside = vec![true; headed.len()];
+        for segment in message.segments() {
+            outside[segment.span()].fill(false);
+        }
+        prop_assert!(headed.iter().zip(outside).all(|(&byte, outside)| !outside || byte <= b' '));
+    }
+}
