@@ -2,7 +2,7 @@
 //!
 //! What the domain crates decide becomes durable here: a [`Batch`] of typed effects, all of it or nothing, by the one
 //! write verb [`Store::commit`]; data sets of any length in [`Payloads`]. Two back ends behave alike:
-//! [`memory::MemoryStore`] for tests and simulations, [`sqlite`] for the one node that needs nothing
+//! [`memory::MemoryStore`] for tests and simulations, [`sqlite::SqliteStore`] for the one node that needs nothing
 //! installed.
 //!
 //! This crate is *not* a place for decisions. It knows which writes exclude each other, and nothing about when

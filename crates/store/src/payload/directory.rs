@@ -219,4 +219,3 @@ fn start(name: &str, threads: usize) -> io::Result<Arc<Pool<()>>> {
 async fn answer<T>(receiver: tokio::sync::oneshot::Receiver<T>) -> io::Result<T> {
     receiver.await.map_err(|_| io::Error::other("spool is closed"))
 }
-

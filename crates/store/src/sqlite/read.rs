@@ -1,0 +1,383 @@
+//! Reads from SQLite.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+use telerad_accession::SearchKey;
+use telerad_core::{PatientId, SiteId, Timestamp, Uid};
+use telerad_report::{ReportKey, ReportRecord};
+use telerad_routing::{DeliveryKey, DeliveryRecord, DestinationId, InstanceRecord, StudyDecision};
+use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
+
+use super::SqliteStore;
+use super::row::{self, bodies, body, first, rows};
+use crate::access::{
+    Counts, Deliveries, DeliveryCount, Instances, Journal, Messages, Orders, Outbox, Parking,
+    Patients, Reports, StoreFuture,
+};
+use crate::index;
+use crate::{JournalEntry, MessageRecord, OutboundMessage, ParkedItem, RecordKind, StoreError};
+
+impl Instances for SqliteStore {
+    fn versions<'a>(
+        &'a self,
+        site: &'a SiteId,
+        sop_instance_uid: &'a Uid,
+    ) -> StoreFuture<'a, Vec<InstanceRecord>> {
+        let key = [site.as_str().to_owned(), sop_instance_uid.as_str().to_owned()];
+        self.read(move |connection| {
+            let sql = "SELECT body FROM instance WHERE site = ?1 AND sop_instance_uid = ?2
+                ORDER BY number";
+            bodies(connection, RecordKind::Instance, sql, key)
+        })
+    }
+
+    fn study<'a>(
+        &'a self,
+        site: &'a SiteId,
+        study_instance_uid: &'a str,
+    ) -> StoreFuture<'a, Option<StudyDecision>> {
+        let key = [site.as_str().to_owned(), study_instance_uid.to_owned()];
+        self.read(move |connection| {
+            let sql = "SELECT body FROM study WHERE site = ?1 AND study_instance_uid = ?2";
+            body(connection, RecordKind::Study, sql, key)
+        })
+    }
+
+    fn instances_by_search<'a>(
+        &'a self,
+        site: &'a SiteId,
+        keys: &'a [SearchKey],
+    ) -> StoreFuture<'a, Vec<InstanceRecord>> {
+        let (site, keys) = (site.clone(), keys.to_vec());
+        self.read(move |connection| {
+            let sql = "SELECT study_instance_uid, identity, number FROM instance_key
+                WHERE site = ?1 AND kind = ?2 AND value = ?3";
+            let mut found: BTreeMap<(String, String), i64> = BTreeMap::new();
+            for key in &keys {
+                let params = [site.as_str(), key.kind(), key.value()];
+                let heads = rows(connection, sql, params, |row| {
+                    Ok(((row.get(0)?, row.get(1)?), row.get::<_, i64>(2)?))
+                })?;
+                for (head, number) in heads {
+                    // Several keys may lead to one head, and each to another instance of it: the first one counts.
+                    found
+                        .entry(head)
+                        .and_modify(|known| *known = number.min(*known))
+                        .or_insert(number);
+                }
+            }
+            let sql = "SELECT body FROM instance WHERE number = ?1";
+            let instance = |number| body(connection, RecordKind::Instance, sql, [number]);
+            found.into_values().filter_map(|number| instance(number).transpose()).collect()
+        })
+    }
+}
+
+impl Deliveries for SqliteStore {
+    fn due<'a>(
+        &'a self,
+        destination: &'a DestinationId,
+        now: Timestamp,
+        limit: usize,
+    ) -> StoreFuture<'a, Vec<DeliveryRecord>> {
+        let destination = destination.clone();
+        self.read(move |connection| {
+            let sql = "SELECT body FROM delivery
+                WHERE state = 'pending' AND destination = ?1 AND not_before <= ?2
+                ORDER BY priority, queued_at, site, sop_instance_uid, digest LIMIT ?3";
+            let values = params![destination.as_str(), now.as_micros(), limit_of(limit)];
+            bodies(connection, RecordKind::Delivery, sql, values)
+        })
+    }
+
+    fn next_due<'a>(
+        &'a self,
+        destination: &'a DestinationId,
+    ) -> StoreFuture<'a, Option<Timestamp>> {
+        let destination = destination.clone();
+        self.read(move |connection| {
+            let sql = "SELECT not_before FROM delivery
+                WHERE state = 'pending' AND destination = ?1 ORDER BY not_before LIMIT 1";
+            let next = first(connection, sql, [destination.as_str()], |row| row.get(0))?;
+            Ok(next.map(Timestamp::from_micros))
+        })
+    }
+
+    fn delivery<'a>(&'a self, key: &'a DeliveryKey) -> StoreFuture<'a, Option<DeliveryRecord>> {
+        let key = key.clone();
+        self.read(move |connection| {
+            let sql = "SELECT body FROM delivery
+                WHERE site = ?1 AND sop_instance_uid = ?2 AND destination = ?3
+                ORDER BY number LIMIT 1";
+            let params =
+                [key.site.as_str(), key.sop_instance_uid.as_str(), key.destination.as_str()];
+            body(connection, RecordKind::Delivery, sql, params)
+        })
+    }
+
+    fn deliveries_of_study<'a>(
+        &'a self,
+        site: &'a SiteId,
+        study_instance_uid: &'a str,
+    ) -> StoreFuture<'a, Vec<DeliveryRecord>> {
+        let key = [site.as_str().to_owned(), study_instance_uid.to_owned()];
+        self.read(move |connection| {
+            let sql = "SELECT body FROM delivery WHERE site = ?1 AND study_instance_uid = ?2
+                ORDER BY number";
+            bodies(connection, RecordKind::Delivery, sql, key)
+        })
+    }
+
+    fn delivery_counts(&self) -> StoreFuture<'_, Vec<DeliveryCount>> {
+        self.read(|connection| {
+            let sql = "SELECT destination, state, count(*) FROM delivery
+                GROUP BY destination, state ORDER BY destination, state";
+            let found = rows(connection, sql, [], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?))
+            })?;
+            found
+                .into_iter()
+                .map(|(destination, state, count)| delivery_count(&destination, &state, count))
+                .collect()
+        })
+    }
+}
+
+impl Orders for SqliteStore {
+    fn orders<'a>(
+        &'a self,
+        site: &'a SiteId,
+        keys: &'a [OrderKey],
+    ) -> StoreFuture<'a, Vec<OrderRecord>> {
+        let (site, mut keys) = (site.clone(), keys.to_vec());
+        keys.sort();
+        keys.dedup();
+        self.read(move |connection| orders(connection, &site, keys.iter().map(OrderKey::as_str)))
+    }
+
+    fn orders_by_search<'a>(
+        &'a self,
+        site: &'a SiteId,
+        keys: &'a [SearchKey],
+    ) -> StoreFuture<'a, Vec<OrderRecord>> {
+        let (site, keys) = (site.clone(), keys.to_vec());
+        self.read(move |connection| {
+            let sql = "SELECT order_key FROM imaging_order_key
+                WHERE site = ?1 AND kind = ?2 AND value = ?3";
+            let mut found: Vec<String> = Vec::new();
+            for key in &keys {
+                let params = [site.as_str(), key.kind(), key.value()];
+                found.extend(rows(connection, sql, params, |row| row.get::<_, String>(0))?);
+            }
+            found.sort();
+            found.dedup();
+            orders(connection, &site, found.iter().map(String::as_str))
+        })
+    }
+
+    fn open_orders<'a>(
+        &'a self,
+        site: &'a SiteId,
+        start_dates: Option<(String, String)>,
+    ) -> StoreFuture<'a, Vec<OrderRecord>> {
+        let site = site.clone();
+        let (from, to) = index::day_range(start_dates);
+        self.read(move |connection| {
+            let sql = "SELECT body FROM imaging_order
+                WHERE site = ?1 AND first_day IS NOT NULL AND first_day <= ?3 AND last_day >= ?2
+                ORDER BY key";
+            bodies(connection, RecordKind::Order, sql, [site.as_str(), &from, &to])
+        })
+    }
+}
+
+impl Patients for SqliteStore {
+    fn patients<'a>(
+        &'a self,
+        site: &'a SiteId,
+        ids: &'a [PatientId],
+    ) -> StoreFuture<'a, Vec<PatientRecord>> {
+        let (site, ids) = (site.clone(), ids.to_vec());
+        self.read(move |connection| {
+            let sql = "SELECT patient FROM patient_id WHERE site = ?1 AND id = ?2";
+            let mut found: Vec<String> = Vec::new();
+            for id in &ids {
+                let params = [site.as_str(), &index::id_text(id)?];
+                found.extend(rows(connection, sql, params, |row| row.get::<_, String>(0))?);
+            }
+            found.sort();
+            found.dedup();
+            let sql = "SELECT body FROM patient WHERE site = ?1 AND id = ?2";
+            let patient =
+                |id: &String| body(connection, RecordKind::Patient, sql, [site.as_str(), id]);
+            found.iter().filter_map(|id| patient(id).transpose()).collect()
+        })
+    }
+}
+
+impl Reports for SqliteStore {
+    fn report<'a>(&'a self, key: &'a ReportKey) -> StoreFuture<'a, Option<ReportRecord>> {
+        let key = key.clone();
+        self.read(move |connection| {
+            let sql = "SELECT body FROM report WHERE key = ?1";
+            body(connection, RecordKind::Report, sql, [key.as_str()])
+        })
+    }
+
+    fn reports_of_order<'a>(
+        &'a self,
+        site: &'a SiteId,
+        order_key: &'a str,
+    ) -> StoreFuture<'a, Vec<ReportRecord>> {
+        let key = [site.as_str().to_owned(), order_key.to_owned()];
+        self.read(move |connection| {
+            let sql = "SELECT body FROM report WHERE site = ?1 AND order_key = ?2 ORDER BY number";
+            bodies(connection, RecordKind::Report, sql, key)
+        })
+    }
+}
+
+impl Messages for SqliteStore {
+    fn message_by_control<'a>(
+        &'a self,
+        sender: &'a str,
+        control_id: &'a str,
+    ) -> StoreFuture<'a, Option<MessageRecord>> {
+        let key = [sender.to_owned(), control_id.to_owned()];
+        self.read(move |connection| {
+            let sql = format!(
+                "SELECT {} FROM message WHERE sender = ?1 AND control_id = ?2
+                ORDER BY received_at DESC, id DESC LIMIT 1",
+                row::MESSAGE
+            );
+            row::message(connection, &sql, key)
+        })
+    }
+
+    fn message<'a>(&'a self, id: &'a str) -> StoreFuture<'a, Option<MessageRecord>> {
+        let id = id.to_owned();
+        self.read(move |connection| {
+            let sql = format!("SELECT {} FROM message WHERE id = ?1", row::MESSAGE);
+            row::message(connection, &sql, [id])
+        })
+    }
+}
+
+impl Parking for SqliteStore {
+    fn parked<'a>(&'a self, site: Option<&'a SiteId>) -> StoreFuture<'a, Vec<ParkedItem>> {
+        let site = site.cloned();
+        self.read(move |connection| {
+            let sql =
+                "SELECT body FROM parked WHERE ?1 IS NULL OR site = ?1 ORDER BY parked_at, id";
+            bodies(connection, RecordKind::Parked, sql, [site.as_ref().map(SiteId::as_str)])
+        })
+    }
+}
+
+impl Outbox for SqliteStore {
+    fn outbound_due<'a>(
+        &'a self,
+        destination: &'a str,
+        now: Timestamp,
+        limit: usize,
+    ) -> StoreFuture<'a, Vec<OutboundMessage>> {
+        let destination = destination.to_owned();
+        self.read(move |connection| {
+            let sql = format!(
+                "SELECT {} FROM outbound AS message
+                WHERE {HEAD} AND not_before <= ?2 ORDER BY queued_at, number LIMIT ?3",
+                row::OUTBOUND
+            );
+            let values = params![destination, now.as_micros(), limit_of(limit)];
+            row::outbound(connection, &sql, values)
+        })
+    }
+
+    fn next_outbound_due<'a>(&'a self, destination: &'a str) -> StoreFuture<'a, Option<Timestamp>> {
+        let destination = destination.to_owned();
+        self.read(move |connection| {
+            let sql = format!("SELECT min(not_before) FROM outbound AS message WHERE {HEAD}");
+            let next = first(connection, &sql, [destination], |row| row.get::<_, Option<i64>>(0))?;
+            Ok(next.flatten().map(Timestamp::from_micros))
+        })
+    }
+
+    fn outbound<'a>(&'a self, id: &'a str) -> StoreFuture<'a, Option<OutboundMessage>> {
+        let id = id.to_owned();
+        self.read(move |connection| {
+            let sql = format!("SELECT {} FROM outbound WHERE id = ?1", row::OUTBOUND);
+            Ok(row::outbound(connection, &sql, [id])?.pop())
+        })
+    }
+
+    fn outbound_destinations(&self) -> StoreFuture<'_, Vec<String>> {
+        self.read(|connection| {
+            let sql = "SELECT DISTINCT destination FROM outbound WHERE state = 'pending'
+                ORDER BY destination";
+            rows(connection, sql, [], |row| row.get(0))
+        })
+    }
+}
+
+impl Journal for SqliteStore {
+    fn journal<'a>(&'a self, subject: &'a str) -> StoreFuture<'a, Vec<JournalEntry>> {
+        let subject = subject.to_owned();
+        self.read(move |connection| row::journal(connection, &subject))
+    }
+}
+
+pub(super) fn counts(connection: &Connection) -> Result<Counts, StoreError> {
+    let count = |rows: &str| {
+        let sql = format!("SELECT count(*) FROM {rows}");
+        let count: Option<i64> = first(connection, &sql, [], |row| row.get(0))?;
+        Ok(count.map_or(0, i64::unsigned_abs))
+    };
+    Ok(Counts {
+        deliveries: count("delivery")?,
+        deliveries_pending: count("delivery WHERE state = 'pending'")?,
+        instances: count("instance")?,
+        messages: count("message")?,
+        orders: count("imaging_order")?,
+        outbound_pending: count("outbound WHERE state = 'pending'")?,
+        parked: count("parked")?,
+        patients: count("patient")?,
+        reports: count("report")?,
+        studies: count("study")?,
+    })
+}
+
+fn orders<'a>(
+    connection: &Connection,
+    site: &SiteId,
+    keys: impl Iterator<Item = &'a str>,
+) -> Result<Vec<OrderRecord>, StoreError> {
+    let sql = "SELECT body FROM imaging_order WHERE key = ?1 AND site = ?2";
+    let order = |key| body(connection, RecordKind::Order, sql, [key, site.as_str()]);
+    keys.filter_map(|key| order(key).transpose()).collect()
+}
+
+fn delivery_count(destination: &str, state: &str, count: i64) -> Result<DeliveryCount, StoreError> {
+    let damaged = |reason: String| StoreError::Damaged { kind: RecordKind::Delivery, reason };
+    let destination =
+        DestinationId::new(destination).map_err(|error| damaged(error.to_string()))?;
+    let state = DELIVERY_STATES
+        .into_iter()
+        .find(|known| *known == state)
+        .ok_or_else(|| damaged("unknown state".to_owned()))?;
+    Ok(DeliveryCount { destination, state, count: count.unsigned_abs() })
+}
+
+fn limit_of(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// The words of `DeliveryState::as_str`.
+const DELIVERY_STATES: [&str; 5] = ["failed", "not wanted", "parked", "pending", "sent"];
+
+/// Selects the oldest pending message of each sequence of a destination, by the index `outbound_pending`.
+const HEAD: &str = "state = 'pending' AND destination = ?1 AND NOT EXISTS (
+    SELECT 1 FROM outbound AS earlier
+    WHERE earlier.state = 'pending' AND earlier.destination = message.destination
+        AND earlier.site = message.site AND earlier.sequence = message.sequence
+        AND (earlier.queued_at, earlier.number) < (message.queued_at, message.number))";

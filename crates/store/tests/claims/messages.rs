@@ -1,0 +1,145 @@
+//! Messages in and out, parked items, the journal.
+
+use telerad_store::{Batch, Effect, MessageOutcome, OutboundState, Receipt};
+
+use crate::Given;
+use crate::fixture::*;
+
+pub(crate) async fn outbound_messages_keep_the_order_of_their_sequence(Given { store, .. }: Given) {
+    let due = async |now| {
+        let found = store.outbound_due("ris", at(now), 9).await.unwrap();
+        found.into_iter().map(|message| message.id).collect::<Vec<_>>()
+    };
+    let mut late = outbound("b1", "B", 3);
+    late.not_before = at(60);
+    let mut elsewhere = outbound("x", "A", 0);
+    elsewhere.destination = "other".to_owned();
+    let batch: Batch = [
+        outbound("a2", "A", 7),
+        outbound("a1", "A", 5),
+        late.clone(),
+        outbound("b2", "B", 4),
+        outbound("c2", "C", 6),
+        outbound("c1", "C", 6),
+        elsewhere,
+    ]
+    .into_iter()
+    .map(Effect::Outbound)
+    .collect();
+    store.commit(batch).await.unwrap();
+    // b2 may not overtake b1, which waits; of equal times, the one that was queued first goes first.
+    assert_eq!(due(10).await, ["a1", "c2"]);
+    assert_eq!(due(60).await, ["b1", "a1", "c2"]);
+    assert_eq!(store.outbound_due("ris", at(60), 1).await.unwrap(), [late.clone()]);
+    assert_eq!(store.next_outbound_due("ris").await.unwrap(), Some(at(0)));
+    assert_eq!(store.outbound_destinations().await.unwrap(), ["other", "ris"]);
+
+    let answered = OutboundState::Answered { code: "AA".to_owned(), at: at(11) };
+    let set_aside = OutboundState::SetAside { reason: "AR".to_owned() };
+    let settle = |message: telerad_store::OutboundMessage, state: &OutboundState| {
+        let message = telerad_store::OutboundMessage { state: state.clone(), ..message };
+        store.commit(Batch::new().with(Effect::Outbound(message)))
+    };
+    settle(outbound("a1", "A", 5), &answered).await.unwrap();
+    settle(outbound("c2", "C", 6), &set_aside).await.unwrap();
+    assert_eq!(due(10).await, ["c1", "a2"]);
+    settle(outbound("c1", "C", 6), &answered).await.unwrap();
+    settle(outbound("a2", "A", 7), &answered).await.unwrap();
+    assert_eq!(store.next_outbound_due("ris").await.unwrap(), Some(at(60)));
+    settle(late, &answered).await.unwrap();
+    settle(outbound("b2", "B", 4), &answered).await.unwrap();
+    assert_eq!(store.next_outbound_due("ris").await.unwrap(), None);
+    assert_eq!(store.outbound_destinations().await.unwrap(), ["other"]);
+    assert_eq!(store.outbound("c2").await.unwrap().unwrap().state, set_aside);
+}
+
+pub(crate) async fn an_answered_message_is_never_written_over(Given { store, .. }: Given) {
+    let put = |state| {
+        let mut message = outbound("o1", "A", 1);
+        message.state = state;
+        store.commit(Batch::new().with(Effect::Outbound(message)))
+    };
+    let answered = OutboundState::Answered { code: "AA".to_owned(), at: at(2) };
+    put(OutboundState::Pending).await.unwrap();
+    put(answered.clone()).await.unwrap();
+    assert_eq!(put(answered.clone()).await.unwrap(), Receipt { changed: 0, unchanged: 1 });
+    for state in [OutboundState::Pending, OutboundState::SetAside { reason: String::new() }] {
+        let error = put(state).await.unwrap_err();
+        assert_eq!(error.to_string(), "conflict on outbound message: already answered");
+    }
+    assert_eq!(store.outbound("o1").await.unwrap().unwrap().state, answered);
+}
+
+pub(crate) async fn the_bytes_of_a_message_never_change(Given { store, .. }: Given) {
+    let (inbound, outgoing) = (message("m1", "C1"), outbound("o1", "A", 1));
+    let batch = |mut inbound: telerad_store::MessageRecord, byte: Option<u8>| {
+        inbound.raw.extend(byte);
+        Batch::new().with(Effect::Message(inbound))
+    };
+    store.commit(batch(inbound.clone(), None)).await.unwrap();
+    let again = store.commit(batch(inbound.clone(), None)).await.unwrap();
+    assert_eq!(again, Receipt { changed: 0, unchanged: 1 });
+    let error = store.commit(batch(inbound.clone(), Some(1))).await.unwrap_err();
+    assert_eq!(error.to_string(), "conflict on message: another message has this id");
+    assert_eq!(store.message("m1").await.unwrap(), Some(inbound));
+
+    store.commit(Batch::new().with(Effect::Outbound(outgoing.clone()))).await.unwrap();
+    let mut other = outgoing.clone();
+    other.raw.push(1);
+    let error = store.commit(Batch::new().with(Effect::Outbound(other))).await.unwrap_err();
+    assert_eq!(error.to_string(), "conflict on outbound message: another message has this id");
+    assert_eq!(store.outbound("o1").await.unwrap(), Some(outgoing));
+}
+
+pub(crate) async fn the_last_message_under_a_control_id_is_found(Given { store, .. }: Given) {
+    let mut rejected = message("m1", "C1");
+    rejected.outcome = MessageOutcome::Rejected("no PID".to_owned());
+    let mut applied = message("m2", "C1");
+    applied.received_at = at(5);
+    let mut other = message("m3", "C1");
+    (other.sender, other.received_at) = ("PACS|NORTH".to_owned(), at(9));
+    for message in [&applied, &rejected, &other, &message("m4", "C2")] {
+        store.commit(Batch::new().with(Effect::Message(message.clone()))).await.unwrap();
+    }
+    let find = |control_id| store.message_by_control("RIS|NORTH", control_id);
+    assert_eq!(find("C1").await.unwrap(), Some(applied.clone()));
+    assert_eq!(find("C3").await.unwrap(), None);
+
+    // A parked message is decided again: its outcome changes, and it is still the same message.
+    applied.outcome = MessageOutcome::Parked("patient unknown".to_owned());
+    applied.site = None;
+    store.commit(Batch::new().with(Effect::Message(applied.clone()))).await.unwrap();
+    assert_eq!(find("C1").await.unwrap(), Some(applied));
+    assert_eq!(store.counts().await.unwrap().messages, 4);
+}
+
+pub(crate) async fn an_item_is_unparked_once(Given { store, .. }: Given) {
+    let mut later = parked("p0", "north");
+    later.parked_at = at(7);
+    let items = [later, parked("p2", "south"), parked("p1", "north")];
+    store.commit(items.into_iter().map(Effect::Park).collect()).await.unwrap();
+    let ids = async |owner: Option<&str>| {
+        let owner = owner.map(site);
+        let found = store.parked(owner.as_ref()).await.unwrap();
+        found.into_iter().map(|item| item.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(None).await, ["p1", "p2", "p0"]);
+    assert_eq!(ids(Some("north")).await, ["p1", "p0"]);
+    let unpark = || Batch::new().with(Effect::Unpark { id: "p1".to_owned() });
+    store.commit(unpark()).await.unwrap();
+    let error = store.commit(unpark()).await.unwrap_err();
+    assert_eq!(error.to_string(), "conflict on parked item: no longer parked");
+    assert_eq!(ids(Some("north")).await, ["p0"]);
+}
+
+pub(crate) async fn the_journal_keeps_its_order(Given { store, .. }: Given) {
+    let entries = ["received", "queued", "sent"].map(|event| journal("1.2", event));
+    for entry in &entries {
+        let batch = Batch::new()
+            .with(Effect::Journal(entry.clone()))
+            .with(Effect::Journal(journal("1.3", "noise")));
+        store.commit(batch).await.unwrap();
+    }
+    assert_eq!(store.journal("1.2").await.unwrap(), entries);
+    assert!(store.journal("1.4").await.unwrap().is_empty());
+}

@@ -1,0 +1,11 @@
+//! The claims.
+
+mod batches;
+mod dicom;
+mod messages;
+mod orders;
+
+pub(crate) use batches::*;
+pub(crate) use dicom::*;
+pub(crate) use messages::*;
+pub(crate) use orders::*;

@@ -1,0 +1,82 @@
+//! What every back end promises: one claim each, run for all of them through `dyn Store`.
+
+mod claims;
+mod fixture;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use telerad_store::memory::MemoryStore;
+use telerad_store::sqlite::{SqliteOptions, SqliteStore};
+use telerad_store::{Store, SyncFault};
+
+/// An empty store, and a way to make its syncs fail.
+pub(crate) struct Given {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) syncs_fail: Arc<AtomicBool>,
+}
+
+fn fault() -> (SyncFault, Arc<AtomicBool>) {
+    let syncs_fail = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&syncs_fail);
+    let fault = SyncFault::new(move |_| {
+        if asked.load(Ordering::SeqCst) { Err(io::Error::other("disk refused")) } else { Ok(()) }
+    });
+    (fault, syncs_fail)
+}
+
+macro_rules! conformance {
+    ($($claim:ident)*) => {
+        mod memory { $(
+            #[test]
+            fn $claim() {
+                let (fault, syncs_fail) = super::fault();
+                let store = super::Arc::new(super::MemoryStore::with_sync_fault(fault));
+                let given = super::Given { store, syncs_fail };
+                super::fixture::block_on(super::claims::$claim(given));
+            }
+        )* }
+
+        mod sqlite { $(
+            #[test]
+            fn $claim() {
+                let (fault, syncs_fail) = super::fault();
+                let directory = tempfile::tempdir().unwrap();
+                let mut options = super::SqliteOptions::default();
+                options.sync_fault = fault;
+                let store = super::SqliteStore::open(directory.path(), options).unwrap();
+                let given = super::Given { store: super::Arc::new(store), syncs_fail };
+                super::fixture::block_on(super::claims::$claim(given));
+            }
+        )* }
+    };
+}
+
+conformance! {
+    a_batch_is_written_whole_or_not_at_all
+    a_conflict_takes_no_other_batch_with_it
+    a_commit_whose_sync_fails_is_never_acknowledged
+    later_effects_of_a_batch_see_earlier_ones
+    an_order_is_written_only_at_the_revision_it_was_read_at
+    patients_studies_and_reports_have_revisions_too
+    orders_are_found_by_their_present_keys
+    open_orders_are_chosen_by_day_and_never_missed_for_want_of_one
+    a_patient_is_found_by_each_identifier_exactly
+    a_patient_without_identifier_cannot_be_kept
+    an_instance_is_kept_once_and_its_versions_in_order
+    expectations_about_instances_and_studies_hold_or_fail_the_batch
+    a_study_is_found_by_one_instance_for_each_patient_in_it
+    what_was_sent_is_never_written_over
+    another_version_never_takes_the_place_of_a_delivery
+    deliveries_are_due_by_urgency_then_age
+    a_delivery_waits_until_its_time
+    deliveries_are_counted_by_state
+    outbound_messages_keep_the_order_of_their_sequence
+    an_answered_message_is_never_written_over
+    the_bytes_of_a_message_never_change
+    the_last_message_under_a_control_id_is_found
+    an_item_is_unparked_once
+    the_journal_keeps_its_order
+    a_site_never_sees_another
+}
