@@ -179,7 +179,8 @@ impl Head {
         self.damage
     }
 
-    /// The encoding that the data set was read in.
+    /// The encoding that the data set was read in: the declared one, unless the elements are plainly in the other VR
+    /// form, which some devices send; [`Head::damage`] says so then.
     pub fn encoding(&self) -> Encoding {
         self.encoding
     }
@@ -311,6 +312,12 @@ impl Visitor for Collector {
             self.head.note(Damage { kind, offset: kept.offset });
         }
         self.head.bytes.truncate(kept.start);
+    }
+
+    fn read_as(&mut self, found: Encoding, damage: Damage) -> bool {
+        self.head.encoding = found;
+        self.head.note(damage);
+        true
     }
 
     fn pass_over(&mut self, damage: Damage) -> bool {

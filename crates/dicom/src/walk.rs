@@ -45,6 +45,11 @@ pub(crate) trait Visitor {
     fn value(&mut self, _piece: &[u8]) {}
     /// The value is complete.
     fn value_end(&mut self) {}
+    /// The first element is plainly explicit where implicit VR was declared, or the other way round. `true` reads on in
+    /// the encoding found.
+    fn read_as(&mut self, _found: Encoding, _damage: Damage) -> bool {
+        false
+    }
     /// Damage within a top-level sequence whose length is known. `true` passes over the rest of it and goes on.
     fn pass_over(&mut self, _damage: Damage) -> bool {
         false
@@ -74,6 +79,9 @@ pub enum DamageKind {
     /// Inflating gave more bytes than the limit.
     #[error("inflated data set is larger than the limit")]
     InflatedTooLarge,
+    /// The elements are in implicit VR where explicit was declared, or the other way round; read as found.
+    #[error("elements are not in the declared encoding")]
+    NotTheDeclaredEncoding,
     /// Something else than an item within a sequence (PS3.5 section 7.5).
     #[error("an item was expected, found {0}")]
     ItemExpected(Tag),
@@ -117,6 +125,8 @@ pub(crate) struct Walker {
     elements_max: usize,
     elements: usize,
     position: u64,
+    /// Whether the encoding found was taken instead of the declared one.
+    adopted: bool,
     stack: Vec<Level>,
     header: [u8; 12],
     header_len: usize,
@@ -161,6 +171,7 @@ impl Walker {
             elements_max,
             elements: 0,
             position: 0,
+            adopted: false,
             stack: Vec::new(),
             header: [0; 12],
             header_len: 0,
@@ -280,6 +291,10 @@ impl Walker {
         header_bytes: u64,
         visitor: &mut impl Visitor,
     ) -> Result<(), DamageKind> {
+        if self.position == 0 && self.adopt_encoding_found(tag, visitor) {
+            // The header may be longer now; the next round completes and reads it.
+            return Ok(());
+        }
         let [_, _, _, _, a, b, c, d, e, f, g, h] = self.header;
         let (vr, length) = if !syntax.explicit {
             (None, u32_of([a, b, c, d], syntax.big))
@@ -327,6 +342,30 @@ impl Walker {
                 Ok(())
             }
         }
+    }
+
+    /// Looks at the first element, which lies in group 0008 in every composite instance and is short. The first two bytes
+    /// of an implicit length are capital letters only from 16 KiB on; a representation of an explicit element is
+    /// nothing else.
+    fn adopt_encoding_found(&mut self, tag: Tag, visitor: &mut impl Visitor) -> bool {
+        let [_, _, _, _, a, b, c, d, ..] = self.header;
+        if tag.0 != 0x0008 || self.syntax.big || self.adopted {
+            return false;
+        }
+        let letters = vr::is_plausible([a, b]);
+        let found = match (self.syntax.explicit, letters, [c, d]) {
+            (true, false, [0, 0]) => Encoding::ImplicitLittle,
+            (false, true, length) if length != [0, 0] => Encoding::ExplicitLittle,
+            // The long form has two zeros there; an implicit element as long as that is no first one.
+            (false, true, _) if vr::has_long_length([a, b]) => Encoding::ExplicitLittle,
+            _ => return false,
+        };
+        let damage = Damage { kind: DamageKind::NotTheDeclaredEncoding, offset: 0 };
+        self.adopted = visitor.read_as(found, damage);
+        if self.adopted {
+            self.syntax.explicit = found.is_explicit();
+        }
+        self.adopted
     }
 
     fn open_item(

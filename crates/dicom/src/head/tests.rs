@@ -289,6 +289,28 @@ fn a_sequence_sent_as_unknown_is_implicit_within() {
 }
 
 #[test]
+fn elements_in_the_other_vr_form_are_read_and_reported() {
+    for (sent, declared) in [
+        (Syntax::ImplicitLittle, Encoding::ExplicitLittle),
+        (Syntax::ExplicitLittle, Encoding::ImplicitLittle),
+    ] {
+        let instance = synthetic(|instance| instance.syntax = sent);
+        for chunk in [3, 4096] {
+            let mut scanner = HeadScanner::new(declared, HeadLimits::default());
+            instance.data_set().chunks(chunk).for_each(|chunk| {
+                scanner.push(chunk);
+            });
+            assert!(scanner.pixel_data_offset().is_some());
+            let head = scanner.finish().unwrap();
+            let kind = head.damage().map(|damage| damage.kind);
+            assert_eq!(kind, Some(DamageKind::NotTheDeclaredEncoding));
+            assert_eq!(head.encoding(), encoding_of(sent.uid()));
+            assert_eq!(head.text(tags::PATIENT_ID).as_deref(), Some("P9"));
+        }
+    }
+}
+
+#[test]
 fn odd_lengths_are_taken_as_they_are() {
     let bytes =
         b"\x08\x00\x60\x00CS\x01\x00X\x10\x00\x20\x00LO\x03\x00P99\x20\x00\x10\x00SH\x00\x00";
