@@ -128,10 +128,10 @@ impl<M: Machine> Pump<M> {
         self.wire.say_goodbye(now);
     }
 
-    /// Whether everything that the machine has put out is with the transport.
-    pub(crate) fn is_drained(&mut self) -> bool {
+    /// Bytes that the machine has put out and the transport has not taken, as far as they have left the machine.
+    pub(crate) fn backlog(&mut self) -> usize {
         self.transmit(self.clock.now());
-        self.wire.is_drained()
+        self.wire.outgoing_bytes()
     }
 
     fn transmit(&mut self, now: Instant) {
@@ -148,4 +148,4 @@ impl<M: Machine> Pump<M> {
 }
 
 /// Above this, the machine keeps its output, and so its user waits for credit.
-const OUTGOING_BYTES_MAX: usize = 512 * 1024;
+const OUTGOING_BYTES_MAX: usize = 256 * 1024;

@@ -81,6 +81,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Whether every queued byte has been given to the transport.
+    #[cfg(test)]
     pub(crate) fn is_drained(&self) -> bool {
         self.outgoing.is_empty() && !self.unflushed
     }

@@ -302,22 +302,28 @@ impl ClientAssociation {
             while !piece.is_empty() {
                 let credit = self.pump.machine.body_credit().min(piece.len());
                 if credit == 0 {
-                    self.pump.turn().await;
-                    self.take_answer(message_id, &mut answer)?;
+                    self.turn_while_sending(message_id, &mut answer).await?;
                     continue;
                 }
                 let now = self.pump.now();
                 self.pump.machine.send_body(now, piece.split_to(credit)).map_err(misuse)?;
             }
         }
+        // The peer's time to answer starts with the last fragment, so a slow line must not still be busy with the
+        // fragments before it.
+        while self.pump.backlog() > BACKLOG_BYTES_MAX {
+            self.turn_while_sending(message_id, &mut answer).await?;
+        }
         let now = self.pump.now();
         self.pump.machine.finish_body(now).map_err(misuse)?;
         loop {
-            self.take_answer(message_id, &mut answer)?;
+            // What comes behind the answer, a release for instance, does not take it back.
             if let Some(answer) = answer {
                 return Ok(answer);
             }
-            self.pump.turn().await;
+            if !self.take_answer(message_id, &mut answer)? {
+                self.pump.turn().await;
+            }
         }
     }
 
@@ -329,8 +335,7 @@ impl ClientAssociation {
         answer: &mut Option<PeerAnswer>,
     ) -> Result<Option<Bytes>, SendFault> {
         while self.pump.machine.body_credit() == 0 {
-            self.pump.turn().await;
-            self.take_answer(message_id, answer)?;
+            self.turn_while_sending(message_id, answer).await?;
         }
         let clock = self.pump.clock();
         let deadline = after(clock.now(), self.peer.timeouts.source);
@@ -338,35 +343,48 @@ impl ClientAssociation {
         let mut next = pin!(source.next());
         poll_fn(|context| {
             loop {
+                // A small instance leaves in one write, command included; a large one does not wait to be complete.
+                let due = self.pump.backlog() > BACKLOG_BYTES_MAX;
+                let turned = due && self.pump.poll_turn(context).is_ready();
                 if let Poll::Ready(piece) = next.as_mut().poll(context) {
                     return Poll::Ready(piece.map_err(SendFault::Source));
                 }
-                if self.pump.poll_turn(context).is_pending() {
+                if !turned && self.pump.poll_turn(context).is_pending() {
                     std::task::ready!(alarm.poll(context, Some(deadline)));
                     return Poll::Ready(Err(AssociationFault::Timeout(Phase::Source).into()));
                 }
-                self.take_answer(message_id, answer)?;
+                while self.take_answer(message_id, answer)? {}
             }
         })
         .await
     }
 
-    fn take_answer(
+    async fn turn_while_sending(
         &mut self,
         message_id: u16,
         answer: &mut Option<PeerAnswer>,
     ) -> Result<(), AssociationFault> {
-        while let Some(event) = self.poll_event()? {
-            match event {
-                Event::Command { command: Command::StoreRsp { message_id: to, status, .. }, .. }
-                    if to == message_id && answer.is_none() =>
-                {
-                    *answer = Some(PeerAnswer::from_response(status, message_id));
-                }
-                event => return Err(unexpected(&event)),
-            }
-        }
+        self.pump.turn().await;
+        while self.take_answer(message_id, answer)? {}
         Ok(())
+    }
+
+    /// Takes one event, which has to be the answer; whether there was one.
+    fn take_answer(
+        &mut self,
+        message_id: u16,
+        answer: &mut Option<PeerAnswer>,
+    ) -> Result<bool, AssociationFault> {
+        match self.poll_event()? {
+            None => Ok(false),
+            Some(Event::Command {
+                command: Command::StoreRsp { message_id: to, status, .. }, ..
+            }) if to == message_id && answer.is_none() => {
+                *answer = Some(PeerAnswer::from_response(status, message_id));
+                Ok(true)
+            }
+            Some(event) => Err(unexpected(&event)),
+        }
     }
 
     /// Asks a question (C-FIND) and collects the answers.
@@ -668,5 +686,7 @@ fn unexpected(event: &Event) -> AssociationFault {
 const PRIORITY_MEDIUM: u16 = 0;
 /// Of one answer to a query.
 const IDENTIFIER_BYTES_MAX: usize = 1024 * 1024;
+/// What may still wait to be sent when a data set is ended.
+const BACKLOG_BYTES_MAX: usize = 64 * 1024;
 /// How much a peer may say unasked before it is given up.
 const TURNS_MAX: usize = 64;

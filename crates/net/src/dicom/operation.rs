@@ -84,10 +84,6 @@ impl Operation {
         Self { context_id, request, incoming, incoming_bytes: 0, work, cancelled: false }
     }
 
-    pub(super) fn context_id(&self) -> u8 {
-        self.context_id
-    }
-
     pub(super) fn request(&self) -> &Command {
         &self.request
     }

@@ -81,7 +81,7 @@ impl Session {
                 break;
             }
             // A frame without an answer is sent again by its sender, so shutdown waits for no more than this.
-            if idle && self.stopping.is_some() && self.pump.is_drained() {
+            if idle && self.stopping.is_some() && self.pump.backlog() == 0 {
                 break;
             }
             poll_fn(|context| self.poll_wait(context, stop.as_mut())).await;

@@ -1,0 +1,295 @@
+//! The other side of every test: services, sources and listeners in memory.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use telerad_core::AeTitle;
+use telerad_dicom::dataset::DataSetLimits;
+use telerad_dicom::{DataSet, Status, tags, uids};
+use telerad_dimse::{AssociateRequest, ProposedContext, Rejection};
+use telerad_net::dicom::{
+    AssociationContext, AssociationError, Body, BodyError, BodySource, ClientAssociation, Peer,
+    ServerConfig, Services, StoreReply, StoreRequest, serve_stream,
+};
+use telerad_net::{BoxFuture, Connector, Listener, SystemClock, shutdown};
+use tokio::io::DuplexStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+pub type Stored = Arc<Mutex<Vec<(StoreRequest, Vec<u8>)>>>;
+pub type Storing = Arc<dyn Fn(StoreRequest, Body) -> BoxFuture<'static, Status> + Send + Sync>;
+pub type Ends = Arc<Mutex<Vec<Result<(), BodyError>>>>;
+
+/// Services that do as they are told.
+#[derive(Clone)]
+pub struct Desk {
+    pub admit: Result<(), Rejection>,
+    pub find: Result<usize, Status>,
+    pub storing: Option<Storing>,
+    pub stored: Stored,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self { admit: Ok(()), find: Ok(3), storing: None, stored: Stored::default() }
+    }
+}
+
+impl Desk {
+    pub fn storing<F>(store: impl Fn(StoreRequest, Body) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Status> + Send + 'static,
+    {
+        let storing: Storing = Arc::new(move |request, body| Box::pin(store(request, body)));
+        Self { storing: Some(storing), ..Self::default() }
+    }
+
+    /// Reads bodies, and notes how each of them ended.
+    pub fn reporting_ends() -> (Self, Ends) {
+        let ends = Ends::default();
+        let noted = Arc::clone(&ends);
+        let desk = Self::storing(move |_, body| {
+            let noted = Arc::clone(&noted);
+            async move {
+                let end = read(body).await.map(|_| ());
+                noted.lock().unwrap().push(end);
+                Status::SUCCESS
+            }
+        });
+        (desk, ends)
+    }
+
+    pub fn stored(&self) -> Vec<(StoreRequest, Vec<u8>)> {
+        self.stored.lock().unwrap().clone()
+    }
+}
+
+impl Services for Desk {
+    fn admit(&self, _: &AssociateRequest, _: &str) -> Result<(), Rejection> {
+        self.admit
+    }
+
+    fn store(
+        &self,
+        _: AssociationContext,
+        request: StoreRequest,
+        body: Body,
+    ) -> BoxFuture<'static, StoreReply> {
+        if let Some(storing) = &self.storing {
+            let status = storing(request, body);
+            return Box::pin(async { status.await.into() });
+        }
+        let stored = Arc::clone(&self.stored);
+        Box::pin(async move {
+            match read(body).await {
+                Ok(bytes) => {
+                    stored.lock().unwrap().push((request, bytes));
+                    Status::SUCCESS.into()
+                }
+                Err(_) => Status::CANNOT_UNDERSTAND.into(),
+            }
+        })
+    }
+
+    fn find(
+        &self,
+        _: AssociationContext,
+        _: String,
+        identifier: Bytes,
+        syntax: String,
+    ) -> BoxFuture<'static, Result<Vec<Bytes>, Status>> {
+        let count = self.find;
+        Box::pin(async move {
+            let question = DataSet::decode(&identifier, &syntax, DataSetLimits::default());
+            let id = question.unwrap().text(tags::PATIENT_ID).unwrap_or_default();
+            let answer = |number| {
+                let mut answer = DataSet::new();
+                answer.set_text(tags::PATIENT_ID, &format!("{id}-{number}"));
+                Bytes::from(answer.encode(&syntax).unwrap())
+            };
+            Ok((0..count?).map(answer).collect())
+        })
+    }
+}
+
+/// Everything that a body holds, if it arrives whole.
+pub async fn read(mut body: Body) -> Result<Vec<u8>, BodyError> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = body.next().await {
+        bytes.extend_from_slice(&piece?);
+    }
+    Ok(bytes)
+}
+
+pub fn title(text: &str) -> AeTitle {
+    AeTitle::new(text).unwrap()
+}
+
+pub fn peer(address: &str) -> Peer {
+    Peer::new(address, title("TELERAD"), title("CT1"))
+}
+
+pub fn every_context() -> Vec<ProposedContext> {
+    let contexts = [
+        (uids::VERIFICATION, uids::IMPLICIT_VR_LITTLE_ENDIAN),
+        (uids::CT_IMAGE_STORAGE, uids::JPEG_2000_LOSSLESS),
+        (uids::MODALITY_WORKLIST_FIND, uids::EXPLICIT_VR_LITTLE_ENDIAN),
+    ];
+    let ids = (1..).step_by(2);
+    ids.zip(contexts)
+        .map(|(id, (class, syntax))| ProposedContext {
+            id,
+            abstract_syntax: class.to_owned(),
+            transfer_syntaxes: vec![syntax.to_owned()],
+        })
+        .collect()
+}
+
+pub async fn open(stream: DuplexStream) -> Result<ClientAssociation, AssociationError> {
+    ClientAssociation::open(stream, SystemClock::shared(), &peer("there:104"), every_context())
+        .await
+}
+
+/// An association with a server of these services, and the server's task.
+pub async fn pair(desk: Desk, config: ServerConfig) -> (ClientAssociation, JoinHandle<()>) {
+    let (near, far) = tokio::io::duplex(65_536);
+    let server = tokio::task::spawn(async move {
+        let (_handle, stop) = shutdown();
+        serve_stream(far, "192.0.2.9:40000", Arc::new(desk), config, stop).await;
+    });
+    (open(near).await.unwrap(), server)
+}
+
+pub fn ct_request(seed: u8) -> StoreRequest {
+    StoreRequest {
+        message_id: 0,
+        sop_class_uid: uids::CT_IMAGE_STORAGE.to_owned(),
+        sop_instance_uid: format!("1.2.3.{seed}"),
+        transfer_syntax_uid: uids::JPEG_2000_LOSSLESS.to_owned(),
+        move_originator: None,
+    }
+}
+
+/// Pieces of uneven length that make up a data set.
+pub fn pieces(seed: u8, length: usize) -> VecDeque<Bytes> {
+    let block: Bytes = (0..40_009u32).map(|n| (n % 251) as u8 ^ seed).collect();
+    let mut pieces = VecDeque::new();
+    let mut left = length;
+    while left > 0 {
+        let take = left.min(block.len());
+        pieces.push_back(block.slice(..take));
+        left -= take;
+    }
+    pieces
+}
+
+/// Counts what is taken from a source.
+pub struct Counted<S>(S, Arc<AtomicUsize>);
+
+pub fn counted<S: BodySource>(source: S) -> (Counted<S>, Arc<AtomicUsize>) {
+    let taken = Arc::new(AtomicUsize::new(0));
+    (Counted(source, Arc::clone(&taken)), taken)
+}
+
+impl<S: BodySource> BodySource for Counted<S> {
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        let piece = self.0.next().await?;
+        self.1.fetch_add(piece.as_ref().map_or(0, Bytes::len), Ordering::Relaxed);
+        Ok(piece)
+    }
+}
+
+/// Yields so many large pieces, then fails.
+pub struct Failing(pub usize);
+
+impl BodySource for Failing {
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        match self.0.checked_sub(1) {
+            Some(left) => {
+                self.0 = left;
+                Ok(Some(Bytes::from(vec![7; 300_000])))
+            }
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}
+
+/// Never comes to an end.
+pub struct Endless;
+
+impl BodySource for Endless {
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        Ok(Some(Bytes::from_static(&[9; 5000])))
+    }
+}
+
+/// Never comes to an end, and takes its time.
+pub struct SlowlyEndless;
+
+impl BodySource for SlowlyEndless {
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Ok(Some(Bytes::from_static(&[9; 5000])))
+    }
+}
+
+/// Never yields anything.
+pub struct Stuck;
+
+impl BodySource for Stuck {
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        std::future::pending().await
+    }
+}
+
+/// Connects to nobody, for ever.
+pub struct Nowhere;
+
+impl Connector for Nowhere {
+    type Stream = DuplexStream;
+
+    async fn connect(&self, _: &str) -> io::Result<DuplexStream> {
+        std::future::pending().await
+    }
+}
+
+/// A listener whose callers come from the connector beside it, with the address that they connect to as their own.
+pub struct Queue(mpsc::UnboundedReceiver<(DuplexStream, String)>);
+
+pub struct QueueConnector(mpsc::UnboundedSender<(DuplexStream, String)>);
+
+impl Queue {
+    pub fn new() -> (Self, QueueConnector) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(receiver), QueueConnector(sender))
+    }
+}
+
+impl Listener for Queue {
+    type Stream = DuplexStream;
+
+    async fn accept(&mut self) -> io::Result<(DuplexStream, String)> {
+        self.0.recv().await.ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    fn local_address(&self) -> String {
+        "in memory".to_owned()
+    }
+}
+
+impl Connector for QueueConnector {
+    type Stream = DuplexStream;
+
+    async fn connect(&self, address: &str) -> io::Result<DuplexStream> {
+        let (near, far) = tokio::io::duplex(65_536);
+        let sent = self.0.send((far, address.to_owned()));
+        sent.map_err(|_| io::Error::from(io::ErrorKind::ConnectionRefused))?;
+        Ok(near)
+    }
+}
