@@ -7,6 +7,7 @@ use std::pin::Pin;
 mod accept;
 mod clock;
 pub mod dicom;
+pub mod mllp;
 mod pump;
 mod shutdown;
 mod slots;

@@ -150,8 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 *slice = IoSlice::new(piece);
             }
             let used = self.outgoing.len().min(SLICES_MAX);
-            let written =
-                Pin::new(&mut self.stream).poll_write_vectored(context, &slices[..used]);
+            let written = Pin::new(&mut self.stream).poll_write_vectored(context, &slices[..used]);
             match written {
                 Poll::Ready(Ok(0)) => {
                     self.fail_writing(io::ErrorKind::WriteZero.into());

@@ -10,8 +10,8 @@ use peers::{Desk, Queue, ct_request, every_context, open, pair, peer, pieces};
 use telerad_dicom::{DataSet, Status, tags, uids};
 use telerad_dimse::{AbortSource, Rejection};
 use telerad_net::dicom::{
-    AssociationFault, Body, BodyError, ClientAssociation, Phase, ServerConfig, StoreError,
-    serve, serve_stream,
+    AssociationFault, Body, BodyError, ClientAssociation, Phase, ServerConfig, StoreError, serve,
+    serve_stream,
 };
 use telerad_net::{
     Connector, Listener, SystemClock, TcpAcceptor, TcpConnector, TokioSpawn, shutdown,
@@ -138,7 +138,9 @@ async fn a_source_that_fails_is_never_taken_for_a_whole_instance() {
     let error = association.store(&ct_request(3), peers::Failing(20)).await.unwrap_err();
     assert!(matches!(error, StoreError::Source(_)));
     server.await.unwrap();
-    assert_eq!(*ends.lock().unwrap(), [Err(BodyError::Aborted)]);
+    // The line was full, so the A-ABORT may not have got through before the connection closed.
+    let ends = ends.lock().unwrap().clone();
+    assert!(matches!(ends[..], [Err(BodyError::Aborted | BodyError::Closed)]), "{ends:?}");
     assert_eq!(association.echo().await.unwrap_err().fault, AssociationFault::Poisoned);
 }
 
@@ -197,7 +199,7 @@ async fn shutdown_lets_the_operation_in_flight_finish() {
     let (answer, ()) = tokio::join!(storing, stopping);
     assert!(answer.unwrap().is_delivered());
     let next = association.store(&request, pieces(1, 10)).await.unwrap_err();
-    check_fault(next, |fault| matches!(fault, AssociationFault::Unexpected("a release request")));
+    check_fault(next, |fault| *fault == AssociationFault::Released);
     server.await.unwrap();
 }
 
@@ -434,8 +436,7 @@ async fn dropping_an_association_aborts_it() {
 async fn a_query_that_fails_says_its_status() {
     let desk = Desk { find: Err(Status::OUT_OF_RESOURCES), ..Desk::default() };
     let (mut association, _server) = pair(desk, ServerConfig::default()).await;
-    let error =
-        association.find(uids::MODALITY_WORKLIST_FIND, &DataSet::new()).await.unwrap_err();
+    let error = association.find(uids::MODALITY_WORKLIST_FIND, &DataSet::new()).await.unwrap_err();
     assert_eq!(error.fault, AssociationFault::Failed(Status::OUT_OF_RESOURCES));
     assert!(association.is_usable());
 }

@@ -378,7 +378,8 @@ impl ClientAssociation {
         match self.poll_event()? {
             None => Ok(false),
             Some(Event::Command {
-                command: Command::StoreRsp { message_id: to, status, .. }, ..
+                command: Command::StoreRsp { message_id: to, status, .. },
+                ..
             }) if to == message_id && answer.is_none() => {
                 *answer = Some(PeerAnswer::from_response(status, message_id));
                 Ok(true)
@@ -487,7 +488,11 @@ impl ClientAssociation {
     /// # Errors
     /// When the peer does not answer, or aborts. Everything that was answered before stays answered.
     pub async fn release(mut self) -> Result<(), AssociationError> {
-        self.begin()?;
+        match self.begin() {
+            Ok(_) => {}
+            Err(error) if error.fault == AssociationFault::Released => return Ok(()),
+            Err(error) => return Err(error),
+        }
         let now = self.pump.now();
         self.pump.machine.release(now);
         loop {
@@ -524,18 +529,27 @@ impl ClientAssociation {
         if self.busy || self.poisoned {
             return false;
         }
-        let mut context = Context::from_waker(Waker::noop());
-        for _ in 0..TURNS_MAX {
-            if !matches!(self.poll_event(), Ok(None)) {
-                self.poison(AssociationFault::Released);
-                return false;
-            }
-            if self.pump.poll_turn(&mut context).is_pending() {
-                return true;
+        match self.look() {
+            Ok(()) => true,
+            Err(fault) => {
+                self.poison(fault);
+                false
             }
         }
-        // A peer that talks this much out of turn is not one to start an operation with.
-        false
+    }
+
+    /// Takes in, without waiting, what the peer has said between operations: there is nothing that it could say
+    /// and the association stay usable.
+    fn look(&mut self) -> Result<(), AssociationFault> {
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            if let Some(event) = self.poll_event()? {
+                return Err(unexpected(&event));
+            }
+            if self.pump.poll_turn(&mut context).is_pending() {
+                return Ok(());
+            }
+        }
     }
 
     fn context_of(
@@ -550,7 +564,9 @@ impl ClientAssociation {
         self.contexts.iter().find(wanted).cloned().ok_or_else(|| {
             self.peer.error(AssociationFault::NoContext {
                 sop_class_uid: sop_class_uid.to_owned(),
-                transfer_syntax_uid: transfer_syntax_uid.unwrap_or("any transfer syntax").to_owned(),
+                transfer_syntax_uid: transfer_syntax_uid
+                    .unwrap_or("any transfer syntax")
+                    .to_owned(),
             })
         })
     }
@@ -559,6 +575,9 @@ impl ClientAssociation {
     fn begin(&mut self) -> Result<u16, AssociationError> {
         if self.busy || self.poisoned {
             return Err(self.poison(AssociationFault::Poisoned));
+        }
+        if let Err(fault) = self.look() {
+            return Err(self.poison(fault));
         }
         self.busy = true;
         self.message_id = self.message_id.checked_add(1).unwrap_or(1);
@@ -674,9 +693,9 @@ fn misuse(error: UseError) -> AssociationFault {
 
 fn unexpected(event: &Event) -> AssociationFault {
     AssociationFault::Unexpected(match event {
+        Event::ReleaseRequested => return AssociationFault::Released,
         Event::Body { .. } | Event::BodyEnd { .. } => "a data set",
         Event::Command { .. } => "another command",
-        Event::ReleaseRequested => "a release request",
         Event::Established(_) | Event::Requested(_) => "an association",
         _ => "something else",
     })
@@ -688,5 +707,3 @@ const PRIORITY_MEDIUM: u16 = 0;
 const IDENTIFIER_BYTES_MAX: usize = 1024 * 1024;
 /// What may still wait to be sent when a data set is ended.
 const BACKLOG_BYTES_MAX: usize = 64 * 1024;
-/// How much a peer may say unasked before it is given up.
-const TURNS_MAX: usize = 64;

@@ -52,7 +52,9 @@ pub enum AssociationFault {
     #[error("answered with status {:04X}H", .0.code())]
     Failed(Status),
     /// No accepted presentation context for this SOP class (and transfer syntax). The association can still be used.
-    #[error("no presentation context was accepted for SOP class {sop_class_uid} in {transfer_syntax_uid}")]
+    #[error(
+        "no presentation context was accepted for SOP class {sop_class_uid} in {transfer_syntax_uid}"
+    )]
     NoContext {
         /// The SOP class.
         sop_class_uid: String,

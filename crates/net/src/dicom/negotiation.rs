@@ -70,49 +70,49 @@ const QUERY_SYNTAXES: [&str; 3] = [
 
 /// Arcs under 1.2.840.10008 whose classes are services, not objects to store.
 const NOT_STORED: &[&str] = &[
-    "1",                   // verification, storage commitment, media directory, event logging
-    "3",                   // detached management, modality performed procedure step
-    "4",                   // service class UIDs
-    "5.1.1",               // print and media creation, but see below
-    "5.1.4.1.1.200.4",     // protocol approval, find
-    "5.1.4.1.1.200.5",     // … move
-    "5.1.4.1.1.200.6",     // … get
-    "5.1.4.1.1.201.2",     // inventory, find
-    "5.1.4.1.1.201.3",     // … move
-    "5.1.4.1.1.201.4",     // … get
-    "5.1.4.1.1.201.5",     // inventory creation
-    "5.1.4.1.1.201.6",     // repository query
-    "5.1.4.1.2",           // query and retrieve
-    "5.1.4.20",            // defined procedure protocol
-    "5.1.4.31",            // modality worklist
-    "5.1.4.32",            // general purpose worklist
-    "5.1.4.33",            // instance availability notification
-    "5.1.4.34.2",          // machine verification, trial
-    "5.1.4.34.3",          // ion machine verification, trial
-    "5.1.4.34.4",          // unified procedure step, trial
-    "5.1.4.34.5",          // … its well-known instances
-    "5.1.4.34.6",          // unified procedure step
-    "5.1.4.34.8",          // conventional machine verification
-    "5.1.4.34.9",          // ion machine verification
-    "5.1.4.37",            // relevant patient information
-    "5.1.4.38.2",          // hanging protocol, find
-    "5.1.4.38.3",          // … move
-    "5.1.4.38.4",          // … get
-    "5.1.4.39.2",          // colour palette, find
-    "5.1.4.39.3",          // … move
-    "5.1.4.39.4",          // … get
-    "5.1.4.41",            // product characteristics
-    "5.1.4.42",            // substance approval
-    "5.1.4.43.2",          // generic implant template, find
-    "5.1.4.43.3",          // … move
-    "5.1.4.43.4",          // … get
-    "5.1.4.44.2",          // implant assembly template, find
-    "5.1.4.44.3",          // … move
-    "5.1.4.44.4",          // … get
-    "5.1.4.45.2",          // implant template group, find
-    "5.1.4.45.3",          // … move
-    "5.1.4.45.4",          // … get
-    "10",                  // real-time video
+    "1",               // verification, storage commitment, media directory, event logging
+    "3",               // detached management, modality performed procedure step
+    "4",               // service class UIDs
+    "5.1.1",           // print and media creation, but see below
+    "5.1.4.1.1.200.4", // protocol approval, find
+    "5.1.4.1.1.200.5", // … move
+    "5.1.4.1.1.200.6", // … get
+    "5.1.4.1.1.201.2", // inventory, find
+    "5.1.4.1.1.201.3", // … move
+    "5.1.4.1.1.201.4", // … get
+    "5.1.4.1.1.201.5", // inventory creation
+    "5.1.4.1.1.201.6", // repository query
+    "5.1.4.1.2",       // query and retrieve
+    "5.1.4.20",        // defined procedure protocol
+    "5.1.4.31",        // modality worklist
+    "5.1.4.32",        // general purpose worklist
+    "5.1.4.33",        // instance availability notification
+    "5.1.4.34.2",      // machine verification, trial
+    "5.1.4.34.3",      // ion machine verification, trial
+    "5.1.4.34.4",      // unified procedure step, trial
+    "5.1.4.34.5",      // … its well-known instances
+    "5.1.4.34.6",      // unified procedure step
+    "5.1.4.34.8",      // conventional machine verification
+    "5.1.4.34.9",      // ion machine verification
+    "5.1.4.37",        // relevant patient information
+    "5.1.4.38.2",      // hanging protocol, find
+    "5.1.4.38.3",      // … move
+    "5.1.4.38.4",      // … get
+    "5.1.4.39.2",      // colour palette, find
+    "5.1.4.39.3",      // … move
+    "5.1.4.39.4",      // … get
+    "5.1.4.41",        // product characteristics
+    "5.1.4.42",        // substance approval
+    "5.1.4.43.2",      // generic implant template, find
+    "5.1.4.43.3",      // … move
+    "5.1.4.43.4",      // … get
+    "5.1.4.44.2",      // implant assembly template, find
+    "5.1.4.44.3",      // … move
+    "5.1.4.44.4",      // … get
+    "5.1.4.45.2",      // implant template group, find
+    "5.1.4.45.3",      // … move
+    "5.1.4.45.4",      // … get
+    "10",              // real-time video
 ];
 
 /// Retired objects that were stored for printing, under the arc of print services.
@@ -180,8 +180,12 @@ mod tests {
 
     #[test]
     fn an_instance_keeps_the_encoding_that_was_proposed_first() {
-        let got = one(uids::CT_IMAGE_STORAGE, &["1.2.840.113619.5.2", "1.2.840.10008.1.2"], Offers::ALL);
-        assert_eq!(got, ContextResult::Accepted { transfer_syntax: "1.2.840.113619.5.2".to_owned() });
+        let got =
+            one(uids::CT_IMAGE_STORAGE, &["1.2.840.113619.5.2", "1.2.840.10008.1.2"], Offers::ALL);
+        assert_eq!(
+            got,
+            ContextResult::Accepted { transfer_syntax: "1.2.840.113619.5.2".to_owned() }
+        );
     }
 
     #[test]

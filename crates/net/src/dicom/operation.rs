@@ -41,7 +41,10 @@ enum Work {
     Waiting,
     Storing(BoxFuture<'static, StoreReply>),
     Finding(BoxFuture<'static, Result<Vec<Bytes>, Status>>),
-    Matching { matches: VecDeque<Bytes>, rest: Option<Bytes> },
+    Matching {
+        matches: VecDeque<Bytes>,
+        rest: Option<Bytes>,
+    },
     Answering(Status, Option<String>),
     Answered,
 }
@@ -60,8 +63,7 @@ pub(super) enum OperationError {
 impl Operation {
     /// A request whose answer is known at once.
     pub(super) fn answered(context_id: u8, request: Command, status: Status) -> Self {
-        let incoming =
-            if request.has_data_set() { Incoming::Discard } else { Incoming::Ended };
+        let incoming = if request.has_data_set() { Incoming::Discard } else { Incoming::Ended };
         let work = Work::Answering(status, None);
         Self { context_id, request, incoming, incoming_bytes: 0, work, cancelled: false }
     }
@@ -176,14 +178,12 @@ impl Operation {
                 let reply = std::task::ready!(future.as_mut().poll(context));
                 self.answer(reply.status, reply.comment);
             }
-            Work::Finding(future) => {
-                match std::task::ready!(future.as_mut().poll(context)) {
-                    Ok(matches) => {
-                        self.work = Work::Matching { matches: matches.into(), rest: None };
-                    }
-                    Err(status) => self.answer(status, None),
+            Work::Finding(future) => match std::task::ready!(future.as_mut().poll(context)) {
+                Ok(matches) => {
+                    self.work = Work::Matching { matches: matches.into(), rest: None };
                 }
-            }
+                Err(status) => self.answer(status, None),
+            },
             _ => return Poll::Pending,
         }
         Poll::Ready(())

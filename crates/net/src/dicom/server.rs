@@ -96,8 +96,7 @@ pub async fn serve<L: Listener>(
         .run(listener, |stream, peer_address, slot| {
             let (services, config) = (Arc::clone(&services), Arc::clone(&config));
             let id = next_association_id();
-            let session =
-                Session::new(stream, peer_address, id, slot.admission, services, config);
+            let session = Session::new(stream, peer_address, id, slot.admission, services, config);
             let shutdown = shutdown.clone();
             Box::pin(async move {
                 session.run(shutdown).await;

@@ -214,9 +214,7 @@ impl Session {
         let admitted = match self.admission {
             _ if self.stopping.is_some() => Err(Rejection::TEMPORARY_CONGESTION),
             Admission::Admitted => self.services.admit(&request, &self.peer_address),
-            Admission::TooMany | Admission::TooManyFromHost => {
-                Err(Rejection::LOCAL_LIMIT_EXCEEDED)
-            }
+            Admission::TooMany | Admission::TooManyFromHost => Err(Rejection::LOCAL_LIMIT_EXCEEDED),
         };
         if let Err(rejection) = admitted {
             tracing::warn!(%rejection, admission = ?self.admission, "association refused");
@@ -266,9 +264,13 @@ impl Session {
         };
         let operation = match &command {
             Command::EchoRq { .. } => Operation::answered(context_id, command, Status::SUCCESS),
-            Command::StoreRq { message_id, sop_class_uid, sop_instance_uid, move_originator, .. }
-                if is_storable(&context.abstract_syntax) =>
-            {
+            Command::StoreRq {
+                message_id,
+                sop_class_uid,
+                sop_instance_uid,
+                move_originator,
+                ..
+            } if is_storable(&context.abstract_syntax) => {
                 let request = StoreRequest {
                     message_id: *message_id,
                     sop_class_uid: sop_class_uid.clone(),
@@ -324,9 +326,8 @@ impl Session {
                 self.abort(BodyError::Closed);
             }
             let over = self.over;
-            self.operation.take_if(|operation| {
-                operation.is_answered() || (over && !operation.is_working())
-            });
+            self.operation
+                .take_if(|operation| operation.is_answered() || (over && !operation.is_working()));
             if self.operation.is_some() {
                 break;
             }

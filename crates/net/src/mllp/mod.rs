@@ -1,5 +1,6 @@
 //! HL7 messages over MLLP streams.
 
+mod machine;
 mod sender;
 mod server;
 mod session;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use telerad_hl7::mllp::{Limits, ReceiverConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::session::Session;
@@ -37,14 +38,31 @@ pub struct ServerConfig {
     pub drain_seconds_max: u64,
     /// Bytes of one frame; a longer one closes the connection.
     pub frame_bytes_max: usize,
+    /// Seconds that a frame may take in all.
+    pub frame_seconds_max: u32,
     /// Seconds that a frame, once begun, may stay without another byte.
-    pub frame_seconds_max: u64,
+    pub frame_stall_seconds_max: u32,
     /// Seconds that the handler may take for one message.
     pub handler_seconds_max: u64,
     /// Seconds without any message. Senders keep connections open on purpose, so this is long.
-    pub idle_seconds_max: u64,
+    pub idle_seconds_max: u32,
     /// Seconds that the peer may take no bytes while we have some for it.
     pub send_progress_seconds_max: u64,
+}
+
+impl ServerConfig {
+    pub(super) fn receiver(&self) -> ReceiverConfig {
+        let limits = Limits { frame_bytes_max: self.frame_bytes_max, ..Limits::default() };
+        ReceiverConfig {
+            limits,
+            // One frame at a time is what memory is planned for; the sender waits in its socket.
+            unanswered_max: 1,
+            idle_seconds_max: self.idle_seconds_max,
+            stall_seconds_max: self.frame_stall_seconds_max,
+            frame_seconds_max: self.frame_seconds_max,
+            ..ReceiverConfig::default()
+        }
+    }
 }
 
 impl Default for ServerConfig {
@@ -55,7 +73,8 @@ impl Default for ServerConfig {
             connections_per_peer_max: 20,
             drain_seconds_max: 30,
             frame_bytes_max: 64 * 1024 * 1024,
-            frame_seconds_max: 30,
+            frame_seconds_max: 600,
+            frame_stall_seconds_max: 30,
             handler_seconds_max: 120,
             idle_seconds_max: 3600,
             send_progress_seconds_max: 60,

@@ -7,13 +7,13 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use telerad_hl7::mllp::{Receiver, ReceiverEvent};
+use telerad_hl7::mllp::{CloseReason, Receiver, ReceiverEvent};
 use tracing::Instrument;
 
 use super::server::{MessageHandler, ServerConfig};
 use crate::BoxFuture;
 use crate::clock::{Alarm, after};
-use crate::pump::{Broken, Pump};
+use crate::pump::Pump;
 use crate::shutdown::Shutdown;
 use crate::wire::Duplex;
 
@@ -76,12 +76,7 @@ impl Session {
         let mut stop = pin!(shutdown.requested());
         loop {
             self.take_events();
-            let idle = self.current.is_none();
-            if idle && (self.over || self.pump.is_finished()) {
-                break;
-            }
-            // A frame without an answer is sent again by its sender, so shutdown waits for no more than this.
-            if idle && self.stopping.is_some() && self.pump.backlog() == 0 {
+            if self.may_end() {
                 break;
             }
             poll_fn(|context| self.poll_wait(context, stop.as_mut())).await;
@@ -94,6 +89,16 @@ impl Session {
         tracing::debug!(messages = self.messages, bytes_received, bytes_sent, "disconnected");
     }
 
+    /// Nothing is being answered, and nobody waits for more. A frame that has not been given to the handler is left to
+    /// its sender at shutdown, which has no answer and sends it again.
+    fn may_end(&mut self) -> bool {
+        if self.current.is_some() {
+            return false;
+        }
+        let wants_to = self.over || self.stopping.is_some();
+        self.pump.broken().is_some() || (wants_to && self.pump.backlog() == 0)
+    }
+
     fn poll_wait<F: Future<Output = ()>>(
         &mut self,
         context: &mut Context<'_>,
@@ -103,7 +108,7 @@ impl Session {
             if let Poll::Ready(answer) = current.answer.as_mut().poll(context) {
                 let id = current.id;
                 self.current = None;
-                self.answer(id, answer);
+                self.answer(id, &answer);
                 return Poll::Ready(());
             }
             if self.handler_alarm.poll(context, Some(current.deadline)).is_ready() {
@@ -113,7 +118,7 @@ impl Session {
                 return Poll::Ready(());
             }
         }
-        if !self.pump.is_finished() && self.pump.poll_turn(context).is_ready() {
+        if self.pump.broken().is_none() && self.pump.poll_turn(context).is_ready() {
             return Poll::Ready(());
         }
         let Some(deadline) = self.stopping else {
@@ -126,5 +131,42 @@ impl Session {
         self.current = None;
         self.over = true;
         Poll::Ready(())
+    }
+
+    fn take_events(&mut self) {
+        while self.current.is_none() && !self.over && self.stopping.is_none() {
+            let Some(event) = self.pump.machine.poll_event() else { return };
+            match event {
+                ReceiverEvent::Message { id, frame } => {
+                    self.messages += 1;
+                    tracing::debug!(message = id, bytes = frame.len(), "frame received");
+                    let answer = self.handler.handle(self.peer_address.clone(), frame);
+                    let deadline = after(self.pump.now(), self.handler_patience);
+                    self.current = Some(Current { id, answer, deadline });
+                }
+                ReceiverEvent::Fault(fault) => tracing::warn!(%fault, "framing fault"),
+                ReceiverEvent::Close(reason) => {
+                    let (bytes_received, _) = self.pump.volume();
+                    match reason {
+                        CloseReason::PeerClosed | CloseReason::Idle => {
+                            tracing::debug!(%reason, "closing");
+                        }
+                        _ => tracing::warn!(%reason, bytes_received, "closing"),
+                    }
+                    self.over = true;
+                }
+                event => tracing::debug!(?event, "not understood"),
+            }
+        }
+    }
+
+    fn answer(&mut self, id: u64, answer: &Bytes) {
+        if answer.is_empty() {
+            tracing::warn!(message = id, "closed: the handler has no answer");
+            self.over = true;
+            return;
+        }
+        let now = self.pump.now();
+        self.pump.machine.answer(now, id, answer);
     }
 }

@@ -1,0 +1,282 @@
+//! HL7 over MLLP: servers and senders talking to each other, and to peers that break the rules.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use telerad_core::Timestamp;
+use telerad_hl7::{AckCode, Acknowledgement, Message, acknowledge, mllp::frame};
+use telerad_net::mllp::{
+    MessageHandler, SendError, Sender, ServerConfig, Timeouts, serve, serve_stream,
+};
+use telerad_net::{
+    BoxFuture, Connector, Listener, Shutdown, ShutdownHandle, TcpAcceptor, TcpConnector,
+    TokioSpawn, shutdown,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::JoinHandle;
+
+/// Answers AA to what it can read and AR to the rest, after a pause, and notes what came.
+#[derive(Clone, Default)]
+struct Desk {
+    pause: Duration,
+    seen: Arc<Mutex<Vec<Bytes>>>,
+}
+
+impl MessageHandler for Desk {
+    fn handle(&self, _: String, frame: Bytes) -> BoxFuture<'static, Bytes> {
+        let desk = self.clone();
+        Box::pin(async move {
+            tokio::time::sleep(desk.pause).await;
+            desk.seen.lock().unwrap().push(frame.clone());
+            answer(&frame)
+        })
+    }
+}
+
+fn answer(frame: &Bytes) -> Bytes {
+    let message = Message::parse(frame.clone()).ok();
+    let code = if message.is_some() { AckCode::AA } else { AckCode::AR };
+    let ack = Acknowledgement { code, error: None };
+    acknowledge(message.as_ref(), &ack, "ACK1", Timestamp::from_micros(0))
+}
+
+fn message(control_id: &str) -> Message {
+    let text = format!(
+        "MSH|^~\\&|RIS|NORTH|TELERAD|GATEWAY|20240101||ADT^A04^ADT_A01|{control_id}|P|2.5.1\r\
+         PID|1||P1^^^NORTH\r"
+    );
+    Message::parse(text.into_bytes()).unwrap()
+}
+
+fn start(
+    stream: DuplexStream,
+    desk: &Desk,
+    config: ServerConfig,
+) -> (ShutdownHandle, JoinHandle<()>) {
+    let (handle, stop) = shutdown();
+    let task =
+        tokio::task::spawn(serve_stream(stream, "ris:1", Arc::new(desk.clone()), config, stop));
+    (handle, task)
+}
+
+/// Hands out streams that were prepared.
+struct Prepared(Mutex<Vec<DuplexStream>>);
+
+impl Prepared {
+    fn new(streams: impl IntoIterator<Item = DuplexStream>) -> Self {
+        let mut streams: Vec<_> = streams.into_iter().collect();
+        streams.reverse();
+        Self(Mutex::new(streams))
+    }
+}
+
+impl Connector for Prepared {
+    type Stream = DuplexStream;
+
+    async fn connect(&self, _: &str) -> io::Result<DuplexStream> {
+        self.0.lock().unwrap().pop().ok_or_else(|| io::ErrorKind::ConnectionRefused.into())
+    }
+}
+
+/// A sender and the stream of a peer that the test plays itself.
+fn sender() -> (Sender<Prepared>, DuplexStream) {
+    let (near, far) = tokio::io::duplex(65_536);
+    (Sender::new(Prepared::new([near]), "ris:2575", Timeouts::default()), far)
+}
+
+#[tokio::test]
+async fn messages_are_acknowledged_over_tcp_until_the_server_stops() {
+    let listener = TcpAcceptor::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_address();
+    let (handle, stop) = shutdown();
+    let desk = Desk::default();
+    let server = spawn_server(listener, &desk, ServerConfig::default(), stop);
+    let mut sender = Sender::new(TcpConnector, &address, Timeouts::default());
+    for control_id in ["M1", "M2", "M3"] {
+        let ack = sender.send(&message(control_id)).await.unwrap();
+        assert_eq!((ack.code, ack.control_id.as_str()), (AckCode::AA, control_id));
+    }
+    assert_eq!(desk.seen.lock().unwrap().len(), 3);
+    handle.request();
+    server.await.unwrap();
+    let error = sender.send(&message("M4")).await.unwrap_err();
+    assert!(matches!(error, SendError::Connect(_)), "{error:?}");
+}
+
+fn spawn_server<L: Listener>(
+    listener: L,
+    desk: &Desk,
+    config: ServerConfig,
+    stop: Shutdown,
+) -> JoinHandle<()> {
+    let desk = Arc::new(desk.clone());
+    tokio::task::spawn(serve(listener, desk, config, Arc::new(TokioSpawn), stop))
+}
+
+#[tokio::test]
+async fn frames_of_one_connection_are_answered_in_order() {
+    let (mut near, far) = tokio::io::duplex(65_536);
+    let desk = Desk::default();
+    let (_handle, _server) = start(far, &desk, ServerConfig::default());
+    let (first, second) = (message("M1"), message("M2"));
+    let sent = [frame(first.as_bytes()), frame(second.as_bytes())].concat();
+    near.write_all(&sent).await.unwrap();
+    let expected = [frame(&answer(first.as_bytes())), frame(&answer(second.as_bytes()))].concat();
+    let mut got = vec![0; expected.len()];
+    near.read_exact(&mut got).await.unwrap();
+    assert_eq!(got, expected);
+}
+
+#[tokio::test]
+async fn nonsense_in_a_frame_is_answered() {
+    let (mut near, far) = tokio::io::duplex(65_536);
+    let (_handle, _server) = start(far, &Desk::default(), ServerConfig::default());
+    near.write_all(&frame(b"no message at all")).await.unwrap();
+    let mut got = vec![0; 1000];
+    let count = near.read(&mut got).await.unwrap();
+    assert!(String::from_utf8_lossy(&got[..count]).contains("\rMSA|AR|"));
+}
+
+#[tokio::test]
+async fn an_oversized_frame_closes_the_connection() {
+    let (mut near, far) = tokio::io::duplex(65_536);
+    let config = ServerConfig { frame_bytes_max: 1000, ..ServerConfig::default() };
+    let desk = Desk::default();
+    let (_handle, server) = start(far, &desk, config);
+    near.write_all(&frame(&[b'x'; 5000])).await.unwrap();
+    server.await.unwrap();
+    assert_eq!(near.read(&mut [0; 10]).await.unwrap(), 0);
+    assert!(desk.seen.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn half_a_frame_is_not_a_message() {
+    let (mut near, far) = tokio::io::duplex(65_536);
+    let desk = Desk::default();
+    let (_handle, server) = start(far, &desk, ServerConfig::default());
+    let whole = frame(message("M1").as_bytes());
+    near.write_all(&whole[..whole.len() - 2]).await.unwrap();
+    drop(near);
+    server.await.unwrap();
+    assert!(desk.seen.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stalled_frame_ends_the_connection() {
+    let (mut near, far) = tokio::io::duplex(65_536);
+    let start_time = tokio::time::Instant::now();
+    let (_handle, server) = start(far, &Desk::default(), ServerConfig::default());
+    near.write_all(b"\x0bMSH|^~\\&|").await.unwrap();
+    server.await.unwrap();
+    assert_eq!(start_time.elapsed().as_secs(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_answers_the_message_in_flight() {
+    let (near, far) = tokio::io::duplex(65_536);
+    let desk = Desk { pause: Duration::from_secs(5), ..Desk::default() };
+    let (handle, server) = start(far, &desk, ServerConfig::default());
+    let mut sender = Sender::new(Prepared::new([near]), "ris:2575", Timeouts::default());
+    let outgoing = message("M1");
+    let stopping = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        handle.request();
+    };
+    let (ack, ()) = tokio::join!(sender.send(&outgoing), stopping);
+    assert_eq!(ack.unwrap().code, AckCode::AA);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_does_not_answer_ends_the_connection() {
+    let (near, far) = tokio::io::duplex(65_536);
+    let desk = Desk { pause: Duration::from_secs(1_000_000), ..Desk::default() };
+    let config = ServerConfig { handler_seconds_max: 20, ..ServerConfig::default() };
+    let (_handle, server) = start(far, &desk, config);
+    let mut sender = Sender::new(Prepared::new([near]), "ris:2575", Timeouts::default());
+    let start_time = tokio::time::Instant::now();
+    let error = sender.send(&message("M1")).await.unwrap_err();
+    assert!(matches!(error, SendError::Closed(_)), "{error:?}");
+    assert_eq!(start_time.elapsed().as_secs(), 20);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_renewed() {
+    let (near_1, far_1) = tokio::io::duplex(65_536);
+    let (near_2, far_2) = tokio::io::duplex(65_536);
+    let desk = Desk::default();
+    let (handle_1, server_1) = start(far_1, &desk, ServerConfig::default());
+    let (_handle_2, _server_2) = start(far_2, &desk, ServerConfig::default());
+    let connector = Prepared::new([near_1, near_2]);
+    let mut sender = Sender::new(connector, "ris:2575", Timeouts::default());
+    sender.send(&message("M1")).await.unwrap();
+    handle_1.request();
+    server_1.await.unwrap();
+    assert_eq!(sender.send(&message("M2")).await.unwrap().control_id, "M2");
+    assert_eq!(desk.seen.lock().unwrap().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_a_timeout_and_costs_the_connection() {
+    let (mut sender, _far) = sender();
+    let start_time = tokio::time::Instant::now();
+    assert_eq!(sender.send(&message("M1")).await.unwrap_err(), SendError::Timeout);
+    assert_eq!(start_time.elapsed().as_secs(), 30);
+    let next = sender.send(&message("M1")).await.unwrap_err();
+    assert_eq!(next, SendError::Connect(io::ErrorKind::ConnectionRefused));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_acknowledgement_of_another_message_is_none() {
+    let (mut sender, mut far) = sender();
+    let wrong = frame(&answer(message("OTHER").as_bytes()));
+    far.write_all(&wrong).await.unwrap();
+    let error = sender.send(&message("M1")).await.unwrap_err();
+    assert_eq!(error, SendError::NotAnAcknowledgement);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_right_acknowledgement_may_come_behind_a_wrong_one() {
+    let (mut sender, mut far) = sender();
+    let both = [answer(message("OTHER").as_bytes()), answer(message("M1").as_bytes())];
+    far.write_all(&both.map(|ack| frame(&ack)).concat()).await.unwrap();
+    assert_eq!(sender.send(&message("M1")).await.unwrap().control_id, "M1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_no_bytes_is_noticed() {
+    let (near, _far) = tokio::io::duplex(16);
+    let mut sender = Sender::new(Prepared::new([near]), "ris:2575", Timeouts::default());
+    assert_eq!(sender.send(&message("M1")).await.unwrap_err(), SendError::Stalled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_to_answer_starts_with_the_last_byte_of_the_message() {
+    let (near, mut far) = tokio::io::duplex(16);
+    let mut sender = Sender::new(Prepared::new([near]), "ris:2575", Timeouts::default());
+    let outgoing = message("M1");
+    let slow_peer = async {
+        let mut left = frame(outgoing.as_bytes()).len();
+        while left > 0 {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            left -= far.read(&mut [0; 16]).await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        far.write_all(&frame(&answer(outgoing.as_bytes()))).await.unwrap();
+        std::future::pending::<()>().await;
+    };
+    let ack = tokio::select! {
+        ack = sender.send(&outgoing) => ack,
+        () = slow_peer => unreachable!(),
+    };
+    assert_eq!(ack.unwrap().code, AckCode::AA);
+}
+
+#[tokio::test]
+async fn a_message_without_control_id_is_not_sent() {
+    let (mut sender, _far) = sender();
+    assert_eq!(sender.send(&message("")).await.unwrap_err(), SendError::NoControlId);
+}
