@@ -1,0 +1,292 @@
+//! From a message to what it asks for.
+
+use telerad_core::{AccessionNumber, PartialDateTime, PatientId};
+use telerad_hl7::Message;
+
+use crate::draft::{self, Draft};
+use crate::finding::{FindingCode, Findings};
+use crate::groups::{self, Group};
+use crate::mapping::Mapping;
+use crate::patient::{self, PatientFacts, VisitFacts};
+use crate::{OrderKey, StepStatus};
+
+/// Why a message is refused: the sender must mend it, and sending it again will not help.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{text} (condition {condition}{})", if location.is_empty() { String::new() } else { format!(" at {location}") })]
+pub struct Rejection {
+    /// HL7 table 0357.
+    pub condition: u16,
+    /// Where, as an ERL: `ORC^1^1`; empty for the message as a whole.
+    pub location: String,
+    /// In words, without patient data.
+    pub text: String,
+}
+
+/// A message that was understood, before it meets what is known.
+///
+/// Look up [`Inbound::patients`] and [`Inbound::orders`], then call [`crate::apply`].
+#[derive(Clone, Debug)]
+pub struct Inbound {
+    pub(crate) mapping: Mapping,
+    pub(crate) event_time: Option<PartialDateTime>,
+    pub(crate) facts: PatientFacts,
+    pub(crate) visit: VisitFacts,
+    pub(crate) subject: Subject,
+    pub(crate) findings: Findings,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Subject {
+    /// Create or update a patient.
+    Patient,
+    /// Changes of orders, in the order of the message.
+    Orders(Vec<OrderChange>),
+    /// Nothing to do.
+    Nothing,
+    /// For a person.
+    Parked(String),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct OrderChange {
+    pub(crate) key: OrderKey,
+    pub(crate) kind: ChangeKind,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum ChangeKind {
+    /// `NW`
+    New(Box<Draft>),
+    /// `XO`
+    Amend(Box<Draft>),
+    /// A status told to one step, or to all.
+    Status { step_id: Option<String>, told: StepStatus },
+}
+
+impl Inbound {
+    /// The patients to look up; none when the message is not about one.
+    pub fn patients(&self) -> Vec<PatientId> {
+        self.facts.ids.first().cloned().into_iter().collect()
+    }
+
+    /// The orders to look up, each once.
+    pub fn orders(&self) -> Vec<OrderKey> {
+        let mut keys: Vec<OrderKey> = Vec::new();
+        if let Subject::Orders(changes) = &self.subject {
+            for change in changes {
+                if !keys.contains(&change.key) {
+                    keys.push(change.key.clone());
+                }
+            }
+        }
+        keys
+    }
+}
+
+/// Reads an ADT, ORM, OMI or OMG message by the site's mapping.
+///
+/// What cannot be taken up although the message is well formed (no PID-3, no accession number, events that are not
+/// supported yet) is read too, and [`crate::apply`] parks it.
+///
+/// # Errors
+/// [`Rejection`] for other message types and events (conditions 200 and 201), for an order message without order
+/// group (100) and for a group without order control (101).
+pub fn read(message: &Message, mapping: &Mapping) -> Result<Inbound, Rejection> {
+    let (code, event) = (message.message_code(), message.trigger_event());
+    let kind = kind(&code, &event)?;
+    let mut findings = Findings::default();
+    let groups = groups::read(message, &mut findings);
+    let facts =
+        patient::read(message, &groups.patient_notes, &groups.observations, mapping, &mut findings);
+    let visit = patient::read_visit(message, &mut findings);
+    let subject = match kind {
+        Kind::Unsupported => Subject::Parked(format!("{code}^{event} is not supported yet")),
+        _ if groups.patients > 1 => {
+            Subject::Parked("several PID segments in one message".to_owned())
+        }
+        _ if facts.ids.is_empty() => Subject::Parked("no patient identifier in PID-3".to_owned()),
+        Kind::Visit => {
+            let text = "visit event: only the patient's attributes were used";
+            findings.add(FindingCode::Ignored, "EVN-1", text);
+            Subject::Patient
+        }
+        Kind::Patient => Subject::Patient,
+        Kind::Order => orders(&groups.orders, mapping, &mut findings)?,
+    };
+    let event_time =
+        message.text("MSH-7").and_then(|text| PartialDateTime::parse(text.trim()).ok());
+    Ok(Inbound { mapping: mapping.clone(), event_time, facts, visit, subject, findings })
+}
+
+enum Kind {
+    Order,
+    Patient,
+    Unsupported,
+    Visit,
+}
+
+fn kind(code: &str, event: &str) -> Result<Kind, Rejection> {
+    let rejected = |condition, component: usize, text: String| {
+        Err(Rejection { condition, location: format!("MSH^1^9^1^{component}"), text })
+    };
+    match (code, event) {
+        ("ADT", "A01" | "A04" | "A05" | "A08" | "A28" | "A31") => Ok(Kind::Patient),
+        ("ADT", "A02" | "A03" | "A06" | "A07" | "A10" | "A11" | "A12" | "A13" | "A38") => {
+            Ok(Kind::Visit)
+        }
+        // Merges, moves, links, swaps and deletions change whose data it is: guessing at them is not safe.
+        (
+            "ADT",
+            "A17" | "A18" | "A23" | "A24" | "A29" | "A30" | "A34" | "A35" | "A36" | "A37" | "A39"
+            | "A40" | "A41" | "A42" | "A43" | "A44" | "A45" | "A46" | "A47" | "A48" | "A49" | "A50"
+            | "A51",
+        ) => Ok(Kind::Unsupported),
+        ("ORM", "O01") | ("OMI", "O23") | ("OMG", "O19") => Ok(Kind::Order),
+        ("ADT" | "ORM" | "OMI" | "OMG", _) => {
+            rejected(201, 2, "event code is not supported".to_owned())
+        }
+        _ => rejected(200, 1, "message type is not supported here".to_owned()),
+    }
+}
+
+fn orders(
+    groups: &[Group<'_>],
+    mapping: &Mapping,
+    findings: &mut Findings,
+) -> Result<Subject, Rejection> {
+    if groups.is_empty() {
+        let text = "no order group".to_owned();
+        return Err(Rejection { condition: 100, location: "ORC".to_owned(), text });
+    }
+    let mut changes = Vec::new();
+    let mut parked = None;
+    for (group, number) in groups.iter().zip(1..) {
+        // All or nothing: one group that must be parked parks the message, but a later one may still reject it.
+        match (change(group, number, mapping, findings)?, &parked) {
+            (Err(reason), None) => parked = Some(reason),
+            (Ok(more), None) => {
+                for change in more {
+                    if let Err(reason) = push(&mut changes, change, findings) {
+                        parked.get_or_insert(reason);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(match parked {
+        Some(reason) => Subject::Parked(reason),
+        None if changes.is_empty() => Subject::Nothing,
+        None => Subject::Orders(changes),
+    })
+}
+
+/// Adds a change; groups of one order that come one after the other and ask for the same are one change.
+fn push(
+    changes: &mut Vec<OrderChange>,
+    change: OrderChange,
+    findings: &mut Findings,
+) -> Result<(), String> {
+    if let Some(last) = changes.last_mut().filter(|last| last.key == change.key) {
+        match (&mut last.kind, &change.kind) {
+            (ChangeKind::New(one), ChangeKind::New(more))
+            | (ChangeKind::Amend(one), ChangeKind::Amend(more)) => {
+                return one.absorb(more, findings);
+            }
+            _ => {}
+        }
+    }
+    changes.push(change);
+    Ok(())
+}
+
+/// What a group asks for; the inner error is a reason to park.
+fn change(
+    group: &Group<'_>,
+    number: usize,
+    mapping: &Mapping,
+    findings: &mut Findings,
+) -> Result<Result<Vec<OrderChange>, String>, Rejection> {
+    let orc =
+        |n: usize| group.orc.map_or_else(String::new, |orc| orc.field(n).text().trim().to_owned());
+    let (control, status) = (orc(1), orc(5));
+    let place = format!("ORC[{number}]");
+    let draft = |findings: &mut Findings| draft::read(group, number, mapping, findings);
+    let one = |accession: &AccessionNumber, kind| OrderChange {
+        key: OrderKey::new(&mapping.site, accession),
+        kind,
+    };
+    Ok(match asked(&control, &status) {
+        Asked::Missing => {
+            let location = format!("ORC^{number}^1");
+            let text = "no order control".to_owned();
+            return Err(Rejection { condition: 101, location, text });
+        }
+        Asked::New => draft(findings).map(|draft| {
+            let accession = draft.accession.clone();
+            vec![one(&accession, ChangeKind::New(Box::new(draft)))]
+        }),
+        Asked::Amend(told) => draft(findings).map(|draft| {
+            let accession = draft.accession.clone();
+            let steps: Vec<Option<String>> =
+                draft.steps.iter().map(|step| step.step_id.this().cloned()).collect();
+            let amend = one(&accession, ChangeKind::Amend(Box::new(draft)));
+            let status = |(step_id, told)| one(&accession, ChangeKind::Status { step_id, told });
+            let statuses = steps.into_iter().filter_map(|step| Some((step, told?))).map(status);
+            std::iter::once(amend).chain(statuses).collect()
+        }),
+        Asked::Status(told) => {
+            draft::accession(group, number, mapping, findings).map(|accession| {
+                let step_id = draft::step_id(group, findings).this().cloned();
+                vec![one(&accession, ChangeKind::Status { step_id, told })]
+            })
+        }
+        Asked::Nothing(text) => {
+            findings.add(FindingCode::Ignored, place, text);
+            Ok(Vec::new())
+        }
+        Asked::Unsupported(text) => Err(text),
+    })
+}
+
+enum Asked {
+    Amend(Option<StepStatus>),
+    Missing,
+    New,
+    Nothing(String),
+    Status(StepStatus),
+    Unsupported(String),
+}
+
+/// ORC-1 (HL7 table 0119) with ORC-5 (table 0038).
+fn asked(control: &str, status: &str) -> Asked {
+    let told = match status {
+        "CA" => Some(StepStatus::Canceled),
+        "CM" => Some(StepStatus::Completed),
+        "DC" => Some(StepStatus::Discontinued),
+        "IP" => Some(StepStatus::Started),
+        _ => None,
+    };
+    match control {
+        "" => Asked::Missing,
+        "NW" => Asked::New,
+        "XO" => Asked::Amend(told),
+        "CA" | "OC" => Asked::Status(StepStatus::Canceled),
+        "DC" | "OD" => Asked::Status(StepStatus::Discontinued),
+        "SC" => match (told, status) {
+            (Some(told), _) => Asked::Status(told),
+            (None, "SC") => Asked::Status(StepStatus::Scheduled),
+            (None, "HD") => Asked::Unsupported("an order on hold is not supported yet".to_owned()),
+            // `A` is "some results available": it neither starts nor ends a step.
+            (None, _) => Asked::Nothing("order status says nothing about the worklist".to_owned()),
+        },
+        // Answers to requests, and results that accompany an order.
+        "CR" | "DR" | "OK" | "OR" | "PR" | "RE" | "UA" | "UC" | "UD" | "UH" | "UX" | "XR" => {
+            Asked::Nothing(format!("order control {control} asks for nothing"))
+        }
+        other if other.len() <= 2 && other.bytes().all(|byte| byte.is_ascii_uppercase()) => {
+            Asked::Unsupported(format!("order control {other} is not supported yet"))
+        }
+        _ => Asked::Unsupported("order control is not of table 0119".to_owned()),
+    }
+}
