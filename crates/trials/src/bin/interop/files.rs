@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
+use telerad::dicom::{HeadLimits, HeadScanner, encoding_of, tags};
 use telerad_testkit::dicom;
 use telerad_trials::{part10, tool, verdict};
 
@@ -51,6 +52,23 @@ const SYNTAXES: [(&str, &str, &str); 14] = [
 ];
 
 impl Case {
+    fn read(name: &str, path: PathBuf, origin: Origin) -> Result<Self> {
+        let file = std::fs::read(&path)?;
+        let head = part10::read(&file)?;
+        // Senders name an instance as its data set does, even where the file's head differs.
+        let mut scanner =
+            HeadScanner::new(encoding_of(&head.transfer_syntax_uid), HeadLimits::default());
+        scanner.push(&file[head.data_set..]);
+        let uid = scanner.finish().ok().and_then(|head| head.text(tags::SOP_INSTANCE_UID));
+        Ok(Self {
+            name: name.to_owned(),
+            path,
+            sop_instance_uid: uid.unwrap_or(head.sop_instance_uid),
+            origin,
+            transfer_syntax_uid: head.transfer_syntax_uid,
+        })
+    }
+
     /// The transfer syntax in words.
     pub fn syntax(&self) -> &str {
         let known = SYNTAXES.iter().find(|(uid, ..)| *uid == self.transfer_syntax_uid);
@@ -72,15 +90,15 @@ pub fn write(folder: &Path, quick: bool) -> Result<Vec<Case>> {
     for (name, bytes) in carried() {
         let path = folder.join(format!("{:02}.dcm", cases.len()));
         std::fs::write(&path, &bytes)?;
-        let mut head = part10::read(&bytes).context(name)?;
-        if !seen.insert(head.sop_instance_uid.clone()) {
+        let mut case = Case::read(name, path, Origin::Carried).with_context(|| name.to_owned())?;
+        if !seen.insert(case.sop_instance_uid.clone()) {
             // One instance in several transfer syntaxes: each file becomes an instance of its own.
-            let words = ["-nb", "-gin", &path.to_string_lossy()].map(str::to_owned);
+            let words = ["-nb", "-gin", &case.path.to_string_lossy()].map(str::to_owned);
             tool::run("/usr/bin/dcmodify", &words, Duration::from_secs(20))?;
-            head = part10::read(&std::fs::read(&path)?).context(name)?;
-            ensure!(seen.insert(head.sop_instance_uid.clone()), "{name} kept its UID");
+            case = Case::read(name, case.path, Origin::Carried)?;
+            ensure!(seen.insert(case.sop_instance_uid.clone()), "{name} kept its UID");
         }
-        cases.push(case(name.to_owned(), path, head, Origin::Carried));
+        cases.push(case);
     }
     match std::env::var_os("TELERAD_CORPUS") {
         Some(corpus) => {
@@ -114,16 +132,6 @@ fn carried() -> Vec<(&'static str, Bytes)> {
 /// A quick run takes some of the corpus, which is about ten times as many files.
 const CORPUS_FILES_QUICK: usize = 120;
 
-fn case(name: String, path: PathBuf, head: part10::Head, origin: Origin) -> Case {
-    Case {
-        name,
-        path,
-        sop_instance_uid: head.sop_instance_uid,
-        origin,
-        transfer_syntax_uid: head.transfer_syntax_uid,
-    }
-}
-
 fn add_corpus(folder: &Path, cases: &mut Vec<Case>, seen: &mut BTreeSet<String>) -> Result<()> {
     let mut folders = vec![folder.to_owned()];
     let mut paths = Vec::new();
@@ -139,12 +147,12 @@ fn add_corpus(folder: &Path, cases: &mut Vec<Case>, seen: &mut BTreeSet<String>)
     }
     paths.sort();
     for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         // Files without file meta information are not for DCMTK's senders either.
-        let Ok(head) = part10::read(&std::fs::read(&path)?) else { continue };
-        let is_whole = !head.sop_instance_uid.is_empty() && !head.transfer_syntax_uid.is_empty();
-        if is_whole && seen.insert(head.sop_instance_uid.clone()) {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            cases.push(case(name, path, head, Origin::Corpus));
+        let Ok(case) = Case::read(&name, path, Origin::Corpus) else { continue };
+        let is_whole = !case.sop_instance_uid.is_empty() && !case.transfer_syntax_uid.is_empty();
+        if is_whole && seen.insert(case.sop_instance_uid.clone()) {
+            cases.push(case);
         }
     }
     Ok(())
