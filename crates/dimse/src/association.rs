@@ -74,10 +74,7 @@ impl Association {
     }
 
     fn new(config: Config, role: Role, pdu_bytes_max: u32, now: Instant) -> Self {
-        let state = match role {
-            Role::Acceptor => Action::Ae5.next(role),
-            Role::Requestor => Action::Ae2.next(role),
-        };
+        let state = table::opening(role);
         Self {
             outgoing: Outgoing::new(config.body_buffer_bytes_max),
             exchange: Exchange::new(config.command_bytes_max, config.operations_max),
@@ -261,13 +258,14 @@ impl Association {
             && at <= self.clock.now
         {
             let timeout = Event::Closed(CloseReason::Timeout(timer));
-            match timer {
-                Timer::Request => self.end(Action::Aa2.next(self.role), timeout),
-                Timer::Abort | Timer::Close => {
+            match table::action(self.state, Trigger::ArtimExpired) {
+                // Sta13: the final event has been told already.
+                Some(action) if self.state == State::Sta13 => {
                     self.outgoing.clear();
-                    self.enter(Action::Aa2.next(self.role));
+                    self.enter(action.next(self.role));
                 }
-                _ => self.send_abort(AbortReason::ServiceUser, timeout),
+                Some(action) => self.end(action.next(self.role), timeout),
+                None => self.send_abort(AbortReason::ServiceUser, timeout),
             }
         }
         self.settle();
@@ -275,7 +273,7 @@ impl Association {
 
     /// The next event; ask until there is none.
     pub fn poll_event(&mut self) -> Option<Event> {
-        if self.events.is_empty() && self.has_unread_input() {
+        if self.events.is_empty() && (self.input_ended || self.has_unread_input()) {
             self.advance();
         }
         self.events.pop_front()
@@ -332,6 +330,9 @@ impl Association {
                 self.enter(Action::Ar9.next(self.role));
             }
             _ => {}
+        }
+        if self.input_ended && self.state == State::Sta13 {
+            self.close_transport();
         }
         let held_back = !self.wants_input();
         self.clock.hold_back(held_back);
@@ -403,10 +404,8 @@ impl Association {
 
     fn close_transport(&mut self) {
         match table::action(self.state, Trigger::TransportClosed) {
-            Some(Action::Ar5) => {
-                self.outgoing.clear();
-                self.enter(Action::Ar5.next(self.role));
-            }
+            // A peer that closed only its own direction can still read what is queued.
+            Some(Action::Ar5) => self.enter(Action::Ar5.next(self.role)),
             Some(action) => {
                 self.end(action.next(self.role), Event::Closed(CloseReason::Transport));
             }

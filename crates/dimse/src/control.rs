@@ -285,7 +285,7 @@ fn sort_contexts(
                 contexts.remove(at);
                 refused.push((context.id, ContextResult::NoReason));
             }
-        } else if context.id % 2 == 0 {
+        } else if context.id.is_multiple_of(2) {
             refused.push((context.id, ContextResult::NoReason));
         } else if context.abstract_syntax.is_empty() {
             refused.push((context.id, ContextResult::AbstractSyntaxNotSupported));

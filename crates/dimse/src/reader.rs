@@ -90,7 +90,10 @@ impl Reader {
                     header.advance(1);
                     let length = header.get_u32();
                     self.stage = match pdu_type {
-                        pdu_type::P_DATA_TF => pdv_or_end(length)?,
+                        pdu_type::P_DATA_TF => {
+                            check_room(length)?;
+                            pdv_or_end(length)
+                        }
                         _ => Stage::Control {
                             pdu_type,
                             missing: usize::try_from(length).unwrap_or(usize::MAX),
@@ -121,6 +124,7 @@ impl Reader {
                     let (Some(value_left), Some(pdu_left)) = (length.checked_sub(2), fits) else {
                         return Err(ProtocolError::PdvLength(length));
                     };
+                    check_room(pdu_left)?;
                     self.stage = Stage::Value { context_id, control, value_left, pdu_left };
                 }
                 Stage::Value { context_id, control, value_left, pdu_left } => {
@@ -138,7 +142,7 @@ impl Reader {
                         bytes,
                     };
                     if *value_left == 0 {
-                        self.stage = pdv_or_end(*pdu_left)?;
+                        self.stage = pdv_or_end(*pdu_left);
                     }
                     return Ok(Some(Piece::Fragment(fragment)));
                 }
@@ -182,12 +186,17 @@ impl Partial {
     }
 }
 
-/// After a PDU or PDV header: another PDV must fit whole into what is left of the PDU.
-fn pdv_or_end(pdu_left: u32) -> Result<Stage, ProtocolError> {
+/// What follows in a PDU of which so much is left.
+fn pdv_or_end(pdu_left: u32) -> Stage {
+    if pdu_left == 0 { Stage::PduHeader } else { Stage::PdvHeader { pdu_left } }
+}
+
+/// Whatever is left of a PDU must hold another PDV. This is judged as soon as a header tells the lengths, before the
+/// value in between, so that where the stream is cut makes no difference to what of it is handed on.
+fn check_room(pdu_left: u32) -> Result<(), ProtocolError> {
     match pdu_left {
-        0 => Ok(Stage::PduHeader),
         1..6 => Err(ProtocolError::MalformedPdu(pdu_type::P_DATA_TF)),
-        _ => Ok(Stage::PdvHeader { pdu_left }),
+        _ => Ok(()),
     }
 }
 
@@ -249,12 +258,13 @@ mod tests {
 
     #[test]
     fn lengths_that_do_not_nest_are_refused() {
-        let cases: [(&[u8], ProtocolError); 5] = [
+        let cases: [(&[u8], ProtocolError); 6] = [
             (b"\x04\0\0\0\0\x06\0\0\0\0\x01\x03", ProtocolError::PdvLength(0)),
             (b"\x04\0\0\0\0\x06\0\0\0\x01\x01\x03", ProtocolError::PdvLength(1)),
             (b"\x04\0\0\0\0\x0A\xFF\xFF\xFF\xFF\x01\x03", ProtocolError::PdvLength(u32::MAX)),
             (b"\x04\0\0\0\0\x0A\0\0\0\x07\x01\x03", ProtocolError::PdvLength(7)),
             (b"\x04\0\0\0\0\x05", ProtocolError::MalformedPdu(4)),
+            (b"\x04\0\0\0\0\x0A\0\0\0\x03\x01\x03", ProtocolError::MalformedPdu(4)),
         ];
         for (stream, expected) in cases {
             assert_eq!(read(stream), Err(expected));

@@ -175,6 +175,17 @@ impl Action {
     }
 }
 
+/// The state in which a machine begins its work: the transport connection is there already.
+pub(crate) fn opening(role: Role) -> State {
+    let triggers: &[Trigger] = match role {
+        Role::Acceptor => &[Trigger::TransportIndicated],
+        Role::Requestor => &[Trigger::AssociateRequest, Trigger::TransportConfirmed],
+    };
+    triggers.iter().fold(State::Sta1, |state, trigger| {
+        action(state, *trigger).map_or(state, |action| action.next(role))
+    })
+}
+
 /// PS3.8 table 9-10. `None` where the table is empty: that cannot happen, or is our own user's mistake.
 pub(crate) fn action(state: State, trigger: Trigger) -> Option<Action> {
     use Action::{

@@ -1,6 +1,6 @@
 //! What the machine does with each piece of the incoming stream.
 
-use super::{Action, Association, Event, State, Trigger, UserVariables, agree, control, table};
+use super::{Action, Association, Event, State, Trigger, agree, control, table};
 use crate::outgoing::PDU_BYTES_MIN;
 use crate::reader::{Piece, pdu_type};
 use crate::refusal::ProtocolError;
@@ -113,8 +113,7 @@ impl Association {
         let request = self.request.take();
         let request = request.ok_or(ProtocolError::UnexpectedPdu(pdu_type::ASSOCIATE_AC))?;
         let answers = agree(&request, &results);
-        let UserVariables { pdu_bytes_max, .. } = user;
-        self.establish(Action::Ae3, &request, answers, UserVariables { pdu_bytes_max, ..user });
+        self.establish(Action::Ae3, &request, answers, user);
         Ok(())
     }
 }

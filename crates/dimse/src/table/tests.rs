@@ -1,4 +1,4 @@
-use super::{Action, Role, State, Trigger, action};
+use super::{Action, Role, State, Trigger, action, opening};
 
 /// PS3.8 table 9-10 as printed: one row for each event, one column for each state from Sta1 to Sta13.
 const TABLE: &str = "
@@ -90,4 +90,10 @@ fn a_release_collision_parts_the_roles() {
 fn data_in_a_half_released_association_keeps_its_state() {
     assert_eq!(Action::Ar6.next(Role::Requestor), State::Sta7);
     assert_eq!(Action::Ar7.next(Role::Acceptor), State::Sta8);
+}
+
+#[test]
+fn the_called_side_waits_for_a_request_and_the_calling_side_for_its_answer() {
+    assert_eq!(opening(Role::Acceptor), State::Sta2);
+    assert_eq!(opening(Role::Requestor), State::Sta5);
 }
