@@ -10,7 +10,7 @@ use telerad_trials::arguments::Arguments;
 use telerad_trials::configuration::Configuration;
 use telerad_trials::dicom_client::DicomClient;
 use telerad_trials::dicom_sink::{DicomSink, Records};
-use telerad_trials::gateway::Gateway;
+use telerad_trials::gateway::{Addresses, Gateway};
 use telerad_trials::hl7_client::Hl7Client;
 use telerad_trials::hl7_sink::{Hl7Sink, field};
 use telerad_trials::messages::Order;
@@ -23,6 +23,12 @@ const STUDIES: u64 = 4;
 const INSTANCES_PER_STUDY: u64 = 12;
 /// Long enough for a dozen attempts with pauses of one to two seconds.
 const OUTAGE: Duration = Duration::from_secs(15);
+
+/// Standing still this long, with something missing, is a loss.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// SOP instance UIDs and digests.
+type Sent = HashMap<String, blake3::Hash>;
 
 fn main() -> ExitCode {
     verdict::finish("down", trial)
@@ -42,9 +48,27 @@ fn trial(verdict: &mut Verdict) -> Result<()> {
     let (gateway, addresses) = Gateway::start(&arguments.gateway, &configuration, &log)?;
 
     let orders: Vec<Order> = (0..STUDIES).map(|number| Order::new("DWN", number)).collect();
+    let sent = send(verdict, addresses, &orders)?;
+
+    wait::pause(OUTAGE / 2);
+    gateway.kill()?;
+    let (gateway, _) = Gateway::start(&arguments.gateway, &configuration, &log)?;
+    wait::pause(OUTAGE / 2);
+
+    let records = Records::default();
+    let sink = DicomSink::start(reader_port, &records)?;
+    let ris = Hl7Sink::start(ris_port)?;
+    instances_arrive(verdict, &sent, &records);
+    reports_arrive(verdict, &orders, &ris);
+    drop(sink);
+    gateway.terminate(Duration::from_secs(20))
+}
+
+/// Orders, images and reports, while nobody takes them; what was acknowledged is returned.
+fn send(verdict: &mut Verdict, addresses: Addresses, orders: &[Order]) -> Result<Sent> {
     let mut hl7 = Hl7Client::connect(addresses.hl7)?;
     let mut modality = DicomClient::connect(addresses.dicom, "CT1")?;
-    let mut sent = HashMap::new();
+    let mut sent = Sent::new();
     let mut acknowledged = 0;
     for (order, number) in orders.iter().zip(0..) {
         acknowledged += u64::from(hl7.send(&order.orm(&format!("O{number}")))?.code == "AA");
@@ -58,50 +82,44 @@ fn trial(verdict: &mut Verdict) -> Result<()> {
         acknowledged += u64::from(hl7.send(&order.oru(&format!("R{number}")))?.code == "AA");
     }
     modality.release()?;
-    let all = STUDIES * INSTANCES_PER_STUDY;
-    verdict.claim("instances are taken", sent.len() as u64 == all, format!("{}", sent.len()));
-    verdict.claim("messages are taken", acknowledged == 2 * STUDIES, format!("{acknowledged}"));
+    let (count, all) = (sent.len() as u64, STUDIES * INSTANCES_PER_STUDY);
+    verdict.claim("instances are taken", count == all, format!("{count} of {all}"));
+    let all = 2 * STUDIES;
+    verdict.claim("messages are taken", acknowledged == all, format!("{acknowledged} of {all}"));
+    Ok(sent)
+}
 
-    wait::pause(OUTAGE / 2);
-    gateway.kill()?;
-    let (gateway, _) = Gateway::start(&arguments.gateway, &configuration, &log)?;
-    wait::pause(OUTAGE / 2);
-
-    let records = Records::default();
-    let sink = DicomSink::start(reader_port, &records)?;
-    let ris = Hl7Sink::start(ris_port)?;
-    let limit = Duration::from_secs(60);
-    let count = || records.all().len();
-    wait::while_progressing(limit, count, || records.by_instance().len() as u64 == all);
-    let arrived = records.by_instance();
-    let right = sent.iter().filter(|(uid, digest)| {
-        arrived.get(*uid).is_some_and(|digests| digests.len() == 1 && digests.contains_key(digest))
-    });
-    let right = right.count();
-    let remark = format!("{right} of {} after {} s of outage", sent.len(), OUTAGE.as_secs());
+fn instances_arrive(verdict: &mut Verdict, sent: &Sent, records: &Records) {
+    let right = || {
+        let arrived = records.by_instance();
+        let once = |uid: &String, digest: &blake3::Hash| {
+            arrived.get(uid).is_some_and(|found| found.len() == 1 && found.contains_key(digest))
+        };
+        sent.iter().filter(|(uid, digest)| once(uid, digest)).count()
+    };
+    wait::while_progressing(PATIENCE, right, || right() == sent.len());
     verdict.claim(
         "every instance goes out when the destination returns",
-        right as u64 == all,
-        remark,
+        right() == sent.len(),
+        format!("{} of {} after {} s of outage", right(), sent.len(), OUTAGE.as_secs()),
     );
+}
 
-    let reports = || {
+fn reports_arrive(verdict: &mut Verdict, orders: &[Order], ris: &Hl7Sink) {
+    let filed = || {
         let messages = ris.received();
-        let reported = |order: &&Order| {
+        let is_filed = |order: &&Order| {
             messages.iter().any(|message| {
                 field(message, "MSH", 9).starts_with("ORU")
                     && message.contains(&format!("N-{}", order.accession))
             })
         };
-        orders.iter().filter(reported).count()
+        orders.iter().filter(is_filed).count()
     };
-    wait::while_progressing(limit, reports, || reports() as u64 == STUDIES);
-    let remark = format!("{} of {STUDIES}", reports());
+    wait::while_progressing(PATIENCE, filed, || filed() == orders.len());
     verdict.claim(
         "every report goes out when the RIS returns",
-        reports() as u64 == STUDIES,
-        remark,
+        filed() == orders.len(),
+        format!("{} of {}", filed(), orders.len()),
     );
-    drop(sink);
-    gateway.terminate(Duration::from_secs(20))
 }
