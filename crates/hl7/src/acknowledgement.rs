@@ -6,7 +6,7 @@ use std::str::FromStr;
 use bytes::Bytes;
 use telerad_core::Timestamp;
 
-use crate::{Delimiters, Message, Path, Segment, escape};
+use crate::{Delimiters, Message, ParseError, Path, Segment, escape};
 
 /// MSA-1, table 0008.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -111,6 +111,19 @@ impl Acknowledgement {
     /// AR: not acceptable, or not now.
     pub fn reject(error: AckError) -> Self {
         Self { code: AckCode::AR, error: Some(error) }
+    }
+}
+
+// It stands here because a parser should not know how it is answered.
+impl ParseError {
+    /// What to answer the sender: AR, because nothing of the message was understood (HL7 2.5.1 section 2.9.2).
+    pub fn acknowledgement(&self) -> Acknowledgement {
+        let condition = match self {
+            Self::FieldSeparator { .. } | Self::NoHeader => 100,
+            Self::TooLarge { .. } | Self::TooManySegments { .. } => 207,
+        };
+        let location = "MSH^1".to_owned();
+        Acknowledgement::reject(AckError { condition, location, text: self.to_string() })
     }
 }
 

@@ -4,7 +4,7 @@ use memchr::{memchr, memchr_iter, memchr2_iter, memmem};
 use telerad_charset::Charset;
 
 use crate::syntax::{Piece, Syntax};
-use crate::{AckError, Acknowledgement, Delimiters, Warning, WarningKind};
+use crate::{Delimiters, Warning, WarningKind};
 
 /// How large a message may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,18 +48,6 @@ pub enum ParseError {
         /// The limit.
         segments_max: usize,
     },
-}
-
-impl ParseError {
-    /// What to answer the sender: AR, because nothing of the message was understood (HL7 2.5.1 section 2.9.2).
-    pub fn acknowledgement(&self) -> Acknowledgement {
-        let condition = match self {
-            Self::FieldSeparator { .. } | Self::NoHeader => 100,
-            Self::TooLarge { .. } | Self::TooManySegments { .. } => 207,
-        };
-        let location = "MSH^1".to_owned();
-        Acknowledgement::reject(AckError { condition, location, text: self.to_string() })
-    }
 }
 
 /// Segments, syntax and deviations of one message.
@@ -137,6 +125,9 @@ impl Warnings {
     }
 }
 
+/// The end block of MLLP, which some senders leave after the message.
+const END_BLOCK: u8 = 0x1c;
+
 /// Bytes searched for an MSH that does not stand at the beginning.
 const LEADING_BYTES_MAX: usize = 64 << 10;
 
@@ -182,23 +173,24 @@ fn scan(
         segments: Vec::with_capacity(expected.min(limits.segments_max)),
     };
     let mut start = header;
-    let mut text_until = 0;
+    let mut run = Run { end: header, is_text: false };
     for position in memchr2_iter(b'\r', b'\n', body) {
         let position = header + position;
         if bytes.get(position) == Some(&b'\n') {
-            if position < text_until {
+            // A line feed that begins a line belongs to the terminator before it.
+            let begins_line = position == start && start > header;
+            if !begins_line && position >= run.end {
+                run = Run::at(bytes, position, field);
+            }
+            let is_text = !begins_line && run.is_text;
+            lines.warnings.add(
+                if is_text { WarningKind::LineFeedInText } else { WarningKind::LineFeedTerminator },
+                position,
+            );
+            if is_text {
                 continue;
             }
-            if position > start
-                && let Some(end) = line_feeds_in_text(bytes, position, field)
-            {
-                lines.warnings.add(WarningKind::LineFeedInText, position);
-                text_until = end;
-                continue;
-            }
-            lines.warnings.add(WarningKind::LineFeedTerminator, position);
-            let follows_return = position == start && start > header;
-            if follows_return {
+            if begins_line {
                 start = position + 1;
                 continue;
             }
@@ -213,22 +205,39 @@ fn scan(
     Ok(lines.segments)
 }
 
-/// If the line feeds at `position` are text, the end of their run; `None` if they end a segment.
-///
-/// They end one only where a segment, a carriage return or the end of the message follows. Otherwise the sender
-/// wrote a report's line breaks unescaped, and splitting there would take the rest of the text out of its field.
-fn line_feeds_in_text(bytes: &[u8], position: usize, field: u8) -> Option<usize> {
-    let rest = bytes.get(position..)?;
-    let run = rest.iter().take_while(|&&byte| byte == b'\n').count();
-    let after = rest.get(run..)?;
-    let ends = match after {
-        [] | [b'\r', ..] => true,
-        [first, second, third, next, ..] => {
-            segment_id([*first, *second, *third]).is_some() && *next == field
-        }
-        _ => after.iter().all(|&byte| byte <= b' '),
-    };
-    (!ends).then_some(position + run)
+/// Line feeds with nothing but blanks between them, which are all text or all ends of segments.
+struct Run {
+    end: usize,
+    is_text: bool,
+}
+
+impl Run {
+    /// Line feeds end a segment only where another one, a carriage return or the end of the message follows.
+    /// Otherwise the sender wrote a report's line breaks unescaped, and splitting there would take the rest of the
+    /// text out of its field.
+    fn at(bytes: &[u8], position: usize, field: u8) -> Self {
+        let rest = bytes.get(position..).unwrap_or_default();
+        let blanks = rest.iter().take_while(|byte| matches!(byte, b'\n' | b' ' | b'\t')).count();
+        let is_segment = match rest.get(blanks..).unwrap_or_default() {
+            [] | [b'\r' | END_BLOCK, ..] => true,
+            [first, second, third, next, ..] if *next == field => {
+                segment_id([*first, *second, *third]).is_some()
+            }
+            [first, second, third, rest @ ..] => {
+                rest.first().is_none_or(|&next| next < b' ')
+                    && is_often_bare([*first, *second, *third])
+            }
+            _ => false,
+        };
+        Self { end: position + blanks, is_text: !is_segment }
+    }
+}
+
+/// Segments that are sent without any field. Of the words of three capitals that stand alone on a line of a report,
+/// none is among them.
+fn is_often_bare(id: [u8; 3]) -> bool {
+    matches!(&id, b"EVN" | b"NTE" | b"PD1" | b"PV1" | b"PV2")
+        || (id.starts_with(b"Z") && segment_id(id).is_some())
 }
 
 /// Three characters that may name a segment (HL7 2.5.1 section 2.5.2).

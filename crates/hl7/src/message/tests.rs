@@ -156,6 +156,19 @@ fn every_habit_of_ending_segments_is_read() {
     let mixed = format!("{}\r{}\n{}\r\n", LINES[0], LINES[1], LINES[2]);
     check_terminators(&mixed, &[LineFeedTerminator]);
     check_terminators(&(LINES.join("\r  \t") + "\r"), &[]);
+    check_terminators(&(LINES.join("\n  \t") + "\n"), &[LineFeedTerminator]);
+}
+
+#[test]
+fn a_bare_segment_ends_the_one_before_it() {
+    for terminator in ["\r", "\n", "\r\n"] {
+        let text = ["MSH|^~\\&|A", "PID|1", "PV1", "ZAB", ""].join(terminator);
+        assert_eq!(ids(&parse(&text)), ["MSH", "PID", "PV1", "ZAB"], "{text:?}");
+        let text = ["MSH|^~\\&|A", "NTE|1||x", "PV1"].join(terminator);
+        assert_eq!(ids(&parse(&text)), ["MSH", "NTE", "PV1"], "{text:?}");
+    }
+    let message = parse("MSH|^~\\&\rOBX|1|TX|X||FINDINGS\nIMP\nnone\r");
+    assert_eq!(ids(&message), ["MSH", "OBX"]);
 }
 
 #[test]
@@ -330,9 +343,10 @@ fn nothing_that_is_printed_holds_patient_data() {
 
 #[test]
 fn a_megabyte_of_line_feeds_is_read_once() {
-    let text = ["MSH|^~\\&\rOBX|1|TX|X||a", &"\n".repeat(1 << 20), "b\r"].concat();
-    let message = parse(&text);
-    assert_eq!(message.segments().count(), 2);
+    for (breaks, end, segments) in [("\n", "b\r", 2), ("\n ", "b\r", 2), ("\n ", "PID|1\r", 3)] {
+        let text = ["MSH|^~\\&\rOBX|1|TX|X||a", &breaks.repeat(1 << 20), end].concat();
+        assert_eq!(parse(&text).segments().count(), segments);
+    }
 }
 
 fn walk(message: &Message) -> usize {

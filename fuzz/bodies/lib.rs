@@ -1,0 +1,17 @@
+//! Fuzz bodies: each takes any bytes and panics where a promise is broken.
+//!
+//! They are plain functions, so that the pipeline runs them on stable Rust (`quick`) and libFuzzer runs the
+//! same ones for hours. A crate that reads bytes from outside has a module here, and every body a line in
+//! [`BODIES`] and a folder in `corpus/`.
+
+pub mod hl7;
+
+/// A body: any bytes, no result.
+pub type Body = fn(&[u8]);
+
+/// Every body by the name of its corpus folder and of its libFuzzer target.
+pub const BODIES: &[(&str, Body)] = &[
+    ("hl7_escape", hl7::hl7_escape),
+    ("hl7_message", hl7::hl7_message),
+    ("mllp_stream", hl7::mllp_stream),
+];
