@@ -67,6 +67,9 @@ pub enum DataSetError {
     /// The text given for a binary element is not a number of its representation.
     #[error("the value for {0} is not a number of its representation")]
     NotANumber(Tag),
+    /// A text beyond ASCII for an element whose representation has no character set (PS3.5 section 6.1.2.2).
+    #[error("the value for {0} has characters outside its repertoire")]
+    OutsideRepertoire(Tag),
     /// Dicom-object refused to write the data set, or an element is too long for its length field.
     #[error("data set cannot be written")]
     Unwritable,
@@ -126,7 +129,8 @@ impl DataSet {
     /// Text beyond ASCII is written in UTF-8 and declared with (0008,0005) `ISO_IR 192`, whatever was set there.
     ///
     /// # Errors
-    /// When a binary element was given text that is no number, or an element is too long for its length field.
+    /// When a binary element was given text that is no number, when a text beyond ASCII was given to an element without
+    /// a character set, or when an element is too long for its length field.
     pub fn encode(&self, transfer_syntax_uid: &str) -> Result<Vec<u8>, DataSetError> {
         let encoding = encoding_of(transfer_syntax_uid);
         let plain = write::data_set(self, encoding)?;

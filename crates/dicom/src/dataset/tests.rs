@@ -161,6 +161,14 @@ fn a_number_that_is_none_cannot_be_encoded() {
 }
 
 #[test]
+fn an_element_without_a_character_set_takes_no_other_text() {
+    let mut set = DataSet::new();
+    set.set_text(tags::MODALITY, "CT²");
+    let error = set.encode(uids::EXPLICIT_VR_LITTLE_ENDIAN).unwrap_err().to_string();
+    assert_eq!(error, "the value for (0008,0060) has characters outside its repertoire");
+}
+
+#[test]
 fn a_text_too_long_for_its_length_field_is_not_cut() {
     let mut set = DataSet::new();
     set.set_text(tags::PATIENT_ID, &"9".repeat(70_000));

@@ -61,6 +61,10 @@ fn object(
                 object.put(DataElement::new(dicom(*tag), element.vr, sequence));
             }
             Value::Text(text) => {
+                let vr = element.vr.to_bytes();
+                if !text.is_ascii() && !crate::vr::has_character_set(vr) {
+                    return Err(DataSetError::OutsideRepertoire(*tag));
+                }
                 let value =
                     number::value_of(text, element.vr).ok_or(DataSetError::NotANumber(*tag))?;
                 if encoding.is_explicit() && is_too_long(text, element.vr) {
