@@ -18,8 +18,11 @@ use telerad_trials::wait;
 const MODALITIES: u64 = 4;
 const INSTANCES_PER_STUDY: u64 = 8;
 /// What one life of the gateway may be sent at most, so that a long trial stays bounded.
-const INSTANCES_PER_LIFE: i64 = 48;
-const MESSAGES_PER_LIFE: i64 = 12;
+const INSTANCES_PER_LIFE: i64 = 120;
+const MESSAGES_PER_LIFE: i64 = 40;
+/// Between two operations of a sender. Short, so that most kills fall within some operation; not
+/// nothing, so that the allowance of a life lasts until its end.
+const PACE: Duration = Duration::from_millis(4);
 
 /// What the senders know.
 #[derive(Debug, Default)]
@@ -124,10 +127,11 @@ fn modality(shared: &Shared, number: u64) {
     let mut connection: Option<(Addresses, DicomClient)> = None;
     let mut slice = 0;
     while let Some(addresses) = shared.next_addresses(&shared.instances_left) {
+        wait::pause(PACE);
         let study = slice / INSTANCES_PER_STUDY * MODALITIES + number;
         let uid = format!("2.25.4{study:06}{slice:06}");
-        // A few kilobytes to a few hundred: kills fall before, within and after the data set.
-        let pixels = 2 * (1024 + (slice * 7919 + number * 104_729) % 100_000);
+        // Two kilobytes mostly, 600 at times: kills fall before, within and after the data set.
+        let pixels = if slice % 16 == 15 { 600_000 } else { 2048 + 2 * (slice * 7919 % 20_000) };
         let pixels = usize::try_from(pixels).expect("a small number");
         let instance = Instance::ct(&Order::new("CRS", study), &uid, pixels, study * 1000 + slice);
         shared.ledger().attempted.insert(uid.clone(), instance.digest());
@@ -174,6 +178,7 @@ fn messages(shared: &Shared, role: &str, next: NextMessage) {
     let mut connection: Option<(Addresses, Hl7Client)> = None;
     let mut number = 0;
     while let Some(addresses) = shared.next_addresses(&shared.messages_left) {
+        wait::pause(PACE);
         let Some((order, message)) = next(&shared.ledger(), number) else {
             shared.messages_left.fetch_add(1, Ordering::Relaxed);
             wait::pause(Duration::from_millis(5));
