@@ -32,7 +32,7 @@ pub fn install() -> Result<()> {
     verdict::note(format!("installing {}", packages.join(" and ")));
     let limit = Duration::from_secs(240);
     let update = tool::run("apt-get", &["update", "-q"], limit)?;
-    // The packages' own services must not be started: DEBIAN_FRONTEND and -o keep apt from asking.
+    // Nobody is there to answer a question.
     let mut words = vec!["DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-q", "-y"];
     words.push("--no-install-recommends");
     words.extend(&packages);
