@@ -47,6 +47,10 @@ impl FromIterator<Effect> for Batch {
 /// revision in the store is a conflict, and what is written has the next one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an effect is built once and lives in one batch's list"
+)]
 pub enum Effect {
     /// Keeps a message, or changes what became of it. Its bytes never change.
     Message(MessageRecord),

@@ -107,7 +107,7 @@ struct Tables {
     patient_ids: Table<(SiteId, String, String), ()>,
 
     instances: Table<(SiteId, Uid, Sequence), InstanceRecord>,
-    instance_keys: Table<(SiteId, SearchKey, String, String), (SiteId, Uid, Sequence)>,
+    instance_keys: Table<Head, (SiteId, Uid, Sequence)>,
     studies: Table<(SiteId, String), StudyDecision>,
 
     deliveries: Table<(DeliveryKey, Digest), Delivery>,
@@ -129,6 +129,9 @@ struct Delivery {
     sequence: Sequence,
     record: DeliveryRecord,
 }
+
+/// Site, key, study, identity: what a study is found by.
+type Head = (SiteId, SearchKey, String, String);
 
 /// The order in which deliveries go out.
 type Pending = (DestinationId, Priority, Timestamp, DeliveryKey, Digest);

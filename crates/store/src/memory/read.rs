@@ -8,7 +8,7 @@ use telerad_report::{ReportKey, ReportRecord};
 use telerad_routing::{DeliveryKey, DeliveryRecord, DestinationId, InstanceRecord, StudyDecision};
 use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 
-use super::{MemoryStore, Sequence, Tables};
+use super::{Head, MemoryStore, Sequence, Tables};
 use crate::access::{
     Deliveries, DeliveryCount, Instances, Journal, Messages, Orders, Outbox, Parking, Patients,
     Reports, StoreFuture,
@@ -43,9 +43,7 @@ impl Instances for MemoryStore {
             let mut found = BTreeMap::new();
             for key in keys {
                 let first = (site.clone(), key.clone(), String::new(), String::new());
-                let same = |entry: &(SiteId, SearchKey, String, String)| {
-                    entry.0 == *site && entry.1 == *key
-                };
+                let same = |entry: &Head| entry.0 == *site && entry.1 == *key;
                 let entries = tables.instance_keys.range(first..);
                 for (entry, row) in entries.take_while(|(entry, _)| same(entry)) {
                     // Several keys may lead to one head, and each to another instance of it: the first one counts.

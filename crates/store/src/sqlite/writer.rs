@@ -79,10 +79,10 @@ impl Writer {
         batches: Vec<Batch>,
     ) -> Result<Vec<Result<Receipt, StoreError>>, StoreError> {
         // Nothing was written yet, so a busy database fails this group and harms no other.
-        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(engine).map_err(|error| {
-            self.poison_if_fatal(&error);
-            error
-        })?;
+        self.connection
+            .execute_batch("BEGIN IMMEDIATE")
+            .map_err(engine)
+            .inspect_err(|error| self.poison_if_fatal(error))?;
         self.write_members(batches).map_err(|error| self.give_up(error))
     }
 

@@ -1,8 +1,6 @@
 //! Random batches have the same outcome and leave the same state in every back end.
 
-mod fixture;
-
-use fixture::*;
+use crate::fixture::*;
 use proptest::prelude::*;
 use telerad_accession::SearchKey;
 use telerad_core::{Priority, Uid};

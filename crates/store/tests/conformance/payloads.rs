@@ -2,7 +2,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "the spool's files are looked at from outside")]
 
-use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,9 +12,7 @@ use telerad_routing::Digest;
 use telerad_store::payload::{BLOCK_BYTES_MAX, DirectorySpool, MemoryPayloads, SpoolOptions};
 use telerad_store::{Payloads, StoreError, StoredPayload, SyncFault, SyncPoint};
 
-fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
-}
+use crate::fixture::block_on;
 
 fn spool(directory: &Path) -> DirectorySpool {
     DirectorySpool::open(directory, SpoolOptions::default()).unwrap()

@@ -9,15 +9,13 @@
 )]
 #![expect(clippy::print_stdout, reason = "what was acknowledged must outlive the process")]
 
-mod fixture;
-
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::fixture::*;
 use bytes::Bytes;
-use fixture::*;
 use telerad_core::{Timestamp, Uid};
 use telerad_routing::{DeliveryState, Digest};
 use telerad_store::payload::{DirectorySpool, SpoolOptions};
@@ -73,7 +71,7 @@ async fn write_for_ever(store: &SqliteStore, spool: &DirectorySpool, first: u32)
 /// Runs the process above and kills it after so many acknowledgements; returns all that came out of it.
 fn run_and_kill(directory: &Path, first: u32, after: usize) -> Vec<(u32, Digest)> {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "writes_until_it_is_killed", "--nocapture"])
+        .args(["--exact", "crash::writes_until_it_is_killed", "--nocapture"])
         .env(DIRECTORY, directory)
         .env(FIRST, first.to_string())
         .stdout(Stdio::piped())

@@ -1,7 +1,12 @@
-//! What every back end promises: one claim each, run for all of them through `dyn Store`.
+//! What every back end promises: one claim each, run for all of them through `dyn Store`. Beside it, what one of them
+//! promises alone.
 
 mod claims;
+mod crash;
+mod equality;
 mod fixture;
+mod payloads;
+mod sqlite;
 
 use std::io;
 use std::sync::Arc;
@@ -28,7 +33,7 @@ fn fault() -> (SyncFault, Arc<AtomicBool>) {
 
 macro_rules! conformance {
     ($($claim:ident)*) => {
-        mod memory { $(
+        mod in_memory { $(
             #[test]
             fn $claim() {
                 let (fault, syncs_fail) = super::fault();
@@ -38,7 +43,7 @@ macro_rules! conformance {
             }
         )* }
 
-        mod sqlite { $(
+        mod in_sqlite { $(
             #[test]
             fn $claim() {
                 let (fault, syncs_fail) = super::fault();

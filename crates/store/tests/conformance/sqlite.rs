@@ -1,7 +1,5 @@
 //! What the SQLite store promises beyond the conformance suite.
 
-mod fixture;
-
 use std::future::Future;
 use std::io;
 use std::path::Path;
@@ -10,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use fixture::*;
+use crate::fixture::*;
 use telerad_store::sqlite::{SqliteOptions, SqliteStore};
 use telerad_store::{
     Batch, Effect, Expectation, Instances, Journal, Receipt, Store, StoreError, StoreFuture,
