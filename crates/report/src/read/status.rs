@@ -20,7 +20,7 @@ pub(super) fn read(
         (Some(only), None) | (None, Some(only)) => only,
         (None, None) => return Err(reject(101, "OBR^1^25", "result status is missing")),
     };
-    let (status, has_value) = (status, content.has_value());
+    let has_value = content.has_value();
     let status = match status {
         // Text is there, and nobody has answered for it.
         ReportStatus::StatusOnly if has_value => ReportStatus::Preliminary,
@@ -32,11 +32,23 @@ pub(super) fn read(
         }
         other => other,
     };
-    if requested.is_some_and(|requested| requested != status) && lines.is_some() {
+    if let (Some(requested), Some(lines)) = (requested, lines)
+        && !is_usual(requested, lines)
+    {
         let text = "result status and line status disagree; the most restrictive was taken";
         notes.find(FindingCode::StatusConflict, "OBR^1^25", text);
     }
     Ok(status)
+}
+
+/// Pairs that senders write without contradicting themselves.
+fn is_usual(requested: ReportStatus, lines: ReportStatus) -> bool {
+    use ReportStatus::{Corrected, Final, Released, Retracted, WrongPatient};
+    match (requested, lines) {
+        (Corrected, Final) | (Corrected | Final, Released) => true,
+        (Retracted, lines) => lines != WrongPatient,
+        (requested, lines) => requested == lines,
+    }
 }
 
 /// `A`, some results available, without any: only a status.
