@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 use telerad_accession::{AccessionPolicy, Claim, Decision};
 use telerad_core::{PartialDateTime, SiteId, Timestamp};
 
-use crate::receive::ParkReason;
-use crate::{ReportKey, ReportLine, ReportStatus, ReportVersion, Signer};
+use crate::{ParkReason, ReportKey, ReportLine, ReportStatus, ReportVersion, Signer};
 
 /// How the reports of a site are read.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -82,6 +82,7 @@
 mod incoming;
 mod instant;
 mod outgoing;
+mod park;
 mod read;
 mod receive;
 mod record;
@@ -90,6 +91,7 @@ mod samples;
 
 pub use incoming::{AccessionSource, Finding, FindingCode, IncomingReport, Reading, Rejection};
 pub use outgoing::{OutgoingError, RisDialect, announcement, outgoing};
+pub use park::{ParkReason, ParkedReport};
 pub use read::read;
-pub use receive::{Disposition, Effect, Outcome, ParkReason, ParkedReport, VERSIONS_MAX, receive};
+pub use receive::{Disposition, Effect, Outcome, VERSIONS_MAX, receive};
 pub use record::{ReportKey, ReportLine, ReportRecord, ReportStatus, ReportVersion, Signer};

@@ -2,9 +2,9 @@ use proptest::prelude::*;
 use telerad_accession::{Decision, Evidence};
 use telerad_core::{PartialDateTime, Timestamp};
 
-use super::{Disposition, Effect, Outcome, ParkReason, VERSIONS_MAX, receive};
+use super::{Disposition, Effect, Outcome, VERSIONS_MAX, receive};
 use crate::samples::{NOW, incoming, matched, oru, record, site};
-use crate::{FindingCode, IncomingReport, ReportRecord, ReportStatus};
+use crate::{FindingCode, IncomingReport, ParkReason, ReportRecord, ReportStatus};
 
 /// `status time text`: OBR-25 (`U` a release, `W` for the wrong patient), the last two digits of OBR-22, the text.
 fn event(text: &str) -> IncomingReport {
