@@ -48,7 +48,6 @@ impl TcpAcceptor {
     ///
     /// # Errors
     /// When the address cannot be resolved or is taken.
-    #[expect(clippy::disallowed_methods, reason = "this is the Listener that everybody else uses")]
     pub async fn bind(address: &str) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let local_address = listener.local_addr()?.to_string();
@@ -77,7 +76,6 @@ pub struct TcpConnector;
 impl Connector for TcpConnector {
     type Stream = TcpStream;
 
-    #[expect(clippy::disallowed_methods, reason = "this is the Connector that everybody else uses")]
     async fn connect(&self, address: &str) -> io::Result<TcpStream> {
         let stream = TcpStream::connect(address).await?;
         without_delay(&stream);

@@ -1,4 +1,5 @@
 //! Servers and clients talking to each other, over streams in memory and over loopback.
+#![expect(clippy::disallowed_methods, reason = "tests own their runtime")]
 
 mod peers;
 
@@ -6,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use peers::{Desk, Queue, ct_request, every_context, open, pair, peer, pieces};
+use peers::{Desk, Queue, Raw, ct_request, every_context, open, pair, peer, pieces};
 use telerad_dicom::{DataSet, Status, tags, uids};
-use telerad_dimse::{AbortSource, Rejection};
+use telerad_dimse::{AbortSource, Command, Rejection};
 use telerad_net::dicom::{
     AssociationFault, Body, BodyError, ClientAssociation, Phase, ServerConfig, StoreError, serve,
     serve_stream,
@@ -135,7 +136,7 @@ async fn an_instance_beyond_the_limit_ends_the_association() {
 async fn a_source_that_fails_is_never_taken_for_a_whole_instance() {
     let (desk, ends) = Desk::reporting_ends();
     let (mut association, server) = pair(desk, ServerConfig::default()).await;
-    let error = association.store(&ct_request(3), peers::Failing(20)).await.unwrap_err();
+    let error = association.store(&ct_request(3), peers::Breaking(20)).await.unwrap_err();
     assert!(matches!(error, StoreError::Source(_)));
     server.await.unwrap();
     // The line was full, so the A-ABORT may not have got through before the connection closed.
@@ -456,6 +457,79 @@ async fn a_query_beyond_the_limit_is_refused() {
 fn check_fault(error: StoreError, expected: impl Fn(&AssociationFault) -> bool) {
     let StoreError::Association(error) = error else { panic!("{error:?}") };
     assert!(expected(&error.fault), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_query_ends_with_the_status_of_cancel() {
+    let desk = Desk { find_pause: Duration::from_secs(100), ..Desk::default() };
+    let mut raw = Raw::associate(desk, ServerConfig::default()).await;
+    raw.find(1).await;
+    raw.send(peers::WORKLIST, &Command::CancelRq { message_id: 1 }).await;
+    assert_eq!(raw.status().await, Status::CANCEL);
+    raw.find(2).await;
+    for _ in 0..3 {
+        assert_eq!(raw.status().await, Status::PENDING);
+    }
+    assert_eq!(raw.status().await, Status::SUCCESS);
+}
+
+#[tokio::test]
+async fn a_cancel_with_nothing_to_cancel_is_ignored() {
+    let mut raw = Raw::associate(Desk::default(), ServerConfig::default()).await;
+    raw.send(peers::WORKLIST, &Command::CancelRq { message_id: 1 }).await;
+    raw.send(peers::VERIFICATION, &Command::EchoRq { message_id: 2 }).await;
+    assert_eq!(raw.status().await, Status::SUCCESS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_come_ahead_are_answered_in_order() {
+    let desk = Desk { find_pause: Duration::from_secs(1), ..Desk::default() };
+    let mut raw = Raw::associate(desk, ServerConfig::default()).await;
+    raw.find(1).await;
+    raw.send(peers::VERIFICATION, &Command::EchoRq { message_id: 2 }).await;
+    raw.send(peers::VERIFICATION, &Command::EchoRq { message_id: 3 }).await;
+    let mut answered = Vec::new();
+    for _ in 0..6 {
+        answered.push(raw.response().await.message_id());
+    }
+    assert_eq!(answered, [1, 1, 1, 1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_service_that_nobody_offers_is_refused_with_a_status() {
+    let mut raw = Raw::associate(Desk::default(), ServerConfig::default()).await;
+    let n_create = Command::Other {
+        field: 0x0140,
+        message_id: 9,
+        sop_class_uid: uids::MODALITY_PERFORMED_PROCEDURE_STEP.to_owned(),
+        status: None,
+        has_data_set: false,
+    };
+    raw.send(peers::VERIFICATION, &n_create).await;
+    assert_eq!(raw.status().await, Status::UNRECOGNIZED_OPERATION);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_read_its_answers_is_let_go() {
+    let desk = Desk { find: Ok(10_000), ..Desk::default() };
+    let mut raw = Raw::associate(desk, ServerConfig::default()).await;
+    raw.find(1).await;
+    let start = tokio::time::Instant::now();
+    raw.server.await.unwrap();
+    assert_eq!(start.elapsed().as_secs(), 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_fails_for_a_while_is_tried_again() {
+    let (queue, connector) = Queue::new();
+    let (handle, stop) = shutdown();
+    let listener = peers::Failing(queue, 5);
+    let config = ServerConfig::default();
+    let desk = Arc::new(Desk::default());
+    let server = tokio::task::spawn(serve(listener, desk, config, Arc::new(TokioSpawn), stop));
+    call(&connector, "192.0.2.1:1").await.unwrap().release().await.unwrap();
+    handle.request();
+    server.await.unwrap();
 }
 
 /// The compiler checks that the futures may move between threads.

@@ -1,4 +1,5 @@
 //! HL7 over MLLP: servers and senders talking to each other, and to peers that break the rules.
+#![expect(clippy::disallowed_methods, reason = "tests own their runtime")]
 
 use std::io;
 use std::sync::{Arc, Mutex};

@@ -458,7 +458,7 @@ impl ClientAssociation {
             let Some(body) = body else {
                 return Err(AssociationFault::Unexpected("a match without an identifier"));
             };
-            let limits = self.peer.answer_limits.clone();
+            let limits = self.peer.answer_limits;
             let answer = DataSet::decode(&body, &context.transfer_syntax, limits)
                 .map_err(|error| AssociationFault::DataSet(error.to_string()))?;
             answers.push(answer);

@@ -147,3 +147,13 @@ pub enum StoreError {
     #[error("cannot read what is to be sent: {0}")]
     Source(#[source] io::Error),
 }
+
+impl StoreError {
+    /// What happened to the association, if it is to blame.
+    pub fn association_fault(&self) -> Option<&AssociationFault> {
+        match self {
+            Self::Association(error) => Some(&error.fault),
+            Self::Source(_) => None,
+        }
+    }
+}

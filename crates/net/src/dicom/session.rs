@@ -110,6 +110,8 @@ impl Session {
             }
             poll_fn(|context| self.poll_wait(context, stop.as_mut())).await;
         }
+        // The end itself may still be untold, behind a request that was never started.
+        self.take_events();
         let (bytes_received, bytes_sent) = self.pump.volume();
         let operations = self.operations;
         tracing::debug!(operations, bytes_received, bytes_sent, "disconnected");

@@ -11,13 +11,15 @@ use bytes::Bytes;
 use telerad_core::AeTitle;
 use telerad_dicom::dataset::DataSetLimits;
 use telerad_dicom::{DataSet, Status, tags, uids};
-use telerad_dimse::{AssociateRequest, ProposedContext, Rejection};
+use telerad_dimse::{
+    AssociateRequest, Association, Command, Config, Event, ProposedContext, Rejection,
+};
 use telerad_net::dicom::{
     AssociationContext, AssociationError, Body, BodyError, BodySource, ClientAssociation, Peer,
     ServerConfig, Services, StoreReply, StoreRequest, serve_stream,
 };
-use telerad_net::{BoxFuture, Connector, Listener, SystemClock, shutdown};
-use tokio::io::DuplexStream;
+use telerad_net::{BoxFuture, Clock, Connector, Listener, SystemClock, shutdown};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -30,13 +32,20 @@ pub type Ends = Arc<Mutex<Vec<Result<(), BodyError>>>>;
 pub struct Desk {
     pub admit: Result<(), Rejection>,
     pub find: Result<usize, Status>,
+    pub find_pause: Duration,
     pub storing: Option<Storing>,
     pub stored: Stored,
 }
 
 impl Default for Desk {
     fn default() -> Self {
-        Self { admit: Ok(()), find: Ok(3), storing: None, stored: Stored::default() }
+        Self {
+            admit: Ok(()),
+            find: Ok(3),
+            find_pause: Duration::ZERO,
+            storing: None,
+            stored: Stored::default(),
+        }
     }
 }
 
@@ -103,8 +112,9 @@ impl Services for Desk {
         identifier: Bytes,
         syntax: String,
     ) -> BoxFuture<'static, Result<Vec<Bytes>, Status>> {
-        let count = self.find;
+        let (count, pause) = (self.find, self.find_pause);
         Box::pin(async move {
+            tokio::time::sleep(pause).await;
             let question = DataSet::decode(&identifier, &syntax, DataSetLimits::default());
             let id = question.unwrap().text(tags::PATIENT_ID).unwrap_or_default();
             let answer = |number| {
@@ -205,9 +215,9 @@ impl<S: BodySource> BodySource for Counted<S> {
 }
 
 /// Yields so many large pieces, then fails.
-pub struct Failing(pub usize);
+pub struct Breaking(pub usize);
 
-impl BodySource for Failing {
+impl BodySource for Breaking {
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
         match self.0.checked_sub(1) {
             Some(left) => {
@@ -291,5 +301,109 @@ impl Connector for QueueConnector {
         let sent = self.0.send((far, address.to_owned()));
         sent.map_err(|_| io::Error::from(io::ErrorKind::ConnectionRefused))?;
         Ok(near)
+    }
+}
+
+/// A listener that fails so many times before it accepts.
+pub struct Failing(pub Queue, pub usize);
+
+impl Listener for Failing {
+    type Stream = DuplexStream;
+
+    async fn accept(&mut self) -> io::Result<(DuplexStream, String)> {
+        if let Some(left) = self.1.checked_sub(1) {
+            self.1 = left;
+            return Err(io::ErrorKind::Other.into());
+        }
+        self.0.accept().await
+    }
+
+    fn local_address(&self) -> String {
+        self.0.local_address()
+    }
+}
+
+/// Identifiers of [`every_context`].
+pub const VERIFICATION: u8 = 1;
+pub const WORKLIST: u8 = 5;
+
+/// A peer that says what it likes, when it likes.
+pub struct Raw {
+    machine: Association,
+    stream: DuplexStream,
+    pub server: JoinHandle<()>,
+}
+
+impl Raw {
+    pub async fn associate(desk: Desk, config: ServerConfig) -> Self {
+        let (stream, far) = tokio::io::duplex(65_536);
+        let server = tokio::task::spawn(async move {
+            let (_handle, stop) = shutdown();
+            serve_stream(far, "raw:1", Arc::new(desk), config, stop).await;
+        });
+        let config = Config::default();
+        let request = AssociateRequest {
+            calling: title("CT1"),
+            called: title("TELERAD"),
+            contexts: every_context(),
+            pdu_bytes_max: config.pdu_bytes_max,
+            implementation_class_uid: config.implementation_class_uid.clone(),
+            implementation_version_name: config.implementation_version_name.clone(),
+        };
+        let machine = Association::requestor(config, request, SystemClock.now());
+        let mut raw = Self { machine, stream, server };
+        let Event::Established(_) = raw.event().await else { panic!("no association") };
+        raw
+    }
+
+    async fn event(&mut self) -> Event {
+        loop {
+            if let Some(event) = self.machine.poll_event() {
+                return event;
+            }
+            self.transmit().await;
+            let mut input = bytes::BytesMut::new();
+            match self.stream.read_buf(&mut input).await.unwrap() {
+                0 => self.machine.handle_closed(SystemClock.now()),
+                _ => self.machine.handle_input(SystemClock.now(), input.freeze()),
+            }
+        }
+    }
+
+    async fn transmit(&mut self) {
+        let mut pieces = Vec::new();
+        self.machine.poll_transmit(&mut pieces);
+        self.stream.write_all(&pieces.concat()).await.unwrap();
+    }
+
+    pub async fn send(&mut self, context_id: u8, command: &Command) {
+        self.machine.send_command(SystemClock.now(), context_id, command).unwrap();
+        self.transmit().await;
+    }
+
+    pub async fn find(&mut self, message_id: u16) {
+        let sop_class_uid = uids::MODALITY_WORKLIST_FIND.to_owned();
+        self.send(WORKLIST, &Command::FindRq { message_id, sop_class_uid, priority: 0 }).await;
+        let identifier = DataSet::new().encode(uids::EXPLICIT_VR_LITTLE_ENDIAN).unwrap();
+        if !identifier.is_empty() {
+            self.machine.send_body(SystemClock.now(), identifier.into()).unwrap();
+        }
+        self.machine.finish_body(SystemClock.now()).unwrap();
+        self.transmit().await;
+    }
+
+    /// The next response; its data set is passed over.
+    pub async fn response(&mut self) -> Command {
+        loop {
+            match self.event().await {
+                Event::Command { command, .. } => return command,
+                Event::Body { .. } | Event::BodyEnd { .. } => {}
+                event => panic!("{event:?}"),
+            }
+        }
+    }
+
+    pub async fn status(&mut self) -> Status {
+        self.response().await.status().unwrap()
     }
 }
