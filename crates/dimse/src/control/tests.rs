@@ -5,7 +5,7 @@ use telerad_core::AeTitle;
 
 use super::{
     Acceptance, PDU_BYTES_MAX_UNSTATED, Request, UserVariables, read_acceptance, read_rejection,
-    read_request, write_abort, write_acceptance, write_rejection, write_release_request,
+    read_request, tidy, write_abort, write_acceptance, write_rejection, write_release_request,
     write_release_response, write_request,
 };
 use crate::negotiation::{AssociateRequest, ContextResult, ProposedContext};
@@ -184,6 +184,21 @@ fn dicom_ul_reads_back_what_we_write() {
     let Pdu::AssociationAC(read) = oracle(&pdu) else { panic!("not an A-ASSOCIATE-AC") };
     assert!(read.presentation_contexts.iter().all(|context| !context.transfer_syntax.is_empty()));
     assert_eq!(read_acceptance(&pdu[6..]), Ok(Acceptance { results, user }));
+}
+
+#[test]
+fn tidying_changes_nothing_that_is_in_order() {
+    let request = AssociateRequest {
+        calling: AeTitle::new("CT1").unwrap(),
+        called: AeTitle::new("TELERAD").unwrap(),
+        contexts: vec![proposed(1, "1.2", &["9.1", "9.2"]), proposed(3, "1.3", &["9.1"])],
+        pdu_bytes_max: 16_384,
+        implementation_class_uid: "2.25.7".to_owned(),
+        implementation_version_name: "NAME".to_owned(),
+    };
+    let pdu = write_request(&request).unwrap();
+    assert_eq!(tidy::request(&pdu[6..]), Some(pdu.clone()));
+    assert_eq!(oracle(&tidy::request(&pdu[6..]).unwrap()), oracle(&pdu));
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use dicom_ul::pdu::{PDataValue, PDataValueType, Pdu, read_pdu, write_pdu};
 use telerad_dicom::Status;
 
 use super::{Pair, events, joined, request, store, transmitted};
@@ -50,7 +51,7 @@ fn data_sets_travel_in_both_directions_at_once() {
 }
 
 /// The PDU lengths and, for data PDVs, the value lengths and control bytes of a stream of P-DATA-TF PDUs.
-fn fragments(mut stream: &[u8]) -> Vec<(usize, u8)> {
+pub(super) fn fragments(mut stream: &[u8]) -> Vec<(usize, u8)> {
     let mut fragments = Vec::new();
     while !stream.is_empty() {
         assert_eq!(stream[0], 4);
@@ -102,6 +103,53 @@ fn the_last_fragment_waits_for_the_end_even_when_it_is_full() {
     assert!(transmitted(&mut pair.calling).is_empty());
     pair.calling.finish_body(pair.now).unwrap();
     assert_eq!(fragments(&transmitted(&mut pair.calling)), [(1_000, 2)]);
+}
+
+#[test]
+fn dicom_ul_reads_the_same_fragments_that_we_send() {
+    let called = Config { pdu_bytes_max: 2_000, ..Config::default() };
+    let mut pair = Pair::established_with(Config::default(), called, request());
+    let given: Vec<u8> = (0..5_000_u32).map(|n| (n % 256) as u8).collect();
+    pair.calling.send_command(pair.now, 3, &store(1)).unwrap();
+    pair.calling.send_body(pair.now, Bytes::from(given.clone())).unwrap();
+    pair.calling.finish_body(pair.now).unwrap();
+    let mut stream = Bytes::from(transmitted(&mut pair.calling));
+    let (mut command_set, mut data_set, mut ends) = (Vec::new(), Vec::new(), 0);
+    while let Some(pdu) = read_pdu(&mut stream, 2_000, true).unwrap() {
+        let Pdu::PData { data } = pdu else { panic!("not P-DATA-TF") };
+        for value in data {
+            assert_eq!(value.presentation_context_id, 3);
+            ends += usize::from(value.is_last);
+            match value.value_type {
+                PDataValueType::Command => command_set.extend(value.data),
+                PDataValueType::Data => data_set.extend(value.data),
+            }
+        }
+    }
+    assert_eq!((command_set, data_set, ends), (store(1).encode(), given, 2));
+}
+
+#[test]
+fn a_message_that_dicom_ul_writes_into_one_pdu_is_read() {
+    let mut pair = Pair::established();
+    let value = |value_type, is_last, data: &[u8]| PDataValue {
+        presentation_context_id: 3,
+        value_type,
+        is_last,
+        data: data.to_vec(),
+    };
+    let data = vec![
+        value(PDataValueType::Command, true, &store(1).encode()),
+        value(PDataValueType::Data, false, b"abc"),
+        value(PDataValueType::Data, true, b"defgh"),
+    ];
+    let mut stream = Vec::new();
+    write_pdu(&mut stream, &Pdu::PData { data }).unwrap();
+    pair.called.handle_input(pair.now, stream.into());
+    assert_eq!(
+        joined(events(&mut pair.called)),
+        [command(3, store(1)), body(3, b"abcdefgh"), Event::BodyEnd { context_id: 3 }]
+    );
 }
 
 #[test]

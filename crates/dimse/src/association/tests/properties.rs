@@ -4,6 +4,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use telerad_dicom::Status;
 
+use super::messages::fragments;
 use super::{Pair, accepted, events, joined, origin, request, store, transmitted};
 use crate::association::Association;
 use crate::command::Command;
@@ -129,6 +130,43 @@ proptest! {
         let whole = serve(&stream, &[stream.len()], Answers::AtOnce);
         let cut = serve(&stream, &sizes, Answers::AtOnce);
         prop_assert_eq!(whole, cut);
+    }
+
+    #[test]
+    fn however_a_body_is_given_it_arrives_whole_in_even_fragments(
+        pdu_bytes_max in 128_u32..5_000,
+        pieces in prop::collection::vec(0_usize..3_000, 0..40),
+        tiny in 0_usize..600,
+    ) {
+        let called = Config { pdu_bytes_max, ..Config::default() };
+        let mut pair = Pair::established_with(Config::default(), called, request());
+        pair.calling.send_command(pair.now, 3, &store(1)).unwrap();
+        pair.carry();
+        let (mut given, mut stream) = (Vec::new(), Vec::new());
+        for (n, length) in pieces.into_iter().chain(std::iter::repeat_n(1, tiny)).enumerate() {
+            let piece = vec![(n % 256) as u8; length];
+            given.extend_from_slice(&piece);
+            pair.calling.send_body(pair.now, piece.into()).unwrap();
+        }
+        pair.calling.finish_body(pair.now).unwrap();
+        stream.extend(transmitted(&mut pair.calling));
+        let sent = fragments(&stream);
+        let (last, before) = sent.split_last().unwrap();
+        prop_assert_eq!(last.1, 2);
+        for (length, control) in before {
+            prop_assert!(length.is_multiple_of(2) && *length + 6 <= pdu_bytes_max as usize);
+            prop_assert_eq!(*control, 0);
+        }
+        pair.called.handle_input(pair.now, stream.into());
+        let received: Vec<u8> = events(&mut pair.called)
+            .into_iter()
+            .filter_map(|event| match event {
+                Event::Body { bytes, .. } => Some(bytes),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        prop_assert_eq!(received, given);
     }
 
     // Nothing is answered here: what may come after a release request depends on when our user answers. What was
