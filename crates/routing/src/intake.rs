@@ -39,6 +39,7 @@ pub struct IntakeDecision {
 
 /// A record to write.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a handful of effects live for one call")]
 pub enum Effect {
     /// The version of the instance.
     PutInstance(InstanceRecord),

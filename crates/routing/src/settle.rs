@@ -59,7 +59,7 @@ pub fn settle(
     }
     let fault = match outcome {
         DeliveryOutcome::Answered(answer) if answer.is_delivered() => {
-            next.state = DeliveryState::Sent { answer: answer.clone(), at: now };
+            next.state = DeliveryState::Sent { answer: *answer, at: now };
             next.last_fault = None;
             return next;
         }

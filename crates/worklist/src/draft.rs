@@ -243,11 +243,11 @@ impl<'m> Reader<'_, 'm> {
     fn order_number(&mut self, n: usize) -> Said<EntityIdentifier> {
         let orc = self.with("ORC", n, said::entity);
         let obr = self.with("OBR", n, said::entity);
-        if let (Some(orc), Some(obr)) = (orc.this(), obr.this()) {
-            if orc.value() != obr.value() {
-                let text = format!("another number than ORC-{n}, which was taken");
-                self.add(FindingCode::Disagreement, "OBR", n, text);
-            }
+        if let (Some(orc), Some(obr)) = (orc.this(), obr.this())
+            && orc.value() != obr.value()
+        {
+            let text = format!("another number than ORC-{n}, which was taken");
+            self.add(FindingCode::Disagreement, "OBR", n, text);
         }
         orc.or_else(|| obr)
     }

@@ -1,4 +1,62 @@
 //! HL7 orders and ADT in, Modality Worklist answers out.
+//!
+//! **What it is.** [`read`] takes a message apart by what a site declares in its [`Mapping`]; [`apply`] turns it, with
+//! what is known, into effects to write; [`Query`] answers a modality from the records that are kept. Every message
+//! ends in exactly one [`Disposition`], and every value that was derived, translated, doubted or left out is a
+//! [`Finding`]: nothing is invented silently.
+//!
+//! **What it is not.** It opens no connection, keeps nothing and reads no clock. It does not acknowledge: the caller
+//! does, after the effects are durable. It does not decide which order an image belongs to (that is telerad-accession).
+//!
+//! ```
+//! use telerad_core::{Issuer, SiteId, Timestamp};
+//! use telerad_dicom::{DataSet, tags};
+//! use telerad_hl7::Message;
+//! use telerad_worklist::{Disposition, Effect, Known, Mapping, Query, apply, read};
+//!
+//! let mut mapping = Mapping::new(SiteId::new("north")?);
+//! mapping.accession_issuer = Some(Issuer::local("NORTH")?);
+//!
+//! let order = Message::parse(
+//!     "MSH|^~\\&|RIS|NORTH|||20261124080000||ORM^O01|M1|P|2.3.1\r\
+//!      PID|||4711^^^MRN||Doe^Jane||19700102|F\r\
+//!      ORC|NW||||||^^^202611241030^^S\r\
+//!      OBR||||CTTHX^CT thorax^L||||||||||||||A-1|RP-1|SPS-1||||CT\r\
+//!      ZDS|1.2.3.4\r",
+//! )?;
+//! let outcome = apply(read(&order, &mapping)?, &Known::default(), Timestamp::from_micros(0));
+//! assert_eq!(outcome.disposition, Disposition::Applied);
+//! assert_eq!(outcome.findings[0].to_string(), "OBR-18: no issuer of the accession number: NORTH assumed");
+//!
+//! let orders: Vec<_> = outcome
+//!     .effects
+//!     .into_iter()
+//!     .filter_map(|effect| match effect {
+//!         Effect::PutOrder(order) => Some(order),
+//!         Effect::PutPatient(_) => None,
+//!     })
+//!     .collect();
+//! let mut identifier = DataSet::new();
+//! identifier.set_text(tags::PATIENT_NAME, "doe*");
+//! identifier.set_empty(tags::ACCESSION_NUMBER);
+//! let answers = Query::read(&identifier)?.answers(&orders, &[]);
+//! assert_eq!(answers[0].text(tags::PATIENT_NAME).as_deref(), Some("Doe^Jane"));
+//! assert_eq!(answers[0].text(tags::ACCESSION_NUMBER).as_deref(), Some("A-1"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **Safety.** An accession number that is known for another patient, an order for a known identifier with another
+//! name and birth date, a change older than the last one, a withdrawn order that comes again: parked for a person.
+//! A message is applied whole or not at all. Steps end only by what says so; what has ended is not reopened.
+//!
+//! **Limits.** Messages and identifiers are bounded where they are parsed (telerad-hl7, telerad-dicom). Merges, links
+//! and moves of patients, holds, replacements, parent and child orders are parked as "not supported yet". One order
+//! has one study. One protocol code per step is kept. MPPS is not here yet.
+//!
+//! **Standard.** HL7 2.3.1 to 2.5.1: ADT^A01, A04, A05, A08, A28, A31 (and visit events for the patient's attributes),
+//! ORM^O01 with or without ZDS, OMI^O23, OMG^O19; order control by table 0119; IHE RAD TF-2 RAD-4, RAD-13 and table
+//! B-1. DICOM PS3.4 annex K: all required keys and return keys of table K.6-1, most optional ones; [`Query`] states
+//! how each is matched.
 
 mod apply;
 mod build;

@@ -102,7 +102,7 @@ pub(crate) fn read_visit(message: &Message, findings: &mut Findings) -> VisitFac
         facts.admission_id = account(pv1.field(19), "PV1-19", findings);
         facts.referring_physician = person::physician(pv1.field(8), "PV1-8", findings);
         facts.location = location(pv1.field(3), findings);
-        // PS3.3 section C.2.3: 3 = possibly pregnant and 4 = unknown; IHE maps B6 (pregnant, table 0009) to 3.
+        // HL7 table 0009 has B6 for pregnant; (0010,21C0) has 3 for definitely pregnant (IHE RAD TF-2 table B-1).
         if pv1.field(15).repetitions().any(|code| code.text() == "B6") {
             facts.pregnancy_status = Said::This(3);
         }

@@ -179,7 +179,7 @@ impl Query {
                 }
             }
         }
-        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        found.sort_by_key(|(place, _)| *place);
         found.into_iter().map(|(_, source)| source.answer(&self.requested)).collect()
     }
 

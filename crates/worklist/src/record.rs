@@ -136,7 +136,7 @@ pub struct Clinical {
     pub allergies: Vec<String>,
     /// Patient State (0038,0500), OBR-12: isolation, infection, danger.
     pub patient_state: String,
-    /// Pregnancy Status (0010,21C0): 3 when PV1-15 says pregnant (`B6`), `None` when nothing was said.
+    /// Pregnancy Status (0010,21C0): 3, definitely pregnant, when PV1-15 says `B6`; `None` when nothing was said.
     pub pregnancy_status: Option<u16>,
     /// Patient's Weight (0010,1030) in kilograms, as decimal text.
     pub weight_kg: String,

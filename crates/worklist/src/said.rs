@@ -72,7 +72,10 @@ pub(crate) fn line(value: Value<'_>, location: &str, findings: &mut Findings) ->
         Value::Absent | Value::Empty => Said::Nothing,
         Value::Null => Said::Delete,
         Value::Present(text) if text.trim().is_empty() => Said::Nothing,
-        Value::Present(text) => Said::This(plain(&text, &['\\'], location, findings)),
+        // Formatting commands have no meaning in these types, but some RISs break lines with them all the same.
+        Value::Present(text) => {
+            Said::This(plain(&text.replace("\\.br\\", "\n"), &['\\'], location, findings))
+        }
     }
 }
 

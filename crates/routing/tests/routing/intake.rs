@@ -39,11 +39,14 @@ fn arrive(
 }
 
 fn queued(decision: &IntakeDecision) -> Vec<&DeliveryRecord> {
-    let delivery = |effect| match effect {
-        &Effect::PutDelivery(ref delivery) => Some(delivery),
-        _ => None,
-    };
-    decision.effects.iter().filter_map(delivery).collect()
+    decision
+        .effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::PutDelivery(delivery) => Some(delivery),
+            _ => None,
+        })
+        .collect()
 }
 
 fn destinations(decision: &IntakeDecision) -> Vec<String> {

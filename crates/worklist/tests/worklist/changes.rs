@@ -1,0 +1,252 @@
+//! Orders that change.
+
+use telerad_worklist::{Disposition, StepStatus};
+
+use crate::{Site, findings};
+
+/// An order message of 2026-11-24 at this minute past eight.
+fn order(minute: u8, control: &str, status: &str, obr: &str) -> String {
+    format!(
+        "MSH|^~\\&|RIS|NORTH|||2026112408{minute:02}||ORM^O01|M{minute}|P|2.3.1
+        PID|||4711^^^NORTH-MRN||Doe^Jane||19700102|F
+        ORC|{control}||||{status}||^^^202611241030^^R
+        OBR||||X^Proc^L^P1^One^LP||||||||||||||{obr}
+        ZDS|1.2.3"
+    )
+}
+
+const ONE: &str = "A-1^NORTH|RP-1|SPS-1||||CT";
+const TWO: &str = "A-1^NORTH|RP-1|SPS-2||||MR";
+
+fn ordered() -> Site {
+    let mut site = Site::new();
+    assert_eq!(site.send(&order(0, "NW", "", ONE)).disposition, Disposition::Applied);
+    site
+}
+
+fn statuses(site: &Site) -> Vec<StepStatus> {
+    site.order().steps.iter().map(|step| step.status).collect()
+}
+
+#[track_caller]
+fn parked(site: &mut Site, message: &str, reason: &str) {
+    let before = site.known.orders.clone();
+    let disposition = site.send(message).disposition;
+    assert_eq!(disposition, Disposition::Parked(reason.to_owned()));
+    assert_eq!(site.known.orders, before);
+}
+
+#[test]
+fn the_same_order_again_changes_nothing() {
+    let mut site = ordered();
+    let outcome = site.send(&order(0, "NW", "", ONE));
+    assert_eq!((outcome.disposition, outcome.effects.len()), (Disposition::NoChange, 0));
+    assert_eq!(site.send(&order(5, "NW", "", ONE)).disposition, Disposition::NoChange);
+    assert_eq!(site.order().revision, 1);
+}
+
+#[test]
+fn a_known_order_with_new_content_is_a_change_and_says_so() {
+    let mut site = ordered();
+    let outcome = site.send(&order(5, "NW", "", &ONE.replace("|CT", "|MR")));
+    assert_eq!(outcome.disposition, Disposition::Applied);
+    assert!(
+        findings(&outcome)
+            .contains(&"ORC-1: a new order that is known already: taken as a change".to_owned())
+    );
+    assert_eq!(site.order().steps[0].modality, "MR");
+    assert_eq!(site.order().revision, 2);
+}
+
+#[test]
+fn a_change_adds_steps_and_removes_none() {
+    let mut site = ordered();
+    site.send(&order(5, "XO", "", TWO));
+    let ids: Vec<&str> = site.order().steps.iter().map(|step| step.step_id.as_str()).collect();
+    assert_eq!(ids, ["SPS-1", "SPS-2"]);
+    site.send(&order(6, "XO", "", &TWO.replace("MR", "US")));
+    assert_eq!(site.order().steps[1].modality, "US");
+    assert_eq!(site.order().steps[0].modality, "CT");
+}
+
+#[test]
+fn a_change_leaves_out_what_stays() {
+    let mut site = ordered();
+    let bare = "MSH|^~\\&|RIS|NORTH|||202611240805||ORM^O01|M|P|2.3.1
+        PID|||4711^^^NORTH-MRN
+        ORC|XO
+        OBR|||||||||||||\"\"|||||A-1^NORTH||SPS-1||||||||||CART";
+    assert_eq!(site.send(bare).disposition, Disposition::Applied);
+    let record = site.order();
+    assert_eq!(record.transport, "CART");
+    assert_eq!(record.order.procedure.value, "X");
+    assert_eq!(record.steps[0].modality, "CT");
+    let start = record.steps[0].start.map(|start| start.to_string());
+    assert_eq!(start.as_deref(), Some("202611241030"));
+}
+
+#[test]
+fn a_change_does_not_touch_the_patient() {
+    let mut site = ordered();
+    let change = order(5, "XO", "", TWO).replace("Doe^Jane", "Roe^Rita");
+    let outcome = site.send(&change);
+    assert_eq!(outcome.effects.len(), 1);
+    assert_eq!(site.order().order.patient.name.to_dicom(), "Doe^Jane");
+    assert_eq!(site.patient().patient.name.to_dicom(), "Doe^Jane");
+    let text = "PID: a change does not update the patient (IHE RAD-13): not used".to_owned();
+    assert!(findings(&outcome).contains(&text));
+}
+
+#[test]
+fn a_change_of_an_unknown_order_creates_it_and_says_so() {
+    let mut site = Site::new();
+    let outcome = site.send(&order(5, "XO", "", ONE));
+    assert_eq!(outcome.disposition, Disposition::Applied);
+    let text = "ORC-1: a change of an order that is not known: the order was created".to_owned();
+    assert!(findings(&outcome).contains(&text));
+    assert!(site.known.patients.is_empty());
+}
+
+#[test]
+fn cancellation_hides_one_step_or_all() {
+    let mut site = ordered();
+    site.send(&order(1, "XO", "", TWO));
+    site.send(&order(2, "CA", "", ONE));
+    assert_eq!(statuses(&site), [StepStatus::Canceled, StepStatus::Scheduled]);
+    assert!(site.order().is_open());
+    site.send(&order(3, "OC", "", "A-1^NORTH"));
+    assert_eq!(statuses(&site), [StepStatus::Canceled, StepStatus::Canceled]);
+    assert!(!site.order().is_open());
+    assert_eq!(site.send(&order(4, "CA", "", ONE)).disposition, Disposition::NoChange);
+    let unknown = ONE.replace("SPS-1", "SPS-9");
+    parked(
+        &mut site,
+        &order(5, "CA", "", &unknown),
+        "a status for a step that the order does not have",
+    );
+}
+
+#[test]
+fn a_cancellation_may_have_its_orc_alone_when_the_site_says_where_the_number_is() {
+    let mut site = Site::new();
+    site.mapping.accession_sources = vec!["OBR-18".parse().unwrap(), "ORC-2".parse().unwrap()];
+    site.send(&order(0, "NW", "", ONE));
+    let outcome = site.send(
+        "MSH|^~\\&|RIS|NORTH|||202611240805||ORM^O01|M|P|2.3.1
+        PID|||4711^^^NORTH-MRN
+        ORC|CA|A-1^NORTH",
+    );
+    assert_eq!(outcome.disposition, Disposition::Applied);
+    assert_eq!(statuses(&site), [StepStatus::Canceled]);
+}
+
+#[test]
+fn statuses_follow_orc_5() {
+    let mut site = ordered();
+    site.send(&order(1, "SC", "IP", ONE));
+    assert_eq!(statuses(&site), [StepStatus::Started]);
+    parked(
+        &mut site,
+        &order(2, "CA", "", ONE),
+        "a step that has started cannot be cancelled, only discontinued",
+    );
+    let outcome = site.send(&order(3, "SC", "A", ONE));
+    assert_eq!(outcome.disposition, Disposition::NoChange);
+    assert_eq!(
+        findings(&outcome).last().map(String::as_str),
+        Some("ORC[1]: order status says nothing about the worklist")
+    );
+    site.send(&order(4, "XO", "CM", ONE));
+    assert_eq!(statuses(&site), [StepStatus::Completed]);
+    let outcome = site.send(&order(5, "SC", "IP", ONE));
+    assert_eq!(outcome.disposition, Disposition::NoChange);
+    assert_eq!(
+        findings(&outcome).last().map(String::as_str),
+        Some(
+            "ORC-5: a step stays COMPLETED although STARTED was said: it is not reopened by itself"
+        )
+    );
+}
+
+#[test]
+fn discontinuation_ends_what_has_started() {
+    let mut site = ordered();
+    site.send(&order(1, "SC", "IP", ONE));
+    site.send(&order(2, "DC", "", ONE));
+    assert_eq!(statuses(&site), [StepStatus::Discontinued]);
+}
+
+#[test]
+fn answers_and_results_ask_for_nothing() {
+    for control in ["OK", "PR", "RE", "UA", "XR"] {
+        let outcome = Site::new().send(&order(0, control, "", ONE));
+        assert_eq!(outcome.disposition, Disposition::NoChange, "{control}");
+    }
+}
+
+#[test]
+fn the_number_of_another_patients_order_is_never_taken_over() {
+    let mut site = ordered();
+    for control in ["NW", "XO", "CA", "DC"] {
+        let other = order(5, control, "", ONE).replace("4711", "4712");
+        parked(&mut site, &other, "the accession number is known for another patient");
+    }
+}
+
+#[test]
+fn an_order_for_a_known_identifier_with_another_name_and_birth_date_is_parked() {
+    let mut site = ordered();
+    let other = order(5, "NW", "", &ONE.replace("A-1", "A-2"))
+        .replace("Doe^Jane", "Roe^Rita")
+        .replace("19700102", "19800203");
+    parked(&mut site, &other, "the patient identifier is known with another name and birth date");
+    let married = order(5, "NW", "", &ONE.replace("A-1", "A-2")).replace("Doe^Jane", "Roe^Jane");
+    assert_eq!(site.send(&married).disposition, Disposition::Applied);
+    assert_eq!(site.patient().patient.name.to_dicom(), "Roe^Jane");
+}
+
+#[test]
+fn an_older_change_is_parked_and_an_older_copy_is_not_a_change() {
+    let mut site = ordered();
+    site.send(&order(9, "XO", "", &ONE.replace("|CT", "|MR")));
+    let reason = "older than the last change of the order";
+    parked(&mut site, &order(5, "XO", "", ONE), reason);
+    let outcome = site.send(&order(5, "XO", "", &ONE.replace("|CT", "|MR")));
+    assert_eq!(outcome.disposition, Disposition::NoChange);
+}
+
+#[test]
+fn a_withdrawn_order_is_not_revived_by_itself() {
+    let mut site = ordered();
+    site.send(&order(5, "CA", "", ONE));
+    let reason = "the order was withdrawn and is ordered again";
+    parked(&mut site, &order(9, "NW", "", ONE), reason);
+    // A copy of the first message that comes late is no new order.
+    let outcome = site.send(&order(0, "NW", "", ONE));
+    assert_eq!(outcome.disposition, Disposition::NoChange);
+}
+
+#[test]
+fn a_derived_study_may_be_named_later_but_a_named_one_stays() {
+    let mut site = Site::new();
+    let without = order(0, "NW", "", ONE).replace("ZDS|1.2.3", "");
+    site.send(&without);
+    assert!(site.order().order.study_instance_uid.as_str().starts_with("2.25."));
+    site.send(&order(1, "XO", "", ONE));
+    assert_eq!(site.order().order.study_instance_uid.as_str(), "1.2.3");
+    parked(
+        &mut site,
+        &order(2, "XO", "", ONE).replace("1.2.3", "1.2.4"),
+        "names another study instance UID for a known order",
+    );
+}
+
+#[test]
+fn a_message_is_applied_whole_or_not_at_all() {
+    let mut site = Site::new();
+    let second = "\nORC|NW\nOBR||||X^Proc^L||||||||||||||A-2|RP-1|SPS-1||||RAD";
+    let message = order(0, "NW", "", ONE) + second;
+    let outcome = site.send(&message);
+    assert!(matches!(outcome.disposition, Disposition::Parked(_)));
+    assert!(site.known.orders.is_empty() && site.known.patients.is_empty());
+}

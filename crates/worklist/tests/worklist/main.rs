@@ -1,0 +1,141 @@
+//! Claims about worklists: from HL7 messages to answers.
+
+mod changes;
+mod golden;
+mod patients;
+mod query;
+
+use telerad_core::{Issuer, SiteId, Timestamp};
+use telerad_dicom::{DataSet, Tag};
+use telerad_hl7::Message;
+use telerad_worklist::{
+    Disposition, Effect, Known, Mapping, OrderRecord, Outcome, PatientRecord, Query, Rejection,
+    apply, read,
+};
+
+/// A site that keeps what messages make of it.
+struct Site {
+    mapping: Mapping,
+    known: Known,
+    second: i64,
+}
+
+impl Site {
+    fn new() -> Self {
+        let mut mapping = Mapping::new(SiteId::new("north").unwrap());
+        mapping.accession_issuer = Issuer::local("NORTH").ok();
+        mapping.patient_authority = Issuer::local("NORTH-MRN").ok();
+        Self { mapping, known: Known::default(), second: 0 }
+    }
+
+    /// Segments separated by lines, as tests write them.
+    fn try_send(&mut self, text: &str) -> Result<Outcome, Rejection> {
+        let text: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let message = Message::parse(text.join("\r").into_bytes()).unwrap();
+        let inbound = read(&message, &self.mapping)?;
+        let known = Known {
+            patients: self
+                .known
+                .patients
+                .iter()
+                .filter(|record| {
+                    record.patient.primary_id().is_some_and(|id| inbound.patients().contains(id))
+                })
+                .cloned()
+                .collect(),
+            orders: self
+                .known
+                .orders
+                .iter()
+                .filter(|record| inbound.orders().contains(&record.key))
+                .cloned()
+                .collect(),
+        };
+        self.second += 1;
+        let outcome = apply(inbound, &known, Timestamp::from_micros(self.second * 1_000_000));
+        assert!(outcome.disposition == Disposition::Applied || outcome.effects.is_empty());
+        for effect in &outcome.effects {
+            self.write(effect.clone());
+        }
+        Ok(outcome)
+    }
+
+    fn send(&mut self, text: &str) -> Outcome {
+        self.try_send(text).unwrap()
+    }
+
+    /// As a store does it: compare the revision, then increment it.
+    fn write(&mut self, effect: Effect) {
+        match effect {
+            Effect::PutOrder(mut record) => {
+                let at = self.known.orders.iter().position(|kept| kept.key == record.key);
+                let before = at.map(|at| self.known.orders.remove(at).revision);
+                assert_eq!(before.unwrap_or(0), record.revision);
+                record.revision += 1;
+                self.known.orders.push(record);
+            }
+            Effect::PutPatient(mut record) => {
+                let at = self
+                    .known
+                    .patients
+                    .iter()
+                    .position(|kept| kept.patient.primary_id() == record.patient.primary_id());
+                let before = at.map(|at| self.known.patients.remove(at).revision);
+                assert_eq!(before.unwrap_or(0), record.revision);
+                record.revision += 1;
+                self.known.patients.push(record);
+            }
+        }
+    }
+
+    fn ask(&self, identifier: &DataSet) -> Vec<DataSet> {
+        Query::read(identifier).unwrap().answers(&self.known.orders, &self.known.patients)
+    }
+
+    fn order(&self) -> &OrderRecord {
+        self.known.orders.last().unwrap()
+    }
+
+    fn patient(&self) -> &PatientRecord {
+        self.known.patients.last().unwrap()
+    }
+}
+
+/// The attributes that have a value, one a line, items indented.
+fn dump(set: &DataSet, indent: usize, out: &mut String) {
+    for tag in set.tags() {
+        let pad = " ".repeat(indent);
+        match set.items_ref(tag) {
+            Some(items) => {
+                for item in items {
+                    *out += &format!("{pad}{tag}\n");
+                    dump(item, indent + 2, out);
+                }
+            }
+            None => {
+                let text = set.text(tag).unwrap_or_default().replace("\r\n", "|");
+                if !text.is_empty() {
+                    *out += &format!("{pad}{tag} {text}\n");
+                }
+            }
+        }
+    }
+}
+
+/// A query for these attributes and steps' keys, with every key universal unless a text is given.
+fn identifier(root: &[(Tag, &str)], step: &[(Tag, &str)]) -> DataSet {
+    let fill = |keys: &[(Tag, &str)]| {
+        let mut set = DataSet::new();
+        for (tag, text) in keys {
+            if text.is_empty() { set.set_empty(*tag) } else { set.set_text(*tag, text) }
+        }
+        set
+    };
+    let mut set = fill(root);
+    set.set_items(telerad_dicom::tags::SCHEDULED_PROCEDURE_STEP_SEQUENCE, vec![fill(step)]);
+    set
+}
+
+fn findings(outcome: &Outcome) -> Vec<String> {
+    outcome.findings.iter().map(ToString::to_string).collect()
+}

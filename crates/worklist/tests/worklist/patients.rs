@@ -1,0 +1,98 @@
+//! ADT messages.
+
+use telerad_core::PatientId;
+use telerad_dicom::tags;
+use telerad_worklist::Disposition;
+
+use crate::{Site, findings, identifier};
+
+fn adt(event: &str, pid: &str) -> String {
+    format!("MSH|^~\\&|HIS|NORTH|||20261124080000||ADT^{event}|M|P|2.3.1\nEVN|{event}\nPID|||{pid}")
+}
+
+const JANE: &str = "4711^^^NORTH-MRN^MR||Doe^Jane||19700102|F";
+
+#[test]
+fn registration_creates_and_repeats_nothing() {
+    for event in ["A01", "A04", "A05", "A28", "A08", "A31"] {
+        let mut site = Site::new();
+        assert_eq!(site.send(&adt(event, JANE)).disposition, Disposition::Applied, "{event}");
+        assert_eq!(site.patient().patient.name.to_dicom(), "Doe^Jane");
+        assert_eq!(site.send(&adt(event, JANE)).disposition, Disposition::NoChange);
+        assert_eq!(site.patient().revision, 1);
+    }
+}
+
+#[test]
+fn empty_keeps_and_null_deletes() {
+    let mut site = Site::new();
+    site.send(&adt("A04", JANE));
+    site.send(&adt("A08", "4711^^^NORTH-MRN^MR||Roe^Jane||\"\"|"));
+    let patient = &site.patient().patient;
+    assert_eq!(patient.name.to_dicom(), "Roe^Jane");
+    assert_eq!((patient.birth_date, patient.sex.is_some()), (None, true));
+    site.send(&adt("A08", "4711^^^NORTH-MRN^MR||Roe^Jane|||U"));
+    assert_eq!(site.patient().patient.sex, None);
+}
+
+#[test]
+fn an_update_shows_in_the_worklist_at_once() {
+    let mut site = Site::new();
+    site.send(
+        "MSH|^~\\&|RIS|NORTH|||20261124080000||ORM^O01|M|P|2.3.1
+        PID|||4711^^^NORTH-MRN||Doe^Jane||19700102|F
+        AL1|1||^Penicillin
+        ORC|NW
+        OBR||||X^Proc^L||||||||||||||A-1|RP-1|SPS-1||||CT",
+    );
+    let update = adt("A08", "4711^^^NORTH-MRN||Roe^Jane||19700103|F") + "\nAL1|1||^Iodine";
+    site.send(&update);
+    let query = identifier(
+        &[(tags::PATIENT_NAME, ""), (tags::PATIENT_BIRTH_DATE, ""), (tags::ALLERGIES, "")],
+        &[],
+    );
+    let answer = site.ask(&query).remove(0);
+    assert_eq!(answer.text(tags::PATIENT_NAME).as_deref(), Some("Roe^Jane"));
+    assert_eq!(answer.text(tags::PATIENT_BIRTH_DATE).as_deref(), Some("19700103"));
+    // A missing allergy can kill: both words count.
+    assert_eq!(answer.text(tags::ALLERGIES).as_deref(), Some("Penicillin\\Iodine"));
+}
+
+#[test]
+fn visit_events_give_the_attributes_of_the_patient_only() {
+    let mut site = Site::new();
+    let outcome = site.send(&adt("A02", JANE));
+    assert_eq!(outcome.disposition, Disposition::Applied);
+    assert_eq!(findings(&outcome), ["EVN-1: visit event: only the patient's attributes were used"]);
+}
+
+#[test]
+fn merges_and_links_are_parked_and_change_nothing() {
+    for event in ["A40", "A34", "A47", "A24", "A29"] {
+        let mut site = Site::new();
+        let outcome = site.send(&(adt(event, JANE) + "\nMRG|4712^^^NORTH-MRN"));
+        let reason = format!("ADT^{event} is not supported yet");
+        assert_eq!(outcome.disposition, Disposition::Parked(reason));
+        assert!(site.known.patients.is_empty());
+    }
+}
+
+#[test]
+fn an_identifier_that_was_merged_away_is_not_revived() {
+    let mut site = Site::new();
+    site.send(&adt("A04", JANE));
+    site.known.patients[0].merged_into = PatientId::new("1", None).ok();
+    let reason = "the patient identifier was merged into another".to_owned();
+    assert_eq!(site.send(&adt("A08", JANE)).disposition, Disposition::Parked(reason));
+}
+
+#[test]
+fn findings_and_debug_hold_no_patient_data() {
+    let mut site = Site::new();
+    let message = adt("A04", "4711\\E\\^^^^MR~4711||Doe\\S\\^Jane||1970010|Q");
+    let outcome = site.send(&message);
+    let text = format!("{outcome:?} {:?}", site.patient());
+    for secret in ["4711", "Doe", "Jane", "1970010"] {
+        assert!(!text.contains(secret), "{secret}");
+    }
+}
