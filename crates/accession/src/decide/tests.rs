@@ -406,3 +406,57 @@ proptest! {
         }
     }
 }
+
+/// Four people who are easily taken for each other: twins, and father and son.
+fn people() -> [Patient; 4] {
+    let person = |id: &str, name: &str, birth_date: &str, sex: Sex| Patient {
+        ids: vec![PatientId::new(id, Some(Issuer::local("HOSP").unwrap())).unwrap()],
+        name: PersonName::from_dicom(name),
+        birth_date: PartialDate::parse(birth_date).ok(),
+        sex: Some(sex),
+    };
+    [
+        person("7", "DOE^JANE", "19800102", Sex::Female),
+        person("8", "DOE^JOAN", "19800102", Sex::Female),
+        person("70", "ROE^JOHN", "19500304", Sex::Male),
+        person("77", "ROE^JOHN", "19800304", Sex::Male),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn whatever_is_missing_or_mixed_up_nothing_goes_to_another_person(
+        owners in prop::collection::vec(0..4_usize, 4),
+        numbers in prop::collection::vec(
+            prop::sample::select(vec!["100@NORTH", "N-100@NORTH", "100@SOUTH", "200@NORTH"]), 4),
+        who in 0..4_usize,
+        uid in prop::sample::select(vec!["-", "1.1", "1.2", "1.3", "1.9"]),
+        accession in prop::sample::select(vec!["-", "100", "N-100", "200", "100@SOUTH"]),
+        filler in prop::sample::select(vec!["-", "F1@RIS", "F2@RIS"]),
+        kept in 0..16_u8,
+    ) {
+        let people = people();
+        let mut claim = claim(&format!("{uid} {accession} {filler} - -"));
+        claim.patient = people[who].clone();
+        if kept & 1 == 0 { claim.patient.ids.clear(); }
+        if kept & 2 == 0 { claim.patient.name = PersonName::default(); }
+        if kept & 4 == 0 { claim.patient.birth_date = None; }
+        if kept & 8 == 0 { claim.patient.sex = None; }
+        let candidates: Vec<Candidate> = owners.iter().zip(&numbers).enumerate().map(
+            |(n, (owner, number))| {
+                let text = format!("k{n} 1.{n} {number} F{n}@RIS - -");
+                let mut candidate = if n == 3 { head(&text) } else { order(&text) };
+                candidate.order.patient = people[*owner].clone();
+                candidate
+            },
+        ).collect();
+        if let crate::Decision::Match { key, .. } = decide(&claim, &candidates, &policy()) {
+            let place = candidates.iter().position(|one| one.key == key).unwrap();
+            prop_assert_eq!(owners[place], who);
+            // And one identifier of the patient, or all three others, were given.
+            prop_assert!(kept & 1 == 1 || kept & 14 == 14);
+        }
+    }
+}

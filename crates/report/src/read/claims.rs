@@ -16,7 +16,7 @@ pub(super) struct Group<'a> {
     control: Option<Segment<'a>>,
     pub(super) request: Segment<'a>,
     /// Study instance UIDs after it, before the next one.
-    study_uids: Vec<(String, String)>,
+    study_uids: Vec<String>,
 }
 
 /// What the message claims.
@@ -32,9 +32,8 @@ const REQUESTS_MAX: usize = 100;
 
 pub(super) fn groups(message: &Message) -> Result<Vec<Group<'_>>, Rejection> {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    let (mut control, mut observations) = (None, 0);
+    let mut control = None;
     for segment in message.segments() {
-        observations += usize::from(segment.id() == "OBX");
         match segment.id() {
             "ORC" => control = Some(segment),
             "OBR" => groups.push(Group {
@@ -44,15 +43,13 @@ pub(super) fn groups(message: &Message) -> Result<Vec<Group<'_>>, Rejection> {
                 study_uids: Vec::new(),
             }),
             id => {
-                let uid = match id {
-                    "ZDS" => Some((segment.field(1).text(), "ZDS^1^1".to_owned())),
-                    "OBX" if is_study_uid(&segment) => {
-                        Some((segment.field(5).text(), format!("OBX^{observations}^5")))
-                    }
+                let field = match id {
+                    "ZDS" => Some(1),
+                    "OBX" if is_study_uid(&segment) => Some(5),
                     _ => None,
                 };
-                if let (Some((uid, location)), Some(group)) = (uid, groups.last_mut()) {
-                    group.study_uids.push((uid.trim().to_owned(), location));
+                if let (Some(field), Some(group)) = (field, groups.last_mut()) {
+                    group.study_uids.push(segment.field(field).text().trim().to_owned());
                 }
             }
         }
@@ -142,7 +139,7 @@ fn claim(
 
 fn study_uid(group: &Group<'_>, notes: &mut Notes) -> Option<Uid> {
     let mut found: Option<Uid> = None;
-    for (text, location) in &group.study_uids {
+    for text in &group.study_uids {
         match Uid::new(text) {
             Ok(uid) if found.as_ref().is_some_and(|found| *found != uid) => {
                 // Which of them is meant is not for us to choose.
@@ -150,7 +147,7 @@ fn study_uid(group: &Group<'_>, notes: &mut Notes) -> Option<Uid> {
             }
             Ok(uid) => found = Some(uid),
             Err(_) if text.is_empty() => {}
-            Err(_) => notes.find(FindingCode::Unreadable, location, "not a study instance UID"),
+            Err(_) => notes.find(FindingCode::Unreadable, "ZDS^1^1", "not a study instance UID"),
         }
     }
     found

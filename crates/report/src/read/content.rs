@@ -1,6 +1,6 @@
 //! OBX: lines of text and encapsulated documents.
 
-use telerad_core::{Code, PartialDateTime};
+use telerad_core::{Code, PartialDateTime, Uid};
 use telerad_hl7::{Delimiters, Field, Message, Segment, escape};
 
 use super::{Notes, latest, reject, signer};
@@ -88,13 +88,15 @@ impl ReportLine {
     }
 }
 
-/// Whether the OBX names the study: `113014` or `110180` of DCM (RAD-128), or the label of RAD-28.
+/// Whether the OBX names the study: `113014` or `110180` of DCM (RAD-128), or the label of RAD-28, with a UID as value.
+/// Anything else under these names is part of the report.
 pub(super) fn is_study_uid(segment: &Segment<'_>) -> bool {
     let field = segment.field(3);
     let (value, label) = (field.component(1).text(), field.component(2).text());
     let is = |text: &str, label: &str| text.trim().eq_ignore_ascii_case(label);
-    matches!(&*value, "113014" | "110180")
-        || [&value, &label].iter().any(|text| is(text, "Study Instance UID"))
+    let is_named = matches!(&*value, "113014" | "110180")
+        || [&value, &label].iter().any(|text| is(text, "Study Instance UID"));
+    is_named && Uid::new(&segment.field(5).text()).is_ok()
 }
 
 fn lines(

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use telerad_hl7::Message;
 
 use crate::samples::{incoming, message, oru, reading};
@@ -90,6 +91,14 @@ fn the_study_is_in_zds_or_in_an_observation() {
         check_claim(&message, "1.2.3 A1 - -", F18);
         assert_eq!(incoming(&message).lines.len(), 1);
     }
+}
+
+#[test]
+fn what_is_no_uid_is_part_of_the_report() {
+    check_lines("OBX|1|TX|113014^Local^99X||Text under a local code", &["Text under a local code"]);
+    let message = with_request("OBR|1|||CT||||||||||||||A1|||||||F", "ZDS|STUDY-1");
+    check_claim(&message, "- A1 - -", F18);
+    assert_eq!(incoming(&message).findings[0].location, "ZDS^1^1");
 }
 
 #[test]
@@ -320,5 +329,26 @@ fn debug_prints_no_values() {
     let debug = format!("{incoming:?} {:?} {:?}", incoming.claims, incoming.lines);
     for value in ["Fracture", "DOE", "A1001", "19800102"] {
         assert!(!debug.contains(value), "{debug}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn no_message_makes_the_reader_panic(
+        parts in prop::collection::vec(
+            prop::sample::select(vec![
+                "\rPID|||7", "\rOBR|1", "\rOBX|1|ED", "\rOBX|1|TX", "\rOBX|2|CE", "\rORC", "\rZDS",
+                "|", "|", "|", "||||||||||", "^", "&", "~", "\\", "\\.br\\", "\\X0D\\", "\"\"", "F", "X",
+                "1.2.3", "20260301", "A1", "113014", "\u{e9}", "\n",
+            ]),
+            0..60,
+        ),
+    ) {
+        let text = format!("MSH|^~\\&|R|T|G|W|20260301||ORU^R01|M1|P|2.5.1{}", parts.concat());
+        if let Ok(message) = Message::parse(text) {
+            let _ = read(&message, &reading());
+        }
     }
 }
