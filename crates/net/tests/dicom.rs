@@ -121,6 +121,23 @@ async fn an_early_answer_does_not_oblige_us_to_read_without_end() {
     server.await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_abort_in_mid_body_is_named_as_such() {
+    let (handle, stop) = shutdown();
+    let desk = Desk::storing(|_, _body| std::future::pending());
+    let config = ServerConfig { drain_seconds_max: 0, ..ServerConfig::default() };
+    let (near, far) = tokio::io::duplex(1 << 20);
+    let _server = tokio::task::spawn(serve_stream(far, "far", Arc::new(desk), config, stop));
+    let mut association = open(near).await.unwrap();
+    let request = ct_request(1);
+    let stopping = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        handle.request();
+    };
+    let (error, ()) = tokio::join!(association.store(&request, peers::Endless), stopping);
+    check_fault(error.unwrap_err(), |fault| matches!(fault, AssociationFault::Aborted { .. }));
+}
+
 #[tokio::test]
 async fn an_instance_beyond_the_limit_ends_the_association() {
     let (desk, ends) = Desk::reporting_ends();

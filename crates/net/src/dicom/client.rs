@@ -1,122 +1,21 @@
 //! Associations that we open.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::task::{Context, Waker};
 
-use bytes::Bytes;
-use telerad_core::AeTitle;
-use telerad_dicom::dataset::{DataSet, DataSetLimits};
-use telerad_dicom::{PeerAnswer, Status, StatusClass, uids};
+use telerad_dicom::{Status, uids};
 use telerad_dimse::{
-    AcceptedContext, AssociateRequest, Association, CloseReason, Command, Config, ContextResult,
-    Event, ProposedContext, Timer, UseError,
+    AcceptedContext, AssociateRequest, Association, CloseReason, Command, ContextResult, Event,
+    ProposedContext, Timer, UseError,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::error::{AssociationError, AssociationFault, Phase, StoreError};
-use super::services::StoreRequest;
-use super::source::BodySource;
-use crate::clock::{Alarm, Clock, SystemClock, after, until};
+use super::error::{AssociationError, AssociationFault, Phase};
+use super::peer::Peer;
+use crate::clock::{Clock, SystemClock, after, until};
 use crate::pump::{Broken, Pump};
 use crate::transport::Connector;
 use crate::wire::Duplex;
-
-/// Whom to call, in whose name, and how patiently.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Peer {
-    /// Where the peer listens, `host:port`.
-    pub address: String,
-    /// The peer's title.
-    pub called: AeTitle,
-    /// Our title.
-    pub calling: AeTitle,
-    /// How long to wait for what. They take the place of the timers in `association`.
-    pub timeouts: Timeouts,
-    /// Limits of the association.
-    pub association: Config,
-    /// Answers to one query; more end the association.
-    pub answers_max: usize,
-    /// Limits of each answer to a query.
-    pub answer_limits: DataSetLimits,
-}
-
-impl Peer {
-    /// A peer with the default limits and timeouts.
-    pub fn new(address: impl Into<String>, called: AeTitle, calling: AeTitle) -> Self {
-        Self {
-            address: address.into(),
-            called,
-            calling,
-            timeouts: Timeouts::default(),
-            association: Config::default(),
-            answers_max: 10_000,
-            answer_limits: DataSetLimits::default(),
-        }
-    }
-
-    fn config(&self) -> Config {
-        let mut config = self.association.clone();
-        config.timers.accept = self.timeouts.accept;
-        config.timers.response = self.timeouts.response;
-        config.timers.progress = self.timeouts.progress;
-        config.timers.idle = self.timeouts.idle;
-        config.timers.release = self.timeouts.release;
-        config.timers.abort = self.timeouts.abort;
-        config
-    }
-
-    fn error(&self, fault: AssociationFault) -> AssociationError {
-        AssociationError {
-            address: self.address.clone(),
-            calling: self.calling.clone(),
-            called: self.called.clone(),
-            fault,
-        }
-    }
-}
-
-/// How long to wait for what.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Timeouts {
-    /// For the transport connection.
-    pub connect: Duration,
-    /// From our association request to its answer.
-    pub accept: Duration,
-    /// From the end of a request to its response, and from one response to the next.
-    pub response: Duration,
-    /// Between two arrivals of bytes inside a message of the peer.
-    pub progress: Duration,
-    /// For the peer to take some of the bytes that we have for it.
-    pub send_progress: Duration,
-    /// For our own source to yield the next piece.
-    pub source: Duration,
-    /// Without any operation.
-    pub idle: Duration,
-    /// From our release request to its answer.
-    pub release: Duration,
-    /// From our abort until the peer closes.
-    pub abort: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(10),
-            accept: Duration::from_secs(30),
-            response: Duration::from_secs(120),
-            progress: Duration::from_secs(60),
-            send_progress: Duration::from_secs(60),
-            source: Duration::from_secs(60),
-            idle: Duration::from_secs(60),
-            release: Duration::from_secs(10),
-            abort: Duration::from_secs(1),
-        }
-    }
-}
 
 /// An association that we opened. One operation at a time; dropping it aborts it.
 ///
@@ -125,13 +24,13 @@ impl Default for Timeouts {
 /// sense. Nothing runs between operations: an association that may have been idle for long is checked with
 /// [`ClientAssociation::is_usable`].
 pub struct ClientAssociation {
-    pump: Pump<Association>,
-    peer: Peer,
+    pub(super) pump: Pump<Association>,
+    pub(super) peer: Peer,
     contexts: Vec<AcceptedContext>,
     refused: Vec<(u8, ContextResult)>,
     message_id: u16,
     /// An operation is under way. It stays so when its future is dropped half-way.
-    busy: bool,
+    pub(super) busy: bool,
     poisoned: bool,
 }
 
@@ -249,240 +148,6 @@ impl ClientAssociation {
         }
     }
 
-    /// Stores one instance (C-STORE), as it comes from `source`, in the transfer syntax that the request names.
-    ///
-    /// The answer is the peer's own, whatever its status.
-    ///
-    /// # Errors
-    /// [`StoreError`]: without an answer nothing is known, and the instance must be sent again.
-    ///
-    /// # Cancel safety
-    /// Dropping the future half-way makes the association unusable; the peer never takes the part for a whole.
-    pub async fn store(
-        &mut self,
-        request: &StoreRequest,
-        mut source: impl BodySource,
-    ) -> Result<PeerAnswer, StoreError> {
-        let syntax = Some(request.transfer_syntax_uid.as_str());
-        let context = self.context_of(&request.sop_class_uid, syntax)?;
-        let message_id = self.begin()?;
-        let command = Command::StoreRq {
-            message_id,
-            sop_class_uid: request.sop_class_uid.clone(),
-            sop_instance_uid: request.sop_instance_uid.clone(),
-            priority: PRIORITY_MEDIUM,
-            move_originator: request.move_originator.clone(),
-        };
-        let result = match self.command(context.id, &command) {
-            Ok(()) => self.send_source(message_id, &mut source).await,
-            Err(fault) => Err(SendFault::Association(fault)),
-        };
-        match result {
-            Ok(answer) => {
-                self.busy = false;
-                Ok(answer)
-            }
-            Err(SendFault::Association(fault)) => Err(self.poison(fault).into()),
-            Err(SendFault::Source(error)) => {
-                self.poison(AssociationFault::Poisoned);
-                Err(StoreError::Source(error))
-            }
-        }
-    }
-
-    /// Sends the data set, then waits for the answer. An answer that comes earlier is kept: the message that it
-    /// answers has to be completed all the same.
-    async fn send_source(
-        &mut self,
-        message_id: u16,
-        source: &mut impl BodySource,
-    ) -> Result<PeerAnswer, SendFault> {
-        let mut answer = None;
-        while let Some(mut piece) = self.next_piece(message_id, source, &mut answer).await? {
-            while !piece.is_empty() {
-                let credit = self.pump.machine.body_credit().min(piece.len());
-                if credit == 0 {
-                    self.turn_while_sending(message_id, &mut answer).await?;
-                    continue;
-                }
-                let now = self.pump.now();
-                self.pump.machine.send_body(now, piece.split_to(credit)).map_err(misuse)?;
-            }
-        }
-        // The peer's time to answer starts with the last fragment, so a slow line must not still be busy with the
-        // fragments before it.
-        while self.pump.backlog() > BACKLOG_BYTES_MAX {
-            self.turn_while_sending(message_id, &mut answer).await?;
-        }
-        let now = self.pump.now();
-        self.pump.machine.finish_body(now).map_err(misuse)?;
-        loop {
-            // What comes behind the answer, a release for instance, does not take it back.
-            if let Some(answer) = answer {
-                return Ok(answer);
-            }
-            if !self.take_answer(message_id, &mut answer)? {
-                self.pump.turn().await;
-            }
-        }
-    }
-
-    /// Waits for room and for the source, in this order, while the association goes on.
-    async fn next_piece(
-        &mut self,
-        message_id: u16,
-        source: &mut impl BodySource,
-        answer: &mut Option<PeerAnswer>,
-    ) -> Result<Option<Bytes>, SendFault> {
-        while self.pump.machine.body_credit() == 0 {
-            self.turn_while_sending(message_id, answer).await?;
-        }
-        let clock = self.pump.clock();
-        let deadline = after(clock.now(), self.peer.timeouts.source);
-        let mut alarm = Alarm::new(clock);
-        let mut next = pin!(source.next());
-        poll_fn(|context| {
-            loop {
-                // A small instance leaves in one write, command included; a large one does not wait to be complete.
-                let due = self.pump.backlog() > BACKLOG_BYTES_MAX;
-                let turned = due && self.pump.poll_turn(context).is_ready();
-                if let Poll::Ready(piece) = next.as_mut().poll(context) {
-                    return Poll::Ready(piece.map_err(SendFault::Source));
-                }
-                if !turned && self.pump.poll_turn(context).is_pending() {
-                    std::task::ready!(alarm.poll(context, Some(deadline)));
-                    return Poll::Ready(Err(AssociationFault::Timeout(Phase::Source).into()));
-                }
-                while self.take_answer(message_id, answer)? {}
-            }
-        })
-        .await
-    }
-
-    async fn turn_while_sending(
-        &mut self,
-        message_id: u16,
-        answer: &mut Option<PeerAnswer>,
-    ) -> Result<(), AssociationFault> {
-        self.pump.turn().await;
-        while self.take_answer(message_id, answer)? {}
-        Ok(())
-    }
-
-    /// Takes one event, which has to be the answer; whether there was one.
-    fn take_answer(
-        &mut self,
-        message_id: u16,
-        answer: &mut Option<PeerAnswer>,
-    ) -> Result<bool, AssociationFault> {
-        match self.poll_event()? {
-            None => Ok(false),
-            Some(Event::Command {
-                command: Command::StoreRsp { message_id: to, status, .. },
-                ..
-            }) if to == message_id && answer.is_none() => {
-                *answer = Some(PeerAnswer::from_response(status, message_id));
-                Ok(true)
-            }
-            Some(event) => Err(unexpected(&event)),
-        }
-    }
-
-    /// Asks a question (C-FIND) and collects the answers.
-    ///
-    /// # Errors
-    /// A failure of the association, a final status other than success as [`AssociationFault::Failed`], an answer
-    /// that cannot be read, or more of them than [`Peer::answers_max`].
-    pub async fn find(
-        &mut self,
-        sop_class_uid: &str,
-        identifier: &DataSet,
-    ) -> Result<Vec<DataSet>, AssociationError> {
-        let context = self.context_of(sop_class_uid, None)?;
-        let body = identifier
-            .encode(&context.transfer_syntax)
-            .map_err(|error| self.peer.error(AssociationFault::DataSet(error.to_string())))?;
-        let message_id = self.begin()?;
-        let result = self.exchange_find(&context, message_id, body.into()).await;
-        match self.end(result)? {
-            (answers, Status::SUCCESS) => Ok(answers),
-            (_, status) => Err(self.peer.error(AssociationFault::Failed(status))),
-        }
-    }
-
-    async fn exchange_find(
-        &mut self,
-        context: &AcceptedContext,
-        message_id: u16,
-        mut identifier: Bytes,
-    ) -> Result<(Vec<DataSet>, Status), AssociationFault> {
-        let command = Command::FindRq {
-            message_id,
-            sop_class_uid: context.abstract_syntax.clone(),
-            priority: PRIORITY_MEDIUM,
-        };
-        self.command(context.id, &command)?;
-        while !identifier.is_empty() {
-            let credit = self.pump.machine.body_credit().min(identifier.len());
-            if credit == 0 {
-                self.pump.turn().await;
-                if let Some(event) = self.poll_event()? {
-                    return Err(unexpected(&event));
-                }
-                continue;
-            }
-            let now = self.pump.now();
-            self.pump.machine.send_body(now, identifier.split_to(credit)).map_err(misuse)?;
-        }
-        let now = self.pump.now();
-        self.pump.machine.finish_body(now).map_err(misuse)?;
-        let mut answers = Vec::new();
-        loop {
-            let event = self.next_event().await?;
-            let Event::Command { command: response, .. } = event else {
-                return Err(unexpected(&event));
-            };
-            let Command::FindRsp { message_id: to, status, has_identifier, .. } = response else {
-                return Err(AssociationFault::Unexpected("another command"));
-            };
-            if to != message_id {
-                return Err(AssociationFault::Unexpected("a response to another message"));
-            }
-            let body = if has_identifier { Some(self.read_body().await?) } else { None };
-            if status.class() != StatusClass::Pending {
-                return Ok((answers, status));
-            }
-            if answers.len() >= self.peer.answers_max {
-                return Err(AssociationFault::TooManyAnswers(self.peer.answers_max));
-            }
-            let Some(body) = body else {
-                return Err(AssociationFault::Unexpected("a match without an identifier"));
-            };
-            let limits = self.peer.answer_limits;
-            let answer = DataSet::decode(&body, &context.transfer_syntax, limits)
-                .map_err(|error| AssociationFault::DataSet(error.to_string()))?;
-            answers.push(answer);
-        }
-    }
-
-    async fn read_body(&mut self) -> Result<Vec<u8>, AssociationFault> {
-        let mut body = Vec::new();
-        loop {
-            match self.next_event().await? {
-                Event::Body { bytes, .. } if body.len() + bytes.len() <= IDENTIFIER_BYTES_MAX => {
-                    body.extend_from_slice(&bytes);
-                }
-                Event::Body { .. } => {
-                    return Err(AssociationFault::DataSet(format!(
-                        "longer than {IDENTIFIER_BYTES_MAX} bytes"
-                    )));
-                }
-                Event::BodyEnd { .. } => return Ok(body),
-                event => return Err(unexpected(&event)),
-            }
-        }
-    }
-
     /// Releases the association in order.
     ///
     /// # Errors
@@ -552,7 +217,7 @@ impl ClientAssociation {
         }
     }
 
-    fn context_of(
+    pub(super) fn context_of(
         &self,
         sop_class_uid: &str,
         transfer_syntax_uid: Option<&str>,
@@ -572,7 +237,7 @@ impl ClientAssociation {
     }
 
     /// Starts an operation; its message ID.
-    fn begin(&mut self) -> Result<u16, AssociationError> {
+    pub(super) fn begin(&mut self) -> Result<u16, AssociationError> {
         if self.busy || self.poisoned {
             return Err(self.poison(AssociationFault::Poisoned));
         }
@@ -584,7 +249,10 @@ impl ClientAssociation {
         Ok(self.message_id)
     }
 
-    fn end<T>(&mut self, result: Result<T, AssociationFault>) -> Result<T, AssociationError> {
+    pub(super) fn end<T>(
+        &mut self,
+        result: Result<T, AssociationFault>,
+    ) -> Result<T, AssociationError> {
         match result {
             Ok(value) => {
                 self.busy = false;
@@ -595,7 +263,7 @@ impl ClientAssociation {
     }
 
     /// Ends the association, without waiting.
-    fn poison(&mut self, fault: AssociationFault) -> AssociationError {
+    pub(super) fn poison(&mut self, fault: AssociationFault) -> AssociationError {
         let error = self.peer.error(fault);
         if !self.poisoned {
             self.poisoned = true;
@@ -605,12 +273,30 @@ impl ClientAssociation {
         error
     }
 
-    fn command(&mut self, context_id: u8, command: &Command) -> Result<(), AssociationFault> {
+    pub(super) fn command(
+        &mut self,
+        context_id: u8,
+        command: &Command,
+    ) -> Result<(), AssociationFault> {
         let now = self.pump.now();
-        self.pump.machine.send_command(now, context_id, command).map_err(misuse)
+        let sent = self.pump.machine.send_command(now, context_id, command);
+        sent.map_err(|error| self.explain(error))
     }
 
-    async fn next_event(&mut self) -> Result<Event, AssociationFault> {
+    /// Why the machine does not do what we want: mostly because the association has ended already, which it is about
+    /// to tell.
+    pub(super) fn explain(&mut self, error: UseError) -> AssociationFault {
+        loop {
+            match self.poll_event() {
+                Err(fault) => return fault,
+                Ok(Some(Event::ReleaseRequested)) => return AssociationFault::Released,
+                Ok(Some(_)) => {}
+                Ok(None) => return AssociationFault::Closed(CloseReason::Unusable(error)),
+            }
+        }
+    }
+
+    pub(super) async fn next_event(&mut self) -> Result<Event, AssociationFault> {
         loop {
             if let Some(event) = self.poll_event()? {
                 return Ok(event);
@@ -620,7 +306,7 @@ impl ClientAssociation {
     }
 
     /// The next event that does not end the association.
-    fn poll_event(&mut self) -> Result<Option<Event>, AssociationFault> {
+    pub(super) fn poll_event(&mut self) -> Result<Option<Event>, AssociationFault> {
         let Some(event) = self.pump.machine.poll_event() else {
             return match self.pump.broken() {
                 Some(broken) => Err(broken.into()),
@@ -666,18 +352,6 @@ impl std::fmt::Debug for ClientAssociation {
     }
 }
 
-/// Who is to blame for a data set that could not be sent.
-enum SendFault {
-    Association(AssociationFault),
-    Source(std::io::Error),
-}
-
-impl From<AssociationFault> for SendFault {
-    fn from(fault: AssociationFault) -> Self {
-        Self::Association(fault)
-    }
-}
-
 impl From<Broken> for AssociationFault {
     fn from(broken: Broken) -> Self {
         match broken {
@@ -687,11 +361,7 @@ impl From<Broken> for AssociationFault {
     }
 }
 
-fn misuse(error: UseError) -> AssociationFault {
-    AssociationFault::Closed(CloseReason::Unusable(error))
-}
-
-fn unexpected(event: &Event) -> AssociationFault {
+pub(super) fn unexpected(event: &Event) -> AssociationFault {
     AssociationFault::Unexpected(match event {
         Event::ReleaseRequested => return AssociationFault::Released,
         Event::Body { .. } | Event::BodyEnd { .. } => "a data set",
@@ -702,8 +372,4 @@ fn unexpected(event: &Event) -> AssociationFault {
 }
 
 /// PS3.7 section E.1, Priority.
-const PRIORITY_MEDIUM: u16 = 0;
-/// Of one answer to a query.
-const IDENTIFIER_BYTES_MAX: usize = 1024 * 1024;
-/// What may still wait to be sent when a data set is ended.
-const BACKLOG_BYTES_MAX: usize = 64 * 1024;
+pub(super) const PRIORITY_MEDIUM: u16 = 0;

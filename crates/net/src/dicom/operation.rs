@@ -5,11 +5,11 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use telerad_dicom::Status;
+use telerad_dicom::{Status, StatusClass};
 use telerad_dimse::{Association, Command, UseError};
 
 use super::body::{Body, BodyError, Feed, body};
-use super::server::ServerConfig;
+use super::config::ServerConfig;
 use super::services::StoreReply;
 use crate::BoxFuture;
 
@@ -250,6 +250,10 @@ impl Operation {
             self.work = Work::Answering(status, None);
         }
         if let Work::Answering(status, comment) = &mut self.work {
+            match status.class() {
+                StatusClass::Success => {}
+                _ => tracing::warn!(request = ?self.request, %status, comment, "answered"),
+            }
             let response = self.request.response(*status).map(|mut response| {
                 if let Command::StoreRsp { comment: slot, .. } = &mut response {
                     *slot = comment.take().map(shortened);

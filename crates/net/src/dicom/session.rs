@@ -15,9 +15,9 @@ use telerad_dimse::{
 use tracing::Instrument;
 
 use super::body::BodyError;
+use super::config::ServerConfig;
 use super::negotiation::is_storable;
 use super::operation::{Operation, OperationError};
-use super::server::ServerConfig;
 use super::services::{AssociationContext, Services, StoreRequest};
 use crate::clock::{Alarm, after};
 use crate::pump::{Broken, Pump};

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use telerad_hl7::mllp::{CloseReason, Receiver, ReceiverEvent};
 use tracing::Instrument;
 
-use super::server::{MessageHandler, ServerConfig};
+use super::config::{MessageHandler, ServerConfig};
 use crate::BoxFuture;
 use crate::clock::{Alarm, after};
 use crate::pump::Pump;

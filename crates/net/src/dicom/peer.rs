@@ -1,0 +1,103 @@
+//! Whom we call.
+
+use std::time::Duration;
+
+use telerad_core::AeTitle;
+use telerad_dicom::dataset::DataSetLimits;
+use telerad_dimse::Config;
+
+use super::error::{AssociationError, AssociationFault};
+
+/// Whom to call, in whose name, and how patiently.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Peer {
+    /// Where the peer listens, `host:port`.
+    pub address: String,
+    /// The peer's title.
+    pub called: AeTitle,
+    /// Our title.
+    pub calling: AeTitle,
+    /// How long to wait for what. They take the place of the timers in `association`.
+    pub timeouts: Timeouts,
+    /// Limits of the association.
+    pub association: Config,
+    /// Answers to one query; more end the association.
+    pub answers_max: usize,
+    /// Limits of each answer to a query.
+    pub answer_limits: DataSetLimits,
+}
+
+impl Peer {
+    /// A peer with the default limits and timeouts.
+    pub fn new(address: impl Into<String>, called: AeTitle, calling: AeTitle) -> Self {
+        Self {
+            address: address.into(),
+            called,
+            calling,
+            timeouts: Timeouts::default(),
+            association: Config::default(),
+            answers_max: 10_000,
+            answer_limits: DataSetLimits::default(),
+        }
+    }
+
+    pub(super) fn config(&self) -> Config {
+        let mut config = self.association.clone();
+        config.timers.accept = self.timeouts.accept;
+        config.timers.response = self.timeouts.response;
+        config.timers.progress = self.timeouts.progress;
+        config.timers.idle = self.timeouts.idle;
+        config.timers.release = self.timeouts.release;
+        config.timers.abort = self.timeouts.abort;
+        config
+    }
+
+    pub(super) fn error(&self, fault: AssociationFault) -> AssociationError {
+        AssociationError {
+            address: self.address.clone(),
+            calling: self.calling.clone(),
+            called: self.called.clone(),
+            fault,
+        }
+    }
+}
+
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Timeouts {
+    /// For the transport connection.
+    pub connect: Duration,
+    /// From our association request to its answer.
+    pub accept: Duration,
+    /// From the end of a request to its response, and from one response to the next.
+    pub response: Duration,
+    /// Between two arrivals of bytes inside a message of the peer.
+    pub progress: Duration,
+    /// For the peer to take some of the bytes that we have for it.
+    pub send_progress: Duration,
+    /// For our own source to yield the next piece.
+    pub source: Duration,
+    /// Without any operation.
+    pub idle: Duration,
+    /// From our release request to its answer.
+    pub release: Duration,
+    /// From our abort until the peer closes.
+    pub abort: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            accept: Duration::from_secs(30),
+            response: Duration::from_secs(120),
+            progress: Duration::from_secs(60),
+            send_progress: Duration::from_secs(60),
+            source: Duration::from_secs(60),
+            idle: Duration::from_secs(60),
+            release: Duration::from_secs(10),
+            abort: Duration::from_secs(1),
+        }
+    }
+}

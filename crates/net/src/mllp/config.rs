@@ -1,0 +1,84 @@
+//! What a server is given: who answers, and within which limits.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use telerad_hl7::mllp::{Limits, ReceiverConfig};
+
+use crate::BoxFuture;
+use crate::clock::{Clock, SystemClock};
+
+/// Answers HL7 messages.
+pub trait MessageHandler: Send + Sync + 'static {
+    /// Takes the content of one frame, whatever it is, and yields the acknowledgement, unframed.
+    ///
+    /// An acknowledgement of acceptance must mean that the message is durable. Nonsense is answered too (HL7 2.5.1
+    /// section 2.9.2: AR); an empty answer sends nothing and closes the connection.
+    fn handle(&self, peer_address: String, frame: Bytes) -> BoxFuture<'static, Bytes>;
+}
+
+/// Limits and deadlines of an MLLP server. Every one has a safe default.
+#[derive(Clone)]
+pub struct ServerConfig {
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Connections at a time; more are closed at once, since MLLP has no word for "not now".
+    pub connections_max: usize,
+    /// Connections at a time from one host.
+    pub connections_per_peer_max: usize,
+    /// Seconds that connections get to finish what is in flight after shutdown was asked for.
+    pub drain_seconds_max: u64,
+    /// Bytes of one frame; a longer one closes the connection.
+    pub frame_bytes_max: usize,
+    /// Seconds that a frame may take in all.
+    pub frame_seconds_max: u32,
+    /// Seconds that a frame, once begun, may stay without another byte.
+    pub frame_stall_seconds_max: u32,
+    /// Seconds that the handler may take for one message.
+    pub handler_seconds_max: u64,
+    /// Seconds without any message. Senders keep connections open on purpose, so this is long.
+    pub idle_seconds_max: u32,
+    /// Seconds that the peer may take no bytes while we have some for it.
+    pub send_progress_seconds_max: u64,
+}
+
+impl ServerConfig {
+    pub(super) fn receiver(&self) -> ReceiverConfig {
+        let limits = Limits { frame_bytes_max: self.frame_bytes_max, ..Limits::default() };
+        ReceiverConfig {
+            limits,
+            // One frame at a time is what memory is planned for; the sender waits in its socket.
+            unanswered_max: 1,
+            idle_seconds_max: self.idle_seconds_max,
+            stall_seconds_max: self.frame_stall_seconds_max,
+            frame_seconds_max: self.frame_seconds_max,
+            ..ReceiverConfig::default()
+        }
+    }
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            clock: SystemClock::shared(),
+            connections_max: 200,
+            connections_per_peer_max: 20,
+            drain_seconds_max: 30,
+            frame_bytes_max: 64 * 1024 * 1024,
+            frame_seconds_max: 600,
+            frame_stall_seconds_max: 30,
+            handler_seconds_max: 120,
+            idle_seconds_max: 3600,
+            send_progress_seconds_max: 60,
+        }
+    }
+}
+
+impl std::fmt::Debug for ServerConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerConfig")
+            .field("connections_max", &self.connections_max)
+            .field("frame_bytes_max", &self.frame_bytes_max)
+            .finish_non_exhaustive()
+    }
+}
