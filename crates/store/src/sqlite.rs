@@ -190,6 +190,8 @@ fn connect(database: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "fullfsync", true)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
+    // A log that grew while something was reading shrinks again.
+    connection.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES_KEPT, |_| Ok(()))?;
     Ok(connection)
 }
 
@@ -204,5 +206,7 @@ fn create_private_file(path: &Path) -> io::Result<()> {
 
 /// How long a tool that looks into the database may hold up a commit.
 const BUSY_MAX: Duration = Duration::from_secs(5);
+
+const LOG_BYTES_KEPT: u32 = 64 * 1024 * 1024;
 
 const STATEMENTS_MAX: usize = 64;

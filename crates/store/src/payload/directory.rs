@@ -66,8 +66,12 @@ impl DirectorySpool {
         for entry in fs::read_dir(&unfinished).map_err(open)? {
             fs::remove_file(entry.map_err(open)?.path()).map_err(open)?;
         }
-        // The spool's own name must survive as well.
+        // All of the first level now, so that no payload has to wait for the root's sync.
+        for first in 0..=u8::MAX {
+            directory::create_private(&directory.join(format!("{first:02x}"))).map_err(open)?;
+        }
         directory::sync(directory).map_err(open)?;
+        // The spool's own name must survive as well.
         if let Some(parent) = directory.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             directory::sync(parent).map_err(open)?;
         }
@@ -203,7 +207,6 @@ impl Place {
         let known = || self.durable.lock().unwrap_or_else(PoisonError::into_inner);
         if !known().contains(&[first, second]) {
             self.sync_directory(middle)?;
-            self.sync_directory(&self.root)?;
             known().insert([first, second]);
         }
         // A sync that failed meanwhile may have been about the very file found above.

@@ -83,11 +83,8 @@ impl Deliveries for SqliteStore {
     ) -> StoreFuture<'a, Vec<DeliveryRecord>> {
         let destination = destination.clone();
         self.read(move |connection| {
-            let sql = "SELECT body FROM delivery
-                WHERE state = 'pending' AND destination = ?1 AND not_before <= ?2
-                ORDER BY priority, queued_at, site, sop_instance_uid, digest LIMIT ?3";
             let values = params![destination.as_str(), now.as_micros(), limit_of(limit)];
-            bodies(connection, RecordKind::Delivery, sql, values)
+            bodies(connection, RecordKind::Delivery, DUE, values)
         })
     }
 
@@ -97,9 +94,7 @@ impl Deliveries for SqliteStore {
     ) -> StoreFuture<'a, Option<Timestamp>> {
         let destination = destination.clone();
         self.read(move |connection| {
-            let sql = "SELECT not_before FROM delivery
-                WHERE state = 'pending' AND destination = ?1 ORDER BY not_before LIMIT 1";
-            let next = first(connection, sql, [destination.as_str()], |row| row.get(0))?;
+            let next = first(connection, NEXT_DUE, [destination.as_str()], |row| row.get(0))?;
             Ok(next.map(Timestamp::from_micros))
         })
     }
@@ -372,6 +367,14 @@ fn limit_of(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
+// Left alone, SQLite reads every pending row by `delivery_next` and sorts them all for a few.
+const DUE: &str = "SELECT body FROM delivery INDEXED BY delivery_due
+    WHERE state = 'pending' AND destination = ?1 AND not_before <= ?2
+    ORDER BY priority, queued_at, site, sop_instance_uid, digest LIMIT ?3";
+
+const NEXT_DUE: &str = "SELECT not_before FROM delivery
+    WHERE state = 'pending' AND destination = ?1 ORDER BY not_before LIMIT 1";
+
 /// The words of `DeliveryState::as_str`.
 const DELIVERY_STATES: [&str; 5] = ["failed", "not wanted", "parked", "pending", "sent"];
 
@@ -381,3 +384,37 @@ const HEAD: &str = "state = 'pending' AND destination = ?1 AND NOT EXISTS (
     WHERE earlier.state = 'pending' AND earlier.destination = message.destination
         AND earlier.site = message.site AND earlier.sequence = message.sequence
         AND (earlier.queued_at, earlier.number) < (message.queued_at, message.number))";
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::super::migration::MIGRATIONS;
+    use super::{DUE, HEAD, NEXT_DUE};
+
+    #[track_caller]
+    fn check(sql: &str, expected: &[&str]) {
+        let connection = Connection::open_in_memory().unwrap();
+        MIGRATIONS.iter().for_each(|migration| connection.execute_batch(migration).unwrap());
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let parameters = rusqlite::params_from_iter(vec![1; statement.parameter_count()]);
+        let steps = statement.query_map(parameters, |row| row.get::<_, String>(3)).unwrap();
+        let steps: Vec<_> = steps.map(Result::unwrap).collect();
+        assert_eq!(steps, expected);
+    }
+
+    // A step of its own for sorting, or a scan of the table, would grow with everything ever delivered.
+    #[test]
+    fn queues_are_read_in_the_order_of_their_indexes() {
+        check(DUE, &["SEARCH delivery USING INDEX delivery_due (destination=?)"]);
+        check(NEXT_DUE, &["SEARCH delivery USING COVERING INDEX delivery_next (destination=?)"]);
+        check(
+            &format!("SELECT min(not_before) FROM outbound AS message WHERE {HEAD}"),
+            &[
+                "SEARCH message USING COVERING INDEX outbound_pending (destination=?)",
+                "CORRELATED SCALAR SUBQUERY 1",
+                "SEARCH earlier USING COVERING INDEX outbound_pending (destination=? AND site=? AND sequence=? AND queued_at<?)",
+            ],
+        );
+    }
+}
