@@ -16,24 +16,36 @@ pub enum Tests {
     Skip,
 }
 
-/// Formatting, lints, tests, documentation, then tidy; the first failure ends the run.
+/// The fuzz bodies are a workspace of their own, which `--workspace` does not reach.
+const FUZZ: &str = "fuzz/Cargo.toml";
+
+/// Formatting, lints, tests, the facade by itself, documentation, then tidy; the first failure ends the run.
 pub fn run(root: &Path, tests: Tests) -> Result<()> {
     timed("fmt", || {
         succeed(&mut cargo(root, &["fmt", "--all", "--check"]))?;
-        // The fuzz bodies are a workspace of their own, which `--all` does not reach.
-        if root.join("fuzz/Cargo.toml").exists() {
-            let fuzz = ["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"];
+        if root.join(FUZZ).exists() {
+            let fuzz = ["fmt", "--manifest-path", FUZZ, "--check"];
             succeed(&mut cargo(root, &fuzz))?;
         }
         Ok(())
     })?;
     timed("clippy", || {
         let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet"];
-        succeed(cargo(root, &clippy).args(["--", "-D", "warnings"]))
+        succeed(cargo(root, &clippy).args(["--", "-D", "warnings"]))?;
+        if root.join(FUZZ).exists() {
+            let clippy = ["clippy", "--manifest-path", FUZZ, "--locked", "--quiet"];
+            succeed(cargo(root, &clippy).args(["--", "-D", "warnings"]))?;
+        }
+        Ok(())
     })?;
     if tests == Tests::Run {
         timed("test", || succeed(&mut cargo(root, &["test", "--workspace", "--locked"])))?;
     }
+    timed("facade alone", || {
+        // Built together, one member's features hide what another forgot to ask for.
+        let check = ["check", "-p", "telerad", "--no-default-features", "--locked", "--quiet"];
+        succeed(&mut cargo(root, &check))
+    })?;
     timed("doc", || {
         let doc = ["doc", "--workspace", "--no-deps", "--locked", "--quiet"];
         succeed(cargo(root, &doc).env("RUSTDOCFLAGS", "-D warnings"))
