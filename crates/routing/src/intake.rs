@@ -25,7 +25,7 @@ pub struct Intake<'a> {
 /// What to write, in one transaction, before the instance is acknowledged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IntakeDecision {
-    /// What to write; empty for a repeated transmission, whose records are all there already.
+    /// What to write; usually empty for a repeated transmission, whose records are all there already.
     pub effects: Vec<Effect>,
     /// How the instance stands to the versions before it.
     pub relation: Relation,
@@ -54,7 +54,8 @@ pub enum Effect {
 /// * First under its UID: it is kept, and one delivery is queued per destination of its study. The first instance
 ///   of a study that any rule wants decides the destinations for the whole study; later ones follow that decision
 ///   whatever the rules say by then.
-/// * Repeated: nothing is written, and it may be acknowledged, since everything it would write is durable.
+/// * Repeated: nothing is written, and it may be acknowledged, since everything it would write is durable. Only when
+///   no rule had wanted it and one does now, its study is decided and it is queued.
 /// * Variant: kept, not delivered again.
 /// * UID conflict: kept and parked. No delivery is written: the delivery of the first version has the same key and
 ///   must not be disturbed.
@@ -62,7 +63,8 @@ pub enum Effect {
 ///   would withhold the images that follow.
 pub fn decide(intake: Intake<'_>) -> IntakeDecision {
     let Intake { rules, mut instance, study, known, now, priority } = intake;
-    if known.iter().any(|old| old.digest == instance.digest) {
+    let kept = known.iter().find(|old| old.digest == instance.digest);
+    if kept.is_some() {
         instance.relation = Relation::Repeated;
     }
     let mut decision = IntakeDecision {
@@ -73,7 +75,12 @@ pub fn decide(intake: Intake<'_>) -> IntakeDecision {
         findings: Vec::new(),
     };
     match &instance.relation {
-        Relation::Repeated => decision.findings.push("repeated transmission".to_owned()),
+        Relation::Repeated => {
+            decision.findings.push("repeated transmission".to_owned());
+            if is_owed(&instance, kept, study) {
+                decision.effects = plan(rules, &instance, study, now, priority).effects();
+            }
+        }
         Relation::Variant => {
             decision.findings.push("variant of a kept instance, not delivered again".to_owned());
             decision.effects.push(Effect::PutInstance(instance));
@@ -83,7 +90,17 @@ pub fn decide(intake: Intake<'_>) -> IntakeDecision {
             decision.parked = Some(format!("same SOP instance UID, different {what}"));
             decision.effects.push(Effect::PutInstance(instance));
         }
-        Relation::First => route(&mut decision, rules, instance, study, now, priority),
+        Relation::First => {
+            let plan = plan(rules, &instance, study, now, priority);
+            decision.no_rule = plan.deliveries.is_empty();
+            decision.parked = decision.no_rule.then(|| "no rule wants it".to_owned());
+            if instance.head.study_instance_uid.is_none() {
+                let text = "no study instance UID: decided for itself alone";
+                decision.findings.push(text.to_owned());
+            }
+            decision.effects.push(Effect::PutInstance(instance));
+            decision.effects.extend(plan.effects());
+        }
     }
     decision
 }
@@ -121,52 +138,63 @@ pub fn deliveries(
     study.destinations.iter().map(delivery).collect()
 }
 
-fn route(
-    decision: &mut IntakeDecision,
+/// Whether a repeated instance may still be owed its deliveries: no rule wanted it when it came first, so that
+/// nothing was decided for its study. Sending it again after the rules were mended is how people put that right.
+fn is_owed(
+    instance: &InstanceRecord,
+    kept: Option<&InstanceRecord>,
+    study: Option<&StudyDecision>,
+) -> bool {
+    // Without a study UID nothing was frozen, and what was delivered cannot be told from here.
+    study.is_none()
+        && instance.head.study_instance_uid.is_some()
+        && kept.is_some_and(|kept| kept.relation == Relation::First)
+}
+
+/// What a study's decision, made before or made now, asks for one instance.
+struct Plan {
+    freeze: Option<StudyDecision>,
+    deliveries: Vec<DeliveryRecord>,
+}
+
+impl Plan {
+    fn effects(self) -> Vec<Effect> {
+        let freeze = self.freeze.into_iter().map(Effect::FreezeStudy);
+        freeze.chain(self.deliveries.into_iter().map(Effect::PutDelivery)).collect()
+    }
+}
+
+fn plan(
     rules: &RuleSet,
-    instance: InstanceRecord,
+    instance: &InstanceRecord,
     study: Option<&StudyDecision>,
     now: Timestamp,
     priority: Priority,
-) {
-    let study_instance_uid = instance
-        .head
-        .study_instance_uid
-        .as_ref()
-        .map_or_else(String::new, |uid| uid.as_str().to_owned());
+) -> Plan {
+    let uid = instance.head.study_instance_uid.as_ref();
+    let study_instance_uid = uid.map_or_else(String::new, |uid| uid.as_str().to_owned());
     // A decision of another study would send a patient's images where they do not belong.
     let frozen = study.filter(|study| {
         study.site == instance.site && study.study_instance_uid == study_instance_uid
     });
-    let fresh;
-    let followed = if let Some(frozen) = frozen {
-        frozen
-    } else {
-        let wanted = rules.wanted(&instance);
-        if wanted.destinations.is_empty() {
-            decision.no_rule = true;
-            decision.parked = Some("no rule wants it".to_owned());
-            decision.effects.push(Effect::PutInstance(instance));
-            return;
-        }
-        fresh = StudyDecision {
-            site: instance.site.clone(),
-            study_instance_uid,
-            rule_set_version: rules.version(),
-            decided_at: now,
-            rules: wanted.rules,
-            destinations: wanted.destinations,
-            priority,
-            revision: 0,
-        };
-        if fresh.study_instance_uid.is_empty() {
-            decision.findings.push("no study instance UID: decided for itself alone".to_owned());
-        } else {
-            decision.effects.push(Effect::FreezeStudy(fresh.clone()));
-        }
-        &fresh
+    if let Some(frozen) = frozen {
+        let deliveries = deliveries(frozen, instance, now, priority);
+        return Plan { freeze: None, deliveries };
+    }
+    let wanted = rules.wanted(instance);
+    if wanted.destinations.is_empty() {
+        return Plan { freeze: None, deliveries: Vec::new() };
+    }
+    let fresh = StudyDecision {
+        site: instance.site.clone(),
+        study_instance_uid,
+        rule_set_version: rules.version(),
+        decided_at: now,
+        rules: wanted.rules,
+        destinations: wanted.destinations,
+        priority,
+        revision: 0,
     };
-    let deliveries = deliveries(followed, &instance, now, priority);
-    decision.effects.push(Effect::PutInstance(instance));
-    decision.effects.extend(deliveries.into_iter().map(Effect::PutDelivery));
+    let deliveries = deliveries(&fresh, instance, now, priority);
+    Plan { freeze: uid.map(|_| fresh), deliveries }
 }

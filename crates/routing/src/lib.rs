@@ -33,6 +33,7 @@
 //!
 //! **Standard.** Status classes of C-STORE (PS3.4 table B.2-1, PS3.7 annex C) decide whose fault a refusal is.
 
+mod breaker;
 mod destination;
 mod digest;
 mod intake;
@@ -43,6 +44,7 @@ mod retry;
 mod rule;
 mod settle;
 
+pub use breaker::{Breaker, BreakerState};
 pub use destination::{DestinationId, InvalidDestinationId};
 pub use digest::{Digest, InvalidDigest};
 pub use intake::{Effect, Intake, IntakeDecision, decide, deliveries};
@@ -52,6 +54,6 @@ pub use record::{
     StudyMark,
 };
 pub use relation::relate;
-pub use retry::{Breaker, BreakerState, FaultScope, RetryPolicy};
+pub use retry::{FaultScope, RetryPolicy};
 pub use rule::{InvalidRule, Rule, RuleSet, Wanted};
 pub use settle::{DeliveryOutcome, settle};

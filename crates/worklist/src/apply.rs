@@ -180,6 +180,11 @@ fn step_on(
     if !same_patient(record.order.patient.primary_id(), inbound.facts.ids.first()) {
         return Err("the accession number is known for another patient".to_owned());
     }
+    let has_ended = record.steps.iter().all(|step| step.status.is_ended());
+    if has_ended && !matches!(kind, ChangeKind::Status { .. }) {
+        let text = "the order has ended: its steps keep their status";
+        findings.add(FindingCode::Ignored, "ORC-1", text);
+    }
     match kind {
         ChangeKind::New(draft) => {
             if before.is_some_and(|before| is_reordered(before, inbound.event_time)) {

@@ -132,7 +132,11 @@ fn identifiers(field: Field<'_>, mapping: &Mapping, findings: &mut Findings) -> 
     let authority = mapping.patient_authority.as_ref();
     let mut ids: Vec<PatientId> = Vec::new();
     let mut primary = None;
-    for repetition in field.repetitions() {
+    if field.repetitions().count() > IDENTIFIERS_MAX {
+        let text = format!("more than {IDENTIFIERS_MAX} identifiers: the others are not used");
+        findings.add(FindingCode::Ignored, "PID-3", text);
+    }
+    for repetition in field.repetitions().take(IDENTIFIERS_MAX) {
         let Some(id) = identifier(&repetition, mapping, findings) else { continue };
         let agrees = |id: &PatientId| match (id.issuer(), authority) {
             (Some(issuer), Some(authority)) => issuer.agrees_with(authority),
@@ -308,3 +312,6 @@ fn measure(observation: Segment<'_>, facts: &mut PatientFacts, findings: &mut Fi
 fn is_measure(number: f64) -> bool {
     number > 0.0 && number < 1_000_000.0
 }
+
+/// Most identifiers of one patient; real ones have a handful.
+const IDENTIFIERS_MAX: usize = 64;

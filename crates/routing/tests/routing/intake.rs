@@ -128,8 +128,21 @@ fn without_a_study_uid_an_instance_is_decided_for_itself() {
 
 #[test]
 fn a_repeated_transmission_writes_nothing() {
-    let decision = arrive(&rules(RULES), slice(1), None, &[slice(1)], None);
+    let first = arrive(&rules(RULES), slice(1), None, &[], None);
+    let decision = arrive(&rules(RULES), slice(1), frozen(&first), &[slice(1)], None);
     assert_eq!((decision.relation, decision.effects.len()), (Relation::Repeated, 0));
+}
+
+#[test]
+fn sending_again_after_the_rules_were_mended_delivers() {
+    let again = |text: &str| arrive(&rules(text), slice(1), None, &[slice(1)], None);
+    assert_eq!(destinations(&again(RULES)).len(), 3);
+    assert!(frozen(&again(RULES)).is_some());
+    assert_eq!((kept(&again(RULES)), again("").effects.len()), (0, 0));
+    let conflict =
+        InstanceRecord { relation: Relation::UidConflict { differs: Vec::new() }, ..slice(1) };
+    let repeated = arrive(&rules(RULES), slice(1), None, &[conflict], None);
+    assert_eq!(repeated.effects.len(), 0);
 }
 
 #[test]

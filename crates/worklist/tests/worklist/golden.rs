@@ -624,6 +624,17 @@ fn what_cannot_be_taken_up_is_parked_with_its_reason() {
 }
 
 #[test]
+fn floods_are_bounded() {
+    let groups: Vec<String> = (0..1001).map(|_| format!("ORC|NW\n{OBR}")).collect();
+    parked(&order(PID, "", &groups.join("\n"), ""), "more than 1000 order groups in one message");
+    let ids: Vec<String> = (0..65).map(|number| format!("{number}^^^X")).collect();
+    let pid = format!("PID|||{}||Doe^Jane", ids.join("~"));
+    let outcome = Site::new().send(&order(&pid, "ORC|NW", OBR, "ZDS|1.2.3"));
+    let text = "PID-3: more than 64 identifiers: the others are not used".to_owned();
+    assert!(findings(&outcome).contains(&text));
+}
+
+#[test]
 fn a_missing_start_may_be_forbidden() {
     let mut site = Site::new();
     site.mapping.missing_start = telerad_worklist::MissingStart::Park;
