@@ -66,10 +66,7 @@ impl DirectorySpool {
         for entry in fs::read_dir(&unfinished).map_err(open)? {
             fs::remove_file(entry.map_err(open)?.path()).map_err(open)?;
         }
-        // All of the first level now, so that no payload has to wait for the root's sync.
-        for first in 0..=u8::MAX {
-            directory::create_private(&directory.join(format!("{first:02x}"))).map_err(open)?;
-        }
+        let first_level = first_level(directory).map_err(open)?;
         directory::sync(directory).map_err(open)?;
         // The spool's own name must survive as well.
         if let Some(parent) = directory.parent().filter(|parent| !parent.as_os_str().is_empty()) {
@@ -78,7 +75,7 @@ impl DirectorySpool {
         let place = Place {
             root: directory.to_owned(),
             unfinished,
-            durable: Mutex::default(),
+            durable: Mutex::new(first_level),
             next: AtomicU64::new(0),
             poison: OnceLock::new(),
             sync_fault: options.sync_fault,
@@ -137,8 +134,8 @@ impl Payloads for DirectorySpool {
 struct Place {
     root: PathBuf,
     unfinished: PathBuf,
-    /// Directories of the second level whose names are known to be durable, by their first two digest bytes.
-    durable: Mutex<BTreeSet<[u8; 2]>>,
+    /// Directories whose names are known to be durable.
+    durable: Mutex<BTreeSet<PathBuf>>,
     next: AtomicU64,
     poison: OnceLock<String>,
     sync_fault: SyncFault,
@@ -179,6 +176,16 @@ impl Place {
         self.poison_unless(synced)
     }
 
+    /// Makes the name of a directory durable, once.
+    fn sync_name(&self, directory: &Path, parent: &Path) -> io::Result<()> {
+        let durable = || self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        if !durable().contains(directory) {
+            self.sync_directory(parent)?;
+            durable().insert(directory.to_owned());
+        }
+        Ok(())
+    }
+
     fn poison_unless(&self, synced: io::Result<()>) -> io::Result<()> {
         if let Err(error) = &synced {
             tracing::error!(%error, "sync failed: the spool takes no more payloads");
@@ -192,26 +199,25 @@ impl Place {
     ///
     /// Another writer may have published the same content a moment ago and still be syncing its directory. Its
     /// success is not ours: the directories are synced here in every case, before this returns.
-    fn publish(&self, unfinished: &Path, digest: &Digest, bytes: u64) -> io::Result<()> {
+    fn publish(&self, unfinished: &Path, digest: &Digest) -> io::Result<()> {
         let path = self.path(digest);
-        let [first, second, ..] = *digest.as_bytes();
-        let leaf = path.parent().unwrap_or(&self.root);
-        let middle = leaf.parent().unwrap_or(&self.root);
-        directory::create_private(leaf)?;
-        if fs::metadata(&path).is_ok_and(|there| there.len() == bytes) {
-            fs::remove_file(unfinished)?;
-        } else {
-            fs::rename(unfinished, &path)?;
-        }
-        self.sync_directory(leaf)?;
-        let known = || self.durable.lock().unwrap_or_else(PoisonError::into_inner);
-        if !known().contains(&[first, second]) {
-            self.sync_directory(middle)?;
-            known().insert([first, second]);
-        }
+        let second_level = path.parent().unwrap_or(&self.root);
+        let first_level = second_level.parent().unwrap_or(&self.root);
+        directory::create_private(second_level)?;
+        // In the place of the same content, if that is there: what was just written is known to be whole.
+        fs::rename(unfinished, &path)?;
+        self.sync_directory(second_level)?;
+        self.sync_name(second_level, first_level)?;
+        self.sync_name(first_level, &self.root)?;
         // A sync that failed meanwhile may have been about the very file found above.
         self.check()
     }
+}
+
+/// The directories of the first level that are there already; the caller syncs their names.
+fn first_level(root: &Path) -> io::Result<BTreeSet<PathBuf>> {
+    let entries = fs::read_dir(root)?;
+    entries.map(|entry| entry.map(|entry| entry.path())).collect()
 }
 
 fn start(name: &str, threads: usize) -> io::Result<Arc<Pool<()>>> {

@@ -201,6 +201,20 @@ fn damage_on_disk_is_never_a_complete_payload() {
     check_damage(Vec::clear, 0);
 }
 
+#[test]
+fn the_same_content_again_heals_a_damaged_payload() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = spool(directory.path());
+    block_on(async {
+        let stored = store(&spool, b"whole", 9).await.unwrap();
+        std::fs::write(files(directory.path()).remove(0), b"whale").unwrap();
+        load(&spool, &stored.digest).await.unwrap_err();
+        store(&spool, b"whole", 9).await.unwrap();
+        assert_eq!(load(&spool, &stored.digest).await.unwrap(), b"whole");
+        assert_eq!(files(directory.path()).len(), 1);
+    });
+}
+
 /// A failed sync at the point must fail the payload, and every payload after it.
 #[track_caller]
 fn check_poison(failing: SyncPoint) {
@@ -249,9 +263,9 @@ fn a_duplicate_is_not_acknowledged_on_the_strength_of_a_sync_that_failed() {
     });
     block_on(async {
         store(&spool, b"same", 9).await.unwrap();
-        assert_eq!(asked.load(Ordering::SeqCst), 2, "its directory, and the one above");
+        assert_eq!(asked.load(Ordering::SeqCst), 3, "its directory and those above");
         store(&spool, b"same", 9).await.unwrap();
-        assert_eq!(asked.load(Ordering::SeqCst), 3, "its directory again");
+        assert_eq!(asked.load(Ordering::SeqCst), 4, "its directory again");
     });
 }
 

@@ -153,7 +153,7 @@ impl Unfinished {
             return Err(io::Error::other("payload was never written to"));
         };
         place.sync_file(&temporary.file)?;
-        place.publish(&temporary.path, &digest, self.bytes)?;
+        place.publish(&temporary.path, &digest)?;
         temporary.published = true;
         Ok(StoredPayload { digest, bytes: self.bytes })
     }
