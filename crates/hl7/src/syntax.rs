@@ -13,6 +13,9 @@ pub(crate) struct Syntax {
     pub(crate) is_splittable: bool,
 }
 
+/// Below this length a plain loop finds a byte sooner.
+const SHORT: usize = 16;
+
 /// A part of a message and where it stands.
 #[derive(Clone, Copy)]
 pub(crate) struct Piece<'a> {
@@ -23,12 +26,14 @@ pub(crate) struct Piece<'a> {
 
 impl<'a> Piece<'a> {
     /// The bytes `from..to` of this piece; whatever lies outside is left out.
+    #[inline]
     pub(crate) fn slice(self, from: usize, to: usize) -> Self {
         let bytes = self.bytes.get(..to.min(self.bytes.len())).unwrap_or_default();
         let from = from.min(bytes.len());
         Self { bytes: bytes.get(from..).unwrap_or_default(), start: self.start + from }
     }
 
+    #[inline]
     pub(crate) fn end(self) -> usize {
         self.start + self.bytes.len()
     }
@@ -36,8 +41,12 @@ impl<'a> Piece<'a> {
 
 impl Syntax {
     /// Position of the next `delimiter`, in bytes that begin outside any multi-byte character.
+    #[inline]
     pub(crate) fn find(&self, delimiter: u8, bytes: &[u8]) -> Option<usize> {
-        if self.is_splittable {
+        // Most values are a few bytes long, for which a call into memchr costs more than it saves.
+        if self.is_splittable && bytes.len() < SHORT {
+            bytes.iter().position(|&byte| byte == delimiter)
+        } else if self.is_splittable {
             memchr::memchr(delimiter, bytes)
         } else {
             self.charset.find(delimiter, bytes)
@@ -68,6 +77,7 @@ impl Syntax {
     }
 
     /// All parts of `piece` split at `delimiter`; at least one.
+    #[inline]
     pub(crate) fn parts<'a>(&self, piece: Piece<'a>, delimiter: Option<u8>) -> Parts<'a> {
         Parts { syntax: *self, rest: Some(piece), delimiter }
     }
@@ -84,6 +94,7 @@ pub(crate) struct Parts<'a> {
 impl<'a> Iterator for Parts<'a> {
     type Item = Piece<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let rest = self.rest.take()?;
         let Some(position) =

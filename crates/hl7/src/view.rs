@@ -33,11 +33,13 @@ pub struct Component<'a>(Slot<'a>);
 pub struct Subcomponent<'a>(Slot<'a>);
 
 impl<'a> Segment<'a> {
+    #[inline]
     pub(crate) fn new(syntax: &'a Syntax, piece: Piece<'a>, id: [u8; 3], index: usize) -> Self {
         Self { syntax, piece, id, index }
     }
 
     /// The segment id, such as `PID`; empty for a line that has none.
+    #[inline]
     pub fn id(&self) -> &'a str {
         if self.id == [0; 3] {
             return "";
@@ -46,22 +48,26 @@ impl<'a> Segment<'a> {
     }
 
     /// Place among the segments of the message, from 0.
+    #[inline]
     pub fn index(&self) -> usize {
         self.index
     }
 
     /// The bytes of the segment, without its terminator.
+    #[inline]
     pub fn raw(&self) -> &'a [u8] {
         self.piece.bytes
     }
 
     /// Where the segment stands in the message.
+    #[inline]
     pub fn span(&self) -> Range<usize> {
         self.piece.start..self.piece.end()
     }
 
     /// Field `n`, from 1. MSH-1 is the field separator itself and MSH-2 the encoding characters, both as they are
     /// (HL7 2.5.1 section 2.15.9); so for FHS and BHS.
+    #[inline]
     pub fn field(&self, n: usize) -> Field<'a> {
         let separator = Some(self.syntax.delimiters.field);
         let slot = match (self.is_header(), n) {
@@ -80,6 +86,7 @@ impl<'a> Segment<'a> {
     }
 
     /// The fields in order, from field 1.
+    #[inline]
     pub fn fields(&self) -> impl Iterator<Item = Field<'a>> + use<'a> {
         let segment = *self;
         let literals = if self.is_header() { 2 } else { 0 };
@@ -92,14 +99,17 @@ impl<'a> Segment<'a> {
         )
     }
 
+    #[inline]
     fn is_header(&self) -> bool {
         matches!(&self.id, b"MSH" | b"FHS" | b"BHS")
     }
 
+    #[inline]
     fn slot(&self, piece: Piece<'a>, presence: Presence) -> Slot<'a> {
         Slot { syntax: self.syntax, piece, presence }
     }
 
+    #[inline]
     fn absent(&self) -> Slot<'a> {
         self.slot(self.piece.slice(usize::MAX, usize::MAX), Presence::Absent)
     }
@@ -107,36 +117,42 @@ impl<'a> Segment<'a> {
 
 /// What all levels below the segment can say about themselves.
 macro_rules! common_readings {
-    ($view:ident, $text:literal) => {
+    ($view:ident, $leaf:ident, $text:literal) => {
         impl<'a> $view<'a> {
             /// The bytes as they stand, escapes and delimiters included; empty when absent.
+            #[inline]
             pub fn raw(&self) -> &'a [u8] {
                 self.0.piece.bytes
             }
 
             /// Where these bytes stand in the message; an empty range when absent.
+            #[inline]
             pub fn span(&self) -> Range<usize> {
                 self.0.piece.start..self.0.piece.end()
             }
 
             /// Whether there is nothing here: absent or of no length.
+            #[inline]
             pub fn is_empty(&self) -> bool {
                 self.0.piece.bytes.is_empty()
             }
 
             /// Whether this is the null value `""`, which deletes.
+            #[inline]
             pub fn is_null(&self) -> bool {
                 self.0.is_null()
             }
 
             #[doc = concat!("The text of ", $text, "; empty when absent, empty or null.")]
+            #[inline]
             pub fn text(&self) -> Cow<'a, str> {
-                self.0.leaf().text()
+                self.0.$leaf().text()
             }
 
             #[doc = concat!("The state and text of ", $text, ".")]
+            #[inline]
             pub fn value(&self) -> Value<'a> {
-                self.0.leaf().value()
+                self.0.$leaf().value()
             }
 
             /// The whole as running text, as OBX-5 of type TX, FT and ST and NTE-3 are read: delimiters are kept, since
@@ -156,24 +172,27 @@ macro_rules! common_readings {
     };
 }
 
-common_readings!(Field, "component 1, subcomponent 1 of the first repetition");
-common_readings!(Repetition, "component 1, subcomponent 1");
-common_readings!(Component, "subcomponent 1");
-common_readings!(Subcomponent, "the subcomponent");
+common_readings!(Field, leaf_of_field, "component 1, subcomponent 1 of the first repetition");
+common_readings!(Repetition, leaf_of_repetition, "component 1, subcomponent 1");
+common_readings!(Component, leaf_of_component, "subcomponent 1");
+common_readings!(Subcomponent, leaf, "the subcomponent");
 
 impl<'a> Field<'a> {
     /// The repetitions in order; none for an absent or empty field.
+    #[inline]
     pub fn repetitions(&self) -> impl Iterator<Item = Repetition<'a>> + use<'a> {
         let delimiter = self.0.syntax.delimiters.repetition;
         self.0.parts(delimiter).map(Repetition)
     }
 
     /// Repetition `n`, from 1.
+    #[inline]
     pub fn repetition(&self, n: usize) -> Repetition<'a> {
         Repetition(self.0.part(self.0.syntax.delimiters.repetition, n))
     }
 
     /// Component `n`, from 1, of the first repetition.
+    #[inline]
     pub fn component(&self, n: usize) -> Component<'a> {
         self.repetition(1).component(n)
     }
@@ -181,12 +200,14 @@ impl<'a> Field<'a> {
 
 impl<'a> Repetition<'a> {
     /// The components in order; none for an empty repetition.
+    #[inline]
     pub fn components(&self) -> impl Iterator<Item = Component<'a>> + use<'a> {
         let delimiter = self.0.syntax.delimiters.component;
         self.0.parts(delimiter).map(Component)
     }
 
     /// Component `n`, from 1. Every component of a null repetition is null: the whole is to be deleted.
+    #[inline]
     pub fn component(&self, n: usize) -> Component<'a> {
         Component(self.0.part_or_null(self.0.syntax.delimiters.component, n))
     }
@@ -194,12 +215,14 @@ impl<'a> Repetition<'a> {
 
 impl<'a> Component<'a> {
     /// The subcomponents in order; none for an empty component.
+    #[inline]
     pub fn subcomponents(&self) -> impl Iterator<Item = Subcomponent<'a>> + use<'a> {
         let delimiter = self.0.syntax.delimiters.subcomponent;
         self.0.parts(delimiter).map(Subcomponent)
     }
 
     /// Subcomponent `n`, from 1. Every subcomponent of a null component is null.
+    #[inline]
     pub fn subcomponent(&self, n: usize) -> Subcomponent<'a> {
         Subcomponent(self.0.part_or_null(self.0.syntax.delimiters.subcomponent, n))
     }
@@ -228,15 +251,18 @@ struct Slot<'a> {
 }
 
 impl<'a> Slot<'a> {
+    #[inline]
     fn is_null(self) -> bool {
         self.presence == Presence::There && self.piece.bytes == b"\"\""
     }
 
+    #[inline]
     fn absent(self) -> Self {
         let piece = self.piece.slice(usize::MAX, usize::MAX);
         Self { piece, presence: Presence::Absent, ..self }
     }
 
+    #[inline]
     fn part(self, delimiter: Option<u8>, n: usize) -> Self {
         let Some(index) = n.checked_sub(1) else { return self.absent() };
         match self.presence {
@@ -249,10 +275,12 @@ impl<'a> Slot<'a> {
         }
     }
 
+    #[inline]
     fn part_or_null(self, delimiter: Option<u8>, n: usize) -> Self {
         if n > 0 && self.is_null() { self } else { self.part(delimiter, n) }
     }
 
+    #[inline]
     fn parts(self, delimiter: Option<u8>) -> impl Iterator<Item = Self> + use<'a> {
         let delimiter = delimiter.filter(|_| self.presence == Presence::There);
         let parts =
@@ -261,13 +289,27 @@ impl<'a> Slot<'a> {
     }
 
     /// The first subcomponent of the first component of the first repetition.
-    fn leaf(self) -> Self {
-        let delimiters = &self.syntax.delimiters;
-        self.part(delimiters.repetition, 1)
-            .part(delimiters.component, 1)
-            .part(delimiters.subcomponent, 1)
+    #[inline]
+    fn leaf_of_field(self) -> Self {
+        self.part(self.syntax.delimiters.repetition, 1).leaf_of_repetition()
     }
 
+    #[inline]
+    fn leaf_of_repetition(self) -> Self {
+        self.part(self.syntax.delimiters.component, 1).leaf_of_component()
+    }
+
+    #[inline]
+    fn leaf_of_component(self) -> Self {
+        self.part(self.syntax.delimiters.subcomponent, 1)
+    }
+
+    #[inline]
+    fn leaf(self) -> Self {
+        self
+    }
+
+    #[inline]
     fn text(self) -> Cow<'a, str> {
         match self.presence {
             Presence::Literal => self.syntax.charset.decode(self.piece.bytes).text,
@@ -278,6 +320,7 @@ impl<'a> Slot<'a> {
         }
     }
 
+    #[inline]
     fn value(self) -> Value<'a> {
         match self.presence {
             Presence::Absent => Value::Absent,
