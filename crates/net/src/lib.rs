@@ -91,7 +91,7 @@ mod wire;
 pub use clock::{Clock, SystemClock};
 pub use shutdown::{Shutdown, ShutdownHandle, shutdown};
 pub use spawn::{Spawn, TokioSpawn};
-pub use transport::{Connector, Listener, TcpAcceptor, TcpConnector};
+pub use transport::{Connector, Listener, TcpAcceptor, TcpConnector, TcpLink};
 
 /// A boxed future that may move between threads: the form in which traits behind `dyn` return one.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

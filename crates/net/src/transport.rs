@@ -1,9 +1,11 @@
 //! Byte streams: where they come from.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Accepts streams from peers.
@@ -56,12 +58,11 @@ impl TcpAcceptor {
 }
 
 impl Listener for TcpAcceptor {
-    type Stream = TcpStream;
+    type Stream = TcpLink;
 
-    async fn accept(&mut self) -> io::Result<(TcpStream, String)> {
+    async fn accept(&mut self) -> io::Result<(TcpLink, String)> {
         let (stream, address) = self.listener.accept().await?;
-        without_delay(&stream);
-        Ok((stream, address.to_string()))
+        Ok((TcpLink::new(stream), address.to_string()))
     }
 
     fn local_address(&self) -> String {
@@ -74,22 +75,89 @@ impl Listener for TcpAcceptor {
 pub struct TcpConnector;
 
 impl Connector for TcpConnector {
-    type Stream = TcpStream;
+    type Stream = TcpLink;
 
-    async fn connect(&self, address: &str) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect(address).await?;
-        without_delay(&stream);
-        Ok(stream)
+    async fn connect(&self, address: &str) -> io::Result<TcpLink> {
+        Ok(TcpLink::new(TcpStream::connect(address).await?))
     }
 }
 
-/// Requests and answers alternate, so Nagle's algorithm together with delayed acknowledgements would add 40 ms to
-/// each operation. A socket on which the option cannot be set still works.
-fn without_delay(stream: &TcpStream) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
+/// A TCP stream for conversations in which requests and answers alternate.
+///
+/// Nagle's algorithm on one side and delayed acknowledgement on the other together cost 40 ms per operation: whoever
+/// writes a message in two parts may send the second only when the first is acknowledged. We do not have the former
+/// (`TCP_NODELAY`). Some peers have: DCMTK 3.6.7 writes each PDU in two parts with it. So each short read is
+/// acknowledged at once where the system can (`TCP_QUICKACK`, which has to be set again and again).
+#[derive(Debug)]
+pub struct TcpLink(TcpStream);
+
+impl TcpLink {
+    /// Takes a connected stream.
+    pub fn new(stream: TcpStream) -> Self {
+        // A socket on which an option cannot be set still works.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
+        }
+        Self(stream)
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn acknowledge_at_once(&self) {
+        let _ = self.0.set_quickack(true);
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn acknowledge_at_once(&self) {}
+}
+
+impl AsyncRead for TcpLink {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.0).poll_read(context, buffer);
+        let count = buffer.filled().len() - before;
+        if (1..SHORT_READ_BYTES).contains(&count) {
+            self.acknowledge_at_once();
+        }
+        read
     }
 }
+
+impl AsyncWrite for TcpLink {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+/// A read below this may be the first part of something; above, the stream is flowing anyway.
+const SHORT_READ_BYTES: usize = 4096;
 
 /// The part of a peer's address that identifies the machine: the port changes with each connection.
 pub(crate) fn host_of(peer_address: &str) -> String {
