@@ -1,4 +1,4 @@
-//! What one order group says (table 1 of IHE RAD TF-2 appendix B, and the habits of the field).
+//! What one order group says (IHE RAD TF-2 table B-1, and the habits of the field).
 
 use telerad_core::{
     AccessionNumber, AeTitle, Code, EntityIdentifier, Issuer, PartialDateTime, PersonName,

@@ -114,6 +114,11 @@ pub fn read(message: &Message, mapping: &Mapping) -> Result<Inbound, Rejection> 
             Subject::Patient
         }
         Kind::Patient => Subject::Patient,
+        Kind::Order if facts.ids.first().is_some_and(|id| id.value().contains('\\')) => {
+            Subject::Parked(
+                "patient identifier has a backslash, which DICOM cannot carry".to_owned(),
+            )
+        }
         Kind::Order => orders(&groups.orders, mapping, &mut findings)?,
     };
     let event_time =

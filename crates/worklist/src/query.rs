@@ -137,6 +137,12 @@ impl Query {
         self.step.start.dates()
     }
 
+    /// Whether only orders with an open step can match: no status is asked for, so that the others need not be looked
+    /// up.
+    pub fn sees_only_open(&self) -> bool {
+        self.step.status.is_none()
+    }
+
     /// Whether every requested attribute is supported. When not, answers are to carry the status FF01 instead of
     /// FF00 (PS3.4 section K.4.1.1.4).
     pub fn is_fully_supported(&self) -> bool {

@@ -145,6 +145,10 @@ pub(crate) fn entity(
     }
     let part = |n: usize| value.component(n).text();
     let issuer = Issuer::from_parts(&part(2), &part(3), &part(4));
+    if text.contains('\\') {
+        let text = "has a backslash, which DICOM cannot carry: worklist answers leave it empty";
+        findings.add(FindingCode::Unrepresentable, location, text);
+    }
     match EntityIdentifier::new(&text, issuer) {
         Ok(id) => Said::This(id),
         Err(error) => {

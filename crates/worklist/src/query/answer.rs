@@ -115,7 +115,7 @@ impl Source<'_> {
 
     fn order_attribute(&self, tag: Tag) -> Option<Filled> {
         let order = &self.order.order;
-        let number = |id: &Option<EntityIdentifier>| text(id.as_ref().map_or("", |id| id.value()));
+        let number = |id: &Option<EntityIdentifier>| single(id.as_ref().map(|id| id.value()));
         let issued = |id: &Option<EntityIdentifier>| {
             issuer_items(id.as_ref().and_then(EntityIdentifier::issuer))
         };
@@ -146,7 +146,7 @@ impl Source<'_> {
         let record = self.order;
         let admission = record.admission_id.as_ref();
         Some(match tag {
-            tags::ADMISSION_ID => text(admission.map_or("", EntityIdentifier::value)),
+            tags::ADMISSION_ID => single(admission.map(EntityIdentifier::value)),
             tags::ISSUER_OF_ADMISSION_ID_SEQUENCE => {
                 issuer_items(admission.and_then(EntityIdentifier::issuer))
             }
@@ -239,6 +239,11 @@ fn projected(mut item: DataSet, requested: &[DataSet]) -> DataSet {
 
 fn text(value: &str) -> Filled {
     Filled::Text(value.to_owned())
+}
+
+/// An identifier that is one value: a backslash in it would make two of it.
+fn single(value: Option<&str>) -> Filled {
+    text(value.filter(|value| !value.contains('\\')).unwrap_or(""))
 }
 
 fn conditional(value: &str) -> Filled {

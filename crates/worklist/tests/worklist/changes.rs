@@ -169,6 +169,17 @@ fn statuses_follow_orc_5() {
 }
 
 #[test]
+fn a_change_of_an_ended_order_keeps_its_end_and_says_so() {
+    let mut site = ordered();
+    site.send(&order(1, "SC", "CM", ONE));
+    let outcome = site.send(&order(2, "XO", "", &ONE.replace("|CT", "|MR")));
+    assert_eq!(outcome.disposition, Disposition::Applied);
+    assert_eq!(statuses(&site), [StepStatus::Completed]);
+    let text = "ORC-1: the order has ended: its steps keep their status".to_owned();
+    assert!(findings(&outcome).contains(&text));
+}
+
+#[test]
 fn discontinuation_ends_what_has_started() {
     let mut site = ordered();
     site.send(&order(1, "SC", "IP", ONE));

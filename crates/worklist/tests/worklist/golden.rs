@@ -607,6 +607,10 @@ fn what_cannot_be_taken_up_is_parked_with_its_reason() {
         "accession number has a backslash, which DICOM cannot carry",
     );
     parked(
+        &order(&PID.replace("4711", r"4\E\7"), "ORC|NW", OBR, ""),
+        "patient identifier has a backslash, which DICOM cannot carry",
+    );
+    parked(
         &order(PID, "ORC|NW", &OBR.replace("|CT", "|RAD"), ""),
         "a step without modality in OBR-24 or IPC-5",
     );

@@ -166,6 +166,8 @@ fn hidden_steps_are_answered_when_their_status_is_asked_for() {
     step(&[(status, "")], "1 2 3");
     step(&[(status, "CANCELED")], "4");
     step(&[(status, "SCHEDULED\\CANCELED")], "1 2 3 4");
+    let asks = |key| Query::read(&identifier(&[], &[(status, key)])).unwrap().sees_only_open();
+    assert_eq!((asks(""), asks("CANCELED")), (true, false));
     for (hidden, expected) in StepStatus::ALL.into_iter().zip([1, 1, 1, 0, 0, 0, 0, 0]) {
         let mut site = site();
         site.known.orders.truncate(1);
