@@ -221,6 +221,29 @@ async fn shutdown_lets_the_operation_in_flight_finish() {
     server.await.unwrap();
 }
 
+#[tokio::test]
+async fn shutdown_is_heard_on_a_busy_line() {
+    let (near, far) = tokio::io::duplex(1 << 20);
+    let (handle, stop) = shutdown();
+    let (desk, config) = (Desk::default(), ServerConfig::default());
+    let server = tokio::task::spawn(serve_stream(far, "far", Arc::new(desk.clone()), config, stop));
+    let mut association = open(near).await.unwrap();
+    let mut delivered = 0;
+    let fault = loop {
+        match association.store(&ct_request(1), pieces(1, 1000)).await {
+            Ok(answer) => delivered += usize::from(answer.is_delivered()),
+            Err(error) => break error,
+        }
+        if delivered == 50 {
+            handle.request();
+        }
+        assert!(delivered < 1000, "never heard");
+    };
+    check_fault(fault, |fault| *fault == AssociationFault::Released);
+    server.await.unwrap();
+    assert_eq!(desk.stored().len(), delivered);
+}
+
 #[tokio::test(start_paused = true)]
 async fn shutdown_does_not_wait_for_ever() {
     let desk = Desk::storing(|_, _body| std::future::pending());

@@ -103,6 +103,10 @@ impl Session {
         tracing::debug!("connected");
         let mut stop = pin!(shutdown.requested());
         loop {
+            // Asked here as well: on a busy line the wait below may find something else to do every time.
+            if self.stopping.is_none() && shutdown.is_requested() {
+                self.begin_stopping();
+            }
             self.take_events();
             self.advance();
             if self.pump.is_finished() && !self.is_service_working() {
@@ -234,6 +238,9 @@ impl Session {
     }
 
     fn take_command(&mut self, context_id: u8, command: Command) {
+        if self.over {
+            return;
+        }
         if let Command::CancelRq { message_id } = command {
             match &mut self.operation {
                 Some(operation) if operation.request().message_id() == message_id => {

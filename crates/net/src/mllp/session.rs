@@ -75,6 +75,10 @@ impl Session {
         tracing::debug!("connected");
         let mut stop = pin!(shutdown.requested());
         loop {
+            // Asked here as well: on a busy line the wait below may find something else to do every time.
+            if self.stopping.is_none() && shutdown.is_requested() {
+                self.begin_stopping();
+            }
             self.take_events();
             if self.may_end() {
                 break;
@@ -123,7 +127,7 @@ impl Session {
         }
         let Some(deadline) = self.stopping else {
             std::task::ready!(stop.poll(context));
-            self.stopping = Some(after(self.pump.now(), self.drain));
+            self.begin_stopping();
             return Poll::Ready(());
         };
         std::task::ready!(self.drain_alarm.poll(context, Some(deadline)));
@@ -131,6 +135,10 @@ impl Session {
         self.current = None;
         self.over = true;
         Poll::Ready(())
+    }
+
+    fn begin_stopping(&mut self) {
+        self.stopping = Some(after(self.pump.now(), self.drain));
     }
 
     fn take_events(&mut self) {
