@@ -182,7 +182,7 @@ impl Writer<'_> {
         self.bytes.extend_from_slice(b"MSH");
         self.separator();
         match self.request.map(|header| header.field(2).raw()).filter(|raw| raw.len() <= 16) {
-            Some(encoding_characters) => self.bytes.extend_from_slice(encoding_characters),
+            Some(characters) => self.bytes.extend(characters.iter().filter(|&&byte| byte >= b' ')),
             None => self.bytes.extend(self.delimiters.encoding_characters().bytes()),
         }
         for field in [5, 6, 3, 4] {
@@ -193,7 +193,9 @@ impl Writer<'_> {
         self.text(&format!("{}+0000", now.to_compact_utc()));
         self.separator();
         self.separator();
-        let event = request.map(Message::trigger_event).unwrap_or_default();
+        // An event has three characters; whatever is much longer is none, and not worth echoing.
+        let event = request.map(Message::trigger_event).filter(|event| event.len() <= 32);
+        let event = event.unwrap_or_default();
         // The structure is a third component from 2.4; before, many receivers compare the whole field.
         match (event.is_empty(), self.version >= (2, 4)) {
             (true, _) => self.components(&["ACK"]),
