@@ -1,1 +1,5 @@
 //! Parts that several example programs share.
+
+mod gateway_process;
+
+pub use gateway_process::run_gateway;

@@ -7,7 +7,8 @@ use crate::{Damage, DamageKind, Encoding, HeadError, Tag, inflate, tags, vr};
 /// Replaces or inserts top-level elements of text, and copies all other bytes as they are.
 ///
 /// Each change is a tag, a value representation and the text, which is written in the Specific Character Set of the
-/// data set. Elements behind the greatest changed tag are not even looked at. A retired group length (gggg,0000) that
+/// data set, or in the one that a change of (0008,0005) declares: texts that are not changed keep their bytes, so a
+/// caller that changes the set must know that they are ASCII or replace them. Elements behind the greatest changed tag are not even looked at. A retired group length (gggg,0000) that
 /// would become wrong is corrected. A deflated data set is inflated, changed and deflated again, so that there the
 /// compressed bytes do change.
 ///
@@ -47,8 +48,13 @@ fn splice(
     };
     let outline = Outline::of(data_set, encoding, greatest)?;
     let mut edits = Vec::new();
-    for (tag, vr, text) in last_changes {
-        let value = outline.repertoire(data_set).encode_value(tag, vr, text)?;
+    let declared = last_changes.iter().find(|change| change.0 == tags::SPECIFIC_CHARACTER_SET);
+    let repertoire = match declared {
+        Some((_, _, terms)) => Repertoire::of(terms.as_bytes()),
+        None => outline.repertoire(data_set),
+    };
+    for (tag, vr, text) in last_changes.iter().copied() {
+        let value = repertoire.encode_value(tag, vr, text)?;
         let bytes = encode_element(tag, vr, &value, encoding)?;
         let (start, end) = outline.place_of(tag)?;
         edits.push(Edit { tag, start, end, bytes });

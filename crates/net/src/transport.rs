@@ -38,6 +38,14 @@ pub trait Connector: Send + Sync + 'static {
     fn connect(&self, address: &str) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 }
 
+impl<C: Connector> Connector for std::sync::Arc<C> {
+    type Stream = C::Stream;
+
+    async fn connect(&self, address: &str) -> io::Result<Self::Stream> {
+        (**self).connect(address).await
+    }
+}
+
 /// Listens on TCP, without TLS.
 #[derive(Debug)]
 pub struct TcpAcceptor {

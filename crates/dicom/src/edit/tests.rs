@@ -49,6 +49,18 @@ fn elements_are_replaced_and_inserted_in_every_syntax() {
 }
 
 #[test]
+fn a_changed_character_set_is_the_one_that_texts_are_written_in() {
+    let data_set = Instance::new(4).data_set();
+    let changes = [
+        (tags::SPECIFIC_CHARACTER_SET, "CS", "ISO_IR 192"),
+        (tags::PATIENT_NAME, "PN", "Ångström^Ø"),
+    ];
+    let changed = set_elements(&data_set, Encoding::ExplicitLittle, &changes).unwrap();
+    let name = text(&changed, Encoding::ExplicitLittle, tags::PATIENT_NAME);
+    assert_eq!(name.as_deref(), Some("Ångström^Ø"));
+}
+
+#[test]
 fn real_files_keep_their_pixels() {
     for sample in files() {
         let (meta, at) = part10::read(&sample.bytes).unwrap();

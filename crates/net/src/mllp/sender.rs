@@ -109,7 +109,7 @@ impl<C: Connector> Sender<C> {
         }
     }
 
-    async fn connect(&self) -> Result<Pump<Machine>, SendError> {
+    async fn connect(&mut self) -> Result<Pump<Machine>, SendError> {
         let deadline = after(self.clock.now(), self.timeouts.connect);
         let stream = match until(&self.clock, deadline, self.connector.connect(&self.address)).await
         {
@@ -125,7 +125,7 @@ impl<C: Connector> Sender<C> {
     }
 
     async fn answer(
-        &self,
+        &mut self,
         connection: &mut Pump<Machine>,
         control_id: &str,
     ) -> Result<ReceivedAck, SendError> {

@@ -1,0 +1,239 @@
+//! The configuration of a gateway: typed, complete, checked before anything starts.
+//!
+//! A configuration is read from TOML by [`Configuration::from_toml`] or built in Rust, field by field. Either way
+//! [`Configuration::check`] has the last word on what refers to what.
+
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use telerad_accession::{AccessionPolicy, CanonicalRule};
+use telerad_core::{AeTitle, Issuer, SiteId};
+use telerad_routing::{DestinationId, Rule};
+use toml::Spanned;
+
+pub use read::ConfigurationError;
+
+/// Everything a gateway is told before it starts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Configuration {
+    /// Where state and payloads live; the only folder the gateway writes to.
+    pub data_directory: PathBuf,
+    /// The DICOM side that others connect to.
+    pub dicom: DicomEndpoint,
+    /// The HL7 side that others connect to.
+    pub hl7: Hl7Endpoint,
+    /// The imaging centres served.
+    #[serde(rename = "site", default)]
+    pub sites: Vec<Site>,
+    /// Application entities that may associate with the gateway.
+    #[serde(rename = "source", default)]
+    pub sources: Vec<Source>,
+    /// HL7 applications that may send to the gateway.
+    #[serde(rename = "hl7_source", default)]
+    pub hl7_sources: Vec<Hl7Source>,
+    /// Application entities that studies are sent to.
+    #[serde(rename = "destination", default)]
+    pub destinations: Vec<Destination>,
+    /// Which studies go where. Every rule that matches adds its destinations.
+    #[serde(rename = "rule", default)]
+    pub rules: Vec<Spanned<Rule>>,
+    /// Where the reports of each site go.
+    #[serde(rename = "report_destination", default)]
+    pub report_destinations: Vec<ReportDestination>,
+    /// Who is told that a report is available.
+    #[serde(rename = "announcement", default)]
+    pub announcements: Vec<Announcement>,
+}
+
+/// The gateway's own application entity.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DicomEndpoint {
+    /// The title that peers call, and with which the gateway calls them.
+    pub ae_title: AeTitle,
+    /// `host:port` to listen on; port 0 lets the system choose.
+    pub listen: Spanned<String>,
+    /// Associations served at once; further ones are rejected as transient (PS3.8 section 9.3.4).
+    #[serde(default = "defaults::associations_max")]
+    pub associations_max: usize,
+}
+
+/// The gateway's own HL7 application.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hl7Endpoint {
+    /// `host:port` to listen on; port 0 lets the system choose.
+    pub listen: Spanned<String>,
+    /// MSH-3 of what the gateway sends.
+    pub application: String,
+    /// MSH-4 of what the gateway sends.
+    pub facility: String,
+    /// The largest message accepted, in bytes.
+    #[serde(default = "defaults::message_bytes_max")]
+    pub message_bytes_max: usize,
+}
+
+/// An imaging centre.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// Its short name.
+    pub id: Spanned<SiteId>,
+    /// Issuer of accession numbers that come without one.
+    pub accession_issuer: Option<String>,
+    /// Assigning authority of patient identifiers that come without one.
+    pub patient_authority: Option<String>,
+    /// Declared rules by which accession numbers of reports are brought to the site's own form.
+    #[serde(default)]
+    pub accession_rules: Vec<CanonicalRule>,
+}
+
+impl Site {
+    /// What the matcher needs to know of this site.
+    pub fn accession_policy(&self) -> AccessionPolicy {
+        AccessionPolicy {
+            default_issuer: self.issuer(self.accession_issuer.as_deref()),
+            patient_authority: self.issuer(self.patient_authority.as_deref()),
+            rules: self.accession_rules.clone(),
+        }
+    }
+
+    fn issuer(&self, name: Option<&str>) -> Option<Issuer> {
+        name.and_then(|name| Issuer::local(name).ok())
+    }
+}
+
+/// An application entity that may associate with the gateway.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The one site it belongs to.
+    pub site: Spanned<SiteId>,
+    /// Its calling AE title.
+    pub ae_title: Spanned<AeTitle>,
+    /// What it may use. Verification is always answered.
+    #[serde(default = "defaults::services")]
+    pub services: Vec<Service>,
+}
+
+/// A DICOM service that a source may use.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum Service {
+    /// Verification (PS3.4 annex A).
+    Echo,
+    /// Storage (PS3.4 annex B).
+    Store,
+    /// Modality Worklist (PS3.4 annex K).
+    Worklist,
+}
+
+/// An HL7 application that may send to the gateway.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hl7Source {
+    /// The one site it speaks for.
+    pub site: Spanned<SiteId>,
+    /// MSH-3 of its messages.
+    pub application: Spanned<String>,
+    /// MSH-4 of its messages.
+    pub facility: String,
+    /// What it is.
+    pub role: Hl7Role,
+}
+
+/// What an HL7 sender is, and so which messages are taken from it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum Hl7Role {
+    /// A reading platform: reports (ORU).
+    Reader,
+    /// A radiology information system: patients (ADT) and orders (ORM, OMG, OMI).
+    Ris,
+}
+
+/// An application entity that studies are sent to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Destination {
+    /// The name that rules use.
+    pub id: Spanned<DestinationId>,
+    /// Its called AE title.
+    pub ae_title: AeTitle,
+    /// `host:port`.
+    pub address: Spanned<String>,
+    /// Associations held open to it at once.
+    #[serde(default = "defaults::destination_associations")]
+    pub associations_max: usize,
+    /// The first and the longest pause after a fault, in seconds.
+    #[serde(default = "defaults::retry_seconds")]
+    pub retry_seconds: (u64, u64),
+}
+
+/// Where the reports of a site go: its RIS.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportDestination {
+    /// The site whose reports go there.
+    pub site: Spanned<SiteId>,
+    /// `host:port` of its MLLP listener.
+    pub address: Spanned<String>,
+    /// MSH-5 of what it is sent.
+    pub application: String,
+    /// MSH-6 of what it is sent.
+    pub facility: String,
+    /// Put before the site's accession number to give the RIS's own format.
+    #[serde(default)]
+    pub accession_prefix: String,
+}
+
+/// Who is told that a report is available.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Announcement {
+    /// The site whose reports are announced.
+    pub site: Spanned<SiteId>,
+    /// How.
+    pub kind: AnnouncementKind,
+    /// `host:port` of the listener.
+    pub address: Spanned<String>,
+    /// MSH-5 of the announcement.
+    #[serde(default)]
+    pub application: String,
+    /// MSH-6 of the announcement.
+    #[serde(default)]
+    pub facility: String,
+}
+
+/// The form of an announcement.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum AnnouncementKind {
+    /// An ORU^R01 that carries the status of the report and no text of it.
+    Hl7,
+}
+
+mod defaults {
+    use super::Service;
+
+    pub(super) fn associations_max() -> usize {
+        200
+    }
+    pub(super) fn message_bytes_max() -> usize {
+        64 * 1024 * 1024
+    }
+    pub(super) fn services() -> Vec<Service> {
+        vec![Service::Echo, Service::Store, Service::Worklist]
+    }
+    pub(super) fn destination_associations() -> usize {
+        2
+    }
+    pub(super) fn retry_seconds() -> (u64, u64) {
+        (1, 60)
+    }
+}

@@ -1,0 +1,93 @@
+use super::Configuration;
+
+const GOOD: &str = r#"data_directory = "data"
+[dicom]
+ae_title = "TELERAD"
+listen = "127.0.0.1:11112"
+[hl7]
+listen = "127.0.0.1:2575"
+application = "TELERAD"
+facility = "GATEWAY"
+[[site]]
+id = "north"
+accession_issuer = "NORTH"
+accession_rules = [{ rule = "strip_prefix", prefix = "N-" }]
+[[source]]
+site = "north"
+ae_title = "CT1"
+[[hl7_source]]
+site = "north"
+application = "RIS"
+facility = "NORTH"
+role = "ris"
+[[destination]]
+id = "reading"
+ae_title = "READER"
+address = "127.0.0.1:11113"
+[[rule]]
+id = "all"
+when = { modality = ["CT", "MR"] }
+send_to = ["reading"]
+"#;
+
+/// Replaces one line of the good configuration and says what is reported.
+#[track_caller]
+fn check(line: &str, replacement: &str, expected: &str) {
+    assert!(GOOD.contains(line), "the good configuration has no such line");
+    let text = GOOD.replacen(line, replacement, 1);
+    let error = Configuration::from_toml(&text, "g.toml").expect_err("it was accepted");
+    let error = error.to_string();
+    assert!(error.starts_with(expected), "{error}");
+}
+
+#[test]
+fn a_good_configuration_is_read() {
+    let configuration = Configuration::from_toml(GOOD, "g.toml").unwrap();
+    let policy = configuration.sites[0].accession_policy();
+    assert_eq!(policy.rules.len(), 1);
+    assert_eq!(policy.default_issuer.unwrap().namespace.as_deref(), Some("NORTH"));
+    assert_eq!(configuration.sources[0].services.len(), 3);
+}
+
+#[test]
+fn the_line_of_what_is_wrong_is_named() {
+    check("ae_title = \"CT1\"", "ae_title = \"SEVENTEEN_LETTERS\"", "g.toml:15: AE title has 17");
+    check("role = \"ris\"", "role = \"pacs\"", "g.toml:20: unknown variant `pacs`, expected");
+    check("[[site]]\n", "[[site]]\ncolour = 1\n", "g.toml:10: unknown field `colour`, expected");
+    check("ae_title = \"TELERAD\"\n", "", "g.toml:2: missing field `ae_title`");
+    check("data_directory = \"data\"", "data_directory = ", "g.toml:1: ");
+}
+
+#[test]
+fn names_must_refer_to_something() {
+    check(
+        "send_to = [\"reading\"]",
+        "send_to = [\"nowhere\"]",
+        "g.toml:25: rule `all`: destination `nowhere` is not declared; declared: reading",
+    );
+    check(
+        "[[source]]\nsite = \"north\"",
+        "[[source]]\nsite = \"south\"",
+        "g.toml:14: site `south` is not declared; declared: north",
+    );
+}
+
+#[test]
+fn names_are_unique() {
+    let twice = "[[site]]\nid = \"north\"\n[[site]]\nid = \"north\"";
+    check("[[site]]\nid = \"north\"", twice, "g.toml:12: site `north` is declared twice");
+    let twice = "ae_title = \"CT1\"\n[[source]]\nsite = \"north\"\nae_title = \"CT1\"";
+    check("ae_title = \"CT1\"", twice, "g.toml:18: source `CT1` is declared twice");
+}
+
+#[test]
+fn addresses_have_a_host_and_a_port() {
+    let error = "is not an address; expected host:port, such as 127.0.0.1:11112";
+    check("\"127.0.0.1:2575\"", "\"2575\"", &format!("g.toml:6: `2575` {error}"));
+    check("\"127.0.0.1:11113\"", "\"pacs:99999\"", &format!("g.toml:24: `pacs:99999` {error}"));
+}
+
+#[test]
+fn a_misspelt_condition_is_an_error_not_a_rule_that_never_matches() {
+    check("modality = [\"CT\", \"MR\"]", "modalty = [\"CT\"]", "g.toml:");
+}

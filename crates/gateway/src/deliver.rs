@@ -1,0 +1,170 @@
+//! Studies out: for each destination a few workers that take what is due, send it as it was received, and record
+//! the peer's own answer.
+//!
+//! The data directory is locked by the one process that uses it, so a claim on a delivery lives in memory: a crash
+//! gives every claim back, and repeats at most the operation in flight.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use telerad_core::Timestamp;
+use telerad_net::dicom::Peer;
+use telerad_net::{Connector, Shutdown};
+use telerad_routing::{Breaker, DeliveryKey, DeliveryRecord, DestinationId, RetryPolicy};
+use telerad_store::StoreError;
+use tokio::sync::{Notify, oneshot};
+
+use crate::configuration::Destination;
+use crate::state::State;
+
+mod send;
+
+/// Deliveries taken onto one association before the queue is looked at again, so that an urgent study that
+/// arrives meanwhile waits for a handful of instances at most.
+const BATCH_MAX: usize = 16;
+
+/// Starts the workers of every destination.
+pub(crate) fn start<C: Connector>(
+    state: &Arc<State>,
+    connector: &Arc<C>,
+    shutdown: &Shutdown,
+) -> Vec<oneshot::Receiver<()>> {
+    let mut ends = Vec::new();
+    for destination in &state.configuration.destinations {
+        let lane = Arc::new(Lane::new(state, destination));
+        for number in 0..destination.associations_max {
+            let worker = Worker {
+                state: Arc::clone(state),
+                connector: Arc::clone(connector),
+                lane: Arc::clone(&lane),
+                shutdown: shutdown.clone(),
+            };
+            let (ended, end) = oneshot::channel();
+            let name = format!("deliver {} {number}", destination.id.get_ref());
+            let task = async move {
+                worker.run().await;
+                let _ = ended.send(());
+            };
+            state.environment.spawn.spawn(&name, Box::pin(task));
+            ends.push(end);
+        }
+    }
+    ends
+}
+
+/// What the workers of one destination share.
+struct Lane {
+    id: DestinationId,
+    peer: Peer,
+    policy: RetryPolicy,
+    bell: Arc<Notify>,
+    shared: Mutex<Shared>,
+}
+
+struct Shared {
+    claimed: BTreeSet<DeliveryKey>,
+    breaker: Breaker,
+}
+
+impl Lane {
+    fn new(state: &State, destination: &Destination) -> Self {
+        let id = destination.id.get_ref().clone();
+        let (first, longest) = destination.retry_seconds;
+        let policy = RetryPolicy {
+            first: Duration::from_secs(first),
+            longest: Duration::from_secs(longest),
+            ..RetryPolicy::default()
+        };
+        let peer = Peer::new(
+            destination.address.get_ref(),
+            destination.ae_title.clone(),
+            state.configuration.dicom.ae_title.clone(),
+        );
+        let shared = Shared { claimed: BTreeSet::new(), breaker: Breaker::new(policy) };
+        Self {
+            bell: state.delivery_bell(&id).cloned().unwrap_or_default(),
+            id,
+            peer,
+            policy,
+            shared: Mutex::new(shared),
+        }
+    }
+
+    fn shared(&self) -> std::sync::MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Worker<C> {
+    state: Arc<State>,
+    connector: Arc<C>,
+    lane: Arc<Lane>,
+    shutdown: Shutdown,
+}
+
+impl<C: Connector> Worker<C> {
+    async fn run(self) {
+        while !self.shutdown.is_requested() {
+            match self.claim().await {
+                Ok(batch) if batch.is_empty() => self.rest(None).await,
+                Ok(batch) => {
+                    let keys: Vec<DeliveryKey> = batch.iter().map(|it| it.key.clone()).collect();
+                    self.deliver(batch).await;
+                    let mut shared = self.lane.shared();
+                    for key in &keys {
+                        shared.claimed.remove(key);
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(destination = %self.lane.id, "cannot read the queue: {error}");
+                    self.rest(Some(Duration::from_secs(1))).await;
+                }
+            }
+        }
+    }
+
+    /// Takes what is due and nobody else has taken. Nothing while the breaker is open.
+    async fn claim(&self) -> Result<Vec<DeliveryRecord>, StoreError> {
+        let now = self.state.now();
+        let claimed = {
+            let shared = self.lane.shared();
+            if !shared.breaker.may_try(now) {
+                return Ok(Vec::new());
+            }
+            shared.claimed.len()
+        };
+        let due = self.state.environment.store.due(&self.lane.id, now, BATCH_MAX + claimed).await?;
+        let mut shared = self.lane.shared();
+        let free = due.into_iter().filter(|it| !shared.claimed.contains(&it.key));
+        let batch: Vec<DeliveryRecord> = free.take(BATCH_MAX).collect();
+        shared.claimed.extend(batch.iter().map(|it| it.key.clone()));
+        Ok(batch)
+    }
+
+    /// Waits until something may be due: a bell, the next pause that ends, or the breaker's.
+    async fn rest(&self, at_most: Option<Duration>) {
+        let now = self.state.now();
+        let next_due = self.state.environment.store.next_due(&self.lane.id).await.ok().flatten();
+        let open_until = self.lane.shared().breaker.retry_at().filter(|until| *until > now);
+        let wake_at = match (open_until, next_due) {
+            (Some(open), _) => Some(open),
+            // Due already, yet not claimable: another worker has it. Its end rings the bell.
+            (None, Some(due)) if due <= now => None,
+            (None, due) => due,
+        };
+        let pause = wake_at.map_or(LOOK_AGAIN, |at: Timestamp| at.since(now));
+        let pause = pause.min(at_most.unwrap_or(LOOK_AGAIN));
+        let clock = &self.state.environment.clock;
+        let wake = clock.sleep_until(clock.now() + pause);
+        tokio::select! {
+            biased;
+            () = self.shutdown.requested() => {}
+            () = self.lane.bell.notified() => {}
+            () = wake => {}
+        }
+    }
+}
+
+/// A worker with nothing to do looks at the queue this often, whatever bells it may have missed.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);

@@ -1,0 +1,112 @@
+//! What happened, for embedders.
+
+use telerad_core::{AeTitle, SiteId, Uid};
+use telerad_routing::DestinationId;
+
+/// Something a gateway did or met. Events carry identifiers of messages and instances, never of people; what is
+/// durable stands in the store, so a listener that lags loses no fact.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A destination cannot be reached; its queue waits and nothing is given up.
+    DestinationDown {
+        /// Which one.
+        destination: DestinationId,
+        /// In plain words.
+        cause: String,
+    },
+    /// A destination answers again.
+    DestinationUp {
+        /// Which one.
+        destination: DestinationId,
+    },
+    /// A destination refused an instance for good; a person has to look.
+    InstanceFailed {
+        /// Which destination.
+        destination: DestinationId,
+        /// Which instance.
+        sop_instance_uid: Uid,
+        /// In plain words.
+        cause: String,
+    },
+    /// A destination answered that it has an instance.
+    InstanceDelivered {
+        /// Which destination.
+        destination: DestinationId,
+        /// Which instance.
+        sop_instance_uid: Uid,
+    },
+    /// An instance is durable and acknowledged.
+    InstanceReceived {
+        /// The site it belongs to.
+        site: SiteId,
+        /// Who sent it.
+        source: AeTitle,
+        /// Which instance.
+        sop_instance_uid: Uid,
+        /// `matched`, `unmatched` or `mismatch`.
+        mark: &'static str,
+    },
+    /// No rule names a destination for an instance; it is kept and a person has to look.
+    NoRule {
+        /// The site it belongs to.
+        site: SiteId,
+        /// Which instance.
+        sop_instance_uid: Uid,
+    },
+    /// An order or patient message was applied or found to change nothing.
+    MessageApplied {
+        /// The site it belongs to.
+        site: SiteId,
+        /// Its MSH-10.
+        control_id: String,
+    },
+    /// A message waits for a person.
+    MessageParked {
+        /// The site it belongs to.
+        site: SiteId,
+        /// Its MSH-10.
+        control_id: String,
+        /// Why.
+        reason: String,
+    },
+    /// A message was refused, and its sender told why.
+    MessageRejected {
+        /// Its MSH-10, empty when it has none.
+        control_id: String,
+        /// Why.
+        reason: String,
+    },
+    /// A message that the gateway sent was answered with an acceptance.
+    MessageDelivered {
+        /// Its receiver, by the name the configuration gives it.
+        receiver: String,
+        /// Its MSH-10.
+        control_id: String,
+    },
+    /// A message that the gateway sent was refused, or never answered; a person has to look.
+    MessageSetAside {
+        /// Its receiver, by the name the configuration gives it.
+        receiver: String,
+        /// Its MSH-10.
+        control_id: String,
+        /// In plain words.
+        cause: String,
+    },
+    /// A report was filed under its order.
+    ReportFiled {
+        /// The site it belongs to.
+        site: SiteId,
+        /// MSH-10 of the message that brought it.
+        control_id: String,
+    },
+    /// The same SOP Instance UID came with other content; both are kept and a person has to look.
+    UidConflict {
+        /// The site it belongs to.
+        site: SiteId,
+        /// Which instance.
+        sop_instance_uid: Uid,
+        /// What differs, by name.
+        differs: Vec<String>,
+    },
+}

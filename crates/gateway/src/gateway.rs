@@ -1,0 +1,136 @@
+//! Starting and stopping the whole.
+
+use std::sync::Arc;
+
+use telerad_net::{Connector, Listener, Shutdown, ShutdownHandle, dicom, mllp, shutdown};
+use tokio::sync::{broadcast, oneshot};
+
+use crate::configuration::{Configuration, ConfigurationError};
+use crate::environment::Environment;
+use crate::event::Event;
+use crate::messages::Receiver;
+use crate::services::Provider;
+use crate::state::State;
+use crate::{deliver, outbox};
+
+/// A running gateway. Dropping it asks everything to stop; [`Gateway::stop`] also waits for the end.
+pub struct Gateway {
+    state: Arc<State>,
+    shutdown: ShutdownHandle,
+    ends: Vec<oneshot::Receiver<()>>,
+    dicom_address: String,
+    hl7_address: String,
+}
+
+impl Gateway {
+    /// Starts serving on two listeners and delivering through a connector.
+    ///
+    /// Whatever an earlier run left in the store is taken up where it was.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] when a configuration built in Rust breaks a rule that
+    /// [`Configuration::from_toml`] would have found.
+    pub fn start<C: Connector>(
+        configuration: Configuration,
+        environment: Environment,
+        dicom_listener: impl Listener,
+        hl7_listener: impl Listener,
+        connector: C,
+    ) -> Result<Self, ConfigurationError> {
+        configuration.check().map_err(|fault| ConfigurationError {
+            file: "configuration".to_owned(),
+            line: 0,
+            message: fault.message,
+        })?;
+        let (handle, shutdown) = shutdown();
+        let state = Arc::new(State::new(configuration, environment));
+        let connector = Arc::new(connector);
+        let (dicom_address, hl7_address) =
+            (dicom_listener.local_address(), hl7_listener.local_address());
+        let mut ends = deliver::start(&state, &connector, &shutdown);
+        ends.extend(outbox::start(&state, &connector, &shutdown));
+        ends.push(serve_dicom(&state, dicom_listener, &shutdown));
+        ends.push(serve_hl7(&state, hl7_listener, &shutdown));
+        Ok(Self { state, shutdown: handle, ends, dicom_address, hl7_address })
+    }
+
+    /// Where DICOM peers connect to.
+    pub fn dicom_address(&self) -> &str {
+        &self.dicom_address
+    }
+
+    /// Where HL7 peers connect to.
+    pub fn hl7_address(&self) -> &str {
+        &self.hl7_address
+    }
+
+    /// What happens from now on.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.state.events()
+    }
+
+    /// Takes no new work, finishes what is in flight, and returns when all has ended.
+    pub async fn stop(self) {
+        self.shutdown.request();
+        for end in self.ends {
+            // A task that is gone without a word has ended as well.
+            let _ = end.await;
+        }
+    }
+}
+
+fn serve_dicom(
+    state: &Arc<State>,
+    listener: impl Listener,
+    shutdown: &Shutdown,
+) -> oneshot::Receiver<()> {
+    let environment = &state.environment;
+    let config = dicom::ServerConfig {
+        associations_max: state.configuration.dicom.associations_max,
+        ..dicom::ServerConfig::default()
+    };
+    let (ended, end) = oneshot::channel();
+    let serving = dicom::serve(
+        listener,
+        Arc::new(Provider(Arc::clone(state))),
+        config,
+        Arc::clone(&environment.spawn),
+        shutdown.clone(),
+    );
+    environment.spawn.spawn(
+        "serve dicom",
+        Box::pin(async move {
+            serving.await;
+            let _ = ended.send(());
+        }),
+    );
+    end
+}
+
+fn serve_hl7(
+    state: &Arc<State>,
+    listener: impl Listener,
+    shutdown: &Shutdown,
+) -> oneshot::Receiver<()> {
+    let environment = &state.environment;
+    let config = mllp::ServerConfig {
+        frame_bytes_max: state.configuration.hl7.message_bytes_max,
+        ..mllp::ServerConfig::default()
+    };
+    let (ended, end) = oneshot::channel();
+    let serving = mllp::serve(
+        listener,
+        Arc::new(Receiver(Arc::clone(state))),
+        config,
+        Arc::clone(&environment.spawn),
+        shutdown.clone(),
+    );
+    environment.spawn.spawn(
+        "serve hl7",
+        Box::pin(async move {
+            serving.await;
+            let _ = ended.send(());
+        }),
+    );
+    end
+}

@@ -1,0 +1,335 @@
+//! Studies in: stream to the spool, make durable, decide, acknowledge. In that order.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use telerad_accession as accession;
+use telerad_core::{AeTitle, Priority, SiteId, Uid};
+use telerad_dicom::{Head, HeadLimits, HeadScanner, InstanceHead, Scan, Status, encoding_of};
+use telerad_net::dicom::{AssociationContext, Body, StoreReply, StoreRequest};
+use telerad_routing as routing;
+use telerad_routing::{InstanceRecord, Relation, StudyMark};
+use telerad_store::payload::StoredPayload;
+use telerad_store::{Effect, Expectation, ParkedItem, ParkedKind, StoreError};
+
+use crate::candidates;
+use crate::configuration::Service;
+use crate::event::Event;
+use crate::pixels;
+use crate::state::{DECISIONS_MAX, State};
+
+/// Serves one C-STORE. Success is answered only after payload and ledger are durable.
+pub(crate) async fn store(
+    state: Arc<State>,
+    context: AssociationContext,
+    request: StoreRequest,
+    body: Body,
+) -> StoreReply {
+    let instance = request.sop_instance_uid.clone();
+    match receive(&state, &context, &request, body).await {
+        Ok(()) => StoreReply { status: Status::SUCCESS, comment: None },
+        Err(refusal) => {
+            tracing::warn!(
+                calling = %context.calling,
+                sop_instance_uid = %instance,
+                status = format_args!("{:04X}H", refusal.status.code()),
+                "instance refused: {}",
+                refusal.comment
+            );
+            StoreReply { status: refusal.status, comment: Some(refusal.comment) }
+        }
+    }
+}
+
+/// Why an instance is not taken: the answer, and words for (0000,0902) that carry no patient data.
+struct Refusal {
+    status: Status,
+    comment: String,
+}
+
+impl Refusal {
+    fn new(status: Status, comment: impl Into<String>) -> Self {
+        Self { status, comment: comment.into() }
+    }
+
+    fn storage(error: impl std::fmt::Display) -> Self {
+        Self::new(Status::OUT_OF_RESOURCES, format!("cannot store now: {error}"))
+    }
+}
+
+async fn receive(
+    state: &State,
+    context: &AssociationContext,
+    request: &StoreRequest,
+    body: Body,
+) -> Result<(), Refusal> {
+    let caller = state.directory.caller(&context.calling).filter(|it| it.may(Service::Store));
+    let Some(caller) = caller else {
+        return Err(Refusal::new(
+            Status::NOT_AUTHORIZED,
+            "storage is not offered to this AE title",
+        ));
+    };
+    let uid = Uid::new(&request.sop_instance_uid).map_err(|error| {
+        Refusal::new(Status::CANNOT_UNDERSTAND, format!("affected instance: {error}"))
+    })?;
+    let spooled = spool(state, request, &uid, body).await?;
+    let head = InstanceHead::read(&spooled.head);
+    let record = InstanceRecord {
+        site: caller.site.clone(),
+        sop_instance_uid: uid,
+        digest: spooled.payload.digest,
+        bytes: spooled.payload.bytes,
+        transfer_syntax_uid: request.transfer_syntax_uid.clone(),
+        sop_class_uid: request.sop_class_uid.clone(),
+        source: context.calling.clone(),
+        received_at: state.now(),
+        pixel_data_offset: spooled.pixel_data_offset,
+        head,
+        mark: StudyMark::Unmatched,
+        relation: Relation::First,
+    };
+    register(state, record).await
+}
+
+struct Spooled {
+    head: Head,
+    pixel_data_offset: Option<u64>,
+    payload: StoredPayload,
+}
+
+/// Streams the data set into the spool while its head is read. Nothing is published when the peer breaks off or
+/// when the data set is of another instance than the command said.
+async fn spool(
+    state: &State,
+    request: &StoreRequest,
+    uid: &Uid,
+    mut body: Body,
+) -> Result<Spooled, Refusal> {
+    let mut writer = state.environment.payloads.create();
+    let encoding = encoding_of(&request.transfer_syntax_uid);
+    let mut scanner = HeadScanner::new(encoding, HeadLimits::default());
+    while let Some(chunk) = body.next().await {
+        let chunk: Bytes = chunk.map_err(|error| {
+            Refusal::new(Status::CANNOT_UNDERSTAND, format!("transfer broke off: {error}"))
+        })?;
+        // Beyond the head, only to find where the pixels begin.
+        if scanner.pixel_data_offset().is_none() && scanner.state() != Scan::Failed {
+            scanner.push(&chunk);
+        }
+        writer.write(chunk).await.map_err(Refusal::storage)?;
+    }
+    let pixel_data_offset = scanner.pixel_data_offset();
+    let head = scanner
+        .finish()
+        .map_err(|error| Refusal::new(Status::CANNOT_UNDERSTAND, format!("data set: {error}")))?;
+    let inside = head.uid(telerad_dicom::tags::SOP_INSTANCE_UID);
+    if inside.as_ref() != Some(uid) {
+        return Err(Refusal::new(
+            Status::DATA_SET_DOES_NOT_MATCH,
+            "SOP Instance UID of the data set is not that of the command",
+        ));
+    }
+    let payload = writer.finish().await.map_err(Refusal::storage)?;
+    Ok(Spooled { head, pixel_data_offset, payload })
+}
+
+/// Decides and commits, again from the start when another writer changed what the decision rests on.
+async fn register(state: &State, record: InstanceRecord) -> Result<(), Refusal> {
+    for _ in 0..DECISIONS_MAX {
+        let decided = decide(state, record.clone()).await.map_err(Refusal::storage)?;
+        if matches!(decided.relation, Relation::Repeated) {
+            tracing::debug!(sop_instance_uid = %record.sop_instance_uid, "instance received again");
+            return Ok(());
+        }
+        match state.commit(decided.effects).await {
+            Ok(_) => {
+                announce(
+                    state,
+                    &record,
+                    &decided.relation,
+                    decided.mark,
+                    &decided.wake,
+                    decided.no_rule,
+                );
+                return Ok(());
+            }
+            Err(StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(Refusal::storage(error)),
+        }
+    }
+    Err(Refusal::storage("too many writers of this study at once"))
+}
+
+struct Decided {
+    effects: Vec<Effect>,
+    mark: &'static str,
+    no_rule: bool,
+    relation: Relation,
+    wake: Vec<routing::DestinationId>,
+}
+
+async fn decide(state: &State, mut record: InstanceRecord) -> Result<Decided, StoreError> {
+    let store = &state.environment.store;
+    let site = record.site.clone();
+    let known = store.versions(&site, &record.sop_instance_uid).await?;
+    let pixels = pixels::compare(state, &record, &known).await;
+    record.relation = routing::relate(&record, &known, |other| pixels.same_as(other));
+    let (mark, priority) = find_order(state, &record).await?;
+    record.mark = mark;
+    let policy = state.directory.accession_policy(&site);
+    let keys = accession::search_keys(&candidates::claim(&record), &policy);
+    let study_uid = study_of(&record);
+    let study = store.study(&site, &study_uid).await?;
+    let decision = routing::decide(routing::Intake {
+        rules: &state.rules,
+        instance: record.clone(),
+        study: study.as_ref(),
+        known: &known,
+        now: state.now(),
+        priority,
+    });
+    let mut effects = vec![Effect::Expect(Expectation::Versions {
+        site: site.clone(),
+        sop_instance_uid: record.sop_instance_uid.clone(),
+        count: known.len(),
+    })];
+    let mut wake = Vec::new();
+    for effect in decision.effects {
+        effects.push(match effect {
+            routing::Effect::PutInstance(record) => Effect::Instance { record, keys: keys.clone() },
+            routing::Effect::FreezeStudy(study) => Effect::Study(study),
+            routing::Effect::PutDelivery(delivery) => {
+                wake.push(delivery.key.destination.clone());
+                Effect::Delivery(delivery)
+            }
+        });
+    }
+    effects.extend(reports_to_people(state, &record, decision.no_rule));
+    Ok(Decided {
+        effects,
+        mark: mark_name(&record.mark),
+        no_rule: decision.no_rule,
+        relation: record.relation,
+        wake,
+    })
+}
+
+/// What a person has to see, in the same transaction as what it is about.
+fn reports_to_people(state: &State, record: &InstanceRecord, no_rule: bool) -> Vec<Effect> {
+    let subject = record.sop_instance_uid.as_str();
+    let mut effects = Vec::new();
+    let mut park = |reason: &str, evidence: String| {
+        effects.push(state.journal(&record.site, subject, reason, &evidence));
+        effects.push(Effect::Park(ParkedItem {
+            id: state.new_id(),
+            site: record.site.clone(),
+            kind: ParkedKind::Instance,
+            reason: reason.to_owned(),
+            evidence,
+            subject: subject.to_owned(),
+            parked_at: state.now(),
+        }));
+    };
+    if let Relation::UidConflict { differs } = &record.relation {
+        park(
+            "uid conflict",
+            format!("sent by {}; differs in {}", record.source, differs.join(", ")),
+        );
+    }
+    if no_rule {
+        park("no rule", format!("sent by {}; no rule names a destination", record.source));
+    }
+    if let StudyMark::Mismatch { why, .. } = &record.mark {
+        let evidence = format!("sent by {}: {why}", record.source);
+        effects.push(state.journal(&record.site, subject, "mismatch", &evidence));
+    }
+    effects
+}
+
+/// Links the instance to an order when an order-side and a patient-side identifier agree; never otherwise.
+async fn find_order(
+    state: &State,
+    record: &InstanceRecord,
+) -> Result<(StudyMark, Priority), StoreError> {
+    let policy = state.directory.accession_policy(&record.site);
+    let claim = candidates::claim(record);
+    let orders = candidates::orders(state, &record.site, &claim, &policy).await?;
+    let priority_of = |key: &str| {
+        orders.iter().find(|it| it.key == key).map_or(Priority::Routine, |it| it.order.priority)
+    };
+    Ok(match accession::decide(&claim, &orders, &policy) {
+        accession::Decision::Match { key, .. } => {
+            let priority = priority_of(&key);
+            (StudyMark::Matched { order_key: key }, priority)
+        }
+        accession::Decision::Conflict { keys, evidence } => {
+            // As urgent as the most urgent order in question: withholding helps nobody, and the mark tells the reader.
+            let priority = keys.iter().map(|key| priority_of(key)).min().unwrap_or_default();
+            let why = evidence.to_string();
+            (StudyMark::Mismatch { order_key: keys.join(", "), why }, priority)
+        }
+        accession::Decision::Ambiguous { .. } | accession::Decision::NoCandidate { .. } => {
+            (StudyMark::Unmatched, Priority::Routine)
+        }
+    })
+}
+
+fn announce(
+    state: &State,
+    record: &InstanceRecord,
+    relation: &Relation,
+    mark: &'static str,
+    wake: &[routing::DestinationId],
+    no_rule: bool,
+) {
+    let (site, uid) = (&record.site, &record.sop_instance_uid);
+    for destination in wake {
+        if let Some(bell) = state.delivery_bell(destination) {
+            bell.notify_one();
+        }
+    }
+    tracing::info!(
+        %site, source = %record.source, sop_instance_uid = %uid, bytes = record.bytes, mark,
+        destinations = wake.len(), "instance received"
+    );
+    if let Relation::UidConflict { differs } = relation {
+        tracing::warn!(
+            %site, source = %record.source, sop_instance_uid = %uid,
+            "uid conflict: same SOP Instance UID, other {}; both are kept", differs.join(", ")
+        );
+        state.tell(Event::UidConflict {
+            site: site.clone(),
+            sop_instance_uid: uid.clone(),
+            differs: differs.clone(),
+        });
+    }
+    if no_rule {
+        tracing::warn!(%site, sop_instance_uid = %uid, "no rule names a destination; the instance is kept");
+        state.tell(Event::NoRule { site: site.clone(), sop_instance_uid: uid.clone() });
+    }
+    state.tell(received(site, &record.source, uid, mark));
+}
+
+fn received(site: &SiteId, source: &AeTitle, uid: &Uid, mark: &'static str) -> Event {
+    Event::InstanceReceived {
+        site: site.clone(),
+        source: source.clone(),
+        sop_instance_uid: uid.clone(),
+        mark,
+    }
+}
+
+/// The study an instance belongs to. One that names none is a study of its own.
+fn study_of(record: &InstanceRecord) -> String {
+    let study = record.head.study_instance_uid.as_ref();
+    study.unwrap_or(&record.sop_instance_uid).as_str().to_owned()
+}
+
+fn mark_name(mark: &StudyMark) -> &'static str {
+    match mark {
+        StudyMark::Matched { .. } => "matched",
+        StudyMark::Mismatch { .. } => "mismatch",
+        StudyMark::Unmatched => "unmatched",
+    }
+}

@@ -1,0 +1,220 @@
+//! HL7 in: every message is resolved to a site, ends in exactly one outcome, and is acknowledged only when that
+//! outcome and the raw bytes are durable.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use telerad_core::SiteId;
+use telerad_hl7::{AckCode, AckError, Acknowledgement, Message, acknowledge};
+use telerad_net::BoxFuture;
+use telerad_net::mllp::MessageHandler;
+use telerad_store::{Effect, MessageOutcome, MessageRecord, StoreError};
+
+use crate::configuration::Hl7Role;
+use crate::event::Event;
+use crate::state::{DECISIONS_MAX, State};
+use crate::{orders, reports};
+
+/// Answers every frame with an acknowledgement.
+pub(crate) struct Receiver(pub(crate) Arc<State>);
+
+impl MessageHandler for Receiver {
+    fn handle(&self, peer_address: String, frame: Bytes) -> BoxFuture<'static, Bytes> {
+        let state = Arc::clone(&self.0);
+        Box::pin(async move {
+            let message = Message::parse(frame.clone());
+            let answer = match &message {
+                Ok(message) => receive(&state, message, &peer_address).await,
+                Err(error) => {
+                    tracing::warn!(peer = %peer_address, bytes = frame.len(), "not a message: {error}");
+                    Answer::refuse(AckCode::AR, 100, "MSH^1", &error.to_string())
+                }
+            };
+            let acknowledgement = Acknowledgement { code: answer.code, error: answer.error };
+            acknowledge(
+                message.as_ref().ok(),
+                &acknowledgement,
+                &state.new_control_id(),
+                state.now(),
+            )
+        })
+    }
+}
+
+/// How a message is answered.
+pub(crate) struct Answer {
+    pub(crate) code: AckCode,
+    pub(crate) error: Option<AckError>,
+}
+
+impl Answer {
+    pub(crate) fn accept() -> Self {
+        Self { code: AckCode::AA, error: None }
+    }
+
+    /// `condition` is of HL7 table 0357, `location` of the form of ERR-2.
+    pub(crate) fn refuse(code: AckCode, condition: u16, location: &str, text: &str) -> Self {
+        let (location, text) = (location.to_owned(), text.to_owned());
+        Self { code, error: Some(AckError { condition, location, text }) }
+    }
+}
+
+/// What a flow decided about a message: committed together with the message itself.
+pub(crate) struct Handled {
+    pub(crate) outcome: MessageOutcome,
+    pub(crate) answer: Answer,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) findings: Vec<String>,
+    /// Told once the effects are durable.
+    pub(crate) events: Vec<Event>,
+    /// Receivers whose queues grew.
+    pub(crate) wake: Vec<String>,
+}
+
+/// One message on its way through a flow.
+#[derive(Clone, Copy)]
+pub(crate) struct Incoming<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) site: &'a SiteId,
+    pub(crate) message: &'a Message,
+}
+
+async fn receive(state: &State, message: &Message, peer_address: &str) -> Answer {
+    let (application, facility) = (message.sending_application(), message.sending_facility());
+    let control_id = message.control_id();
+    let Some(sender) = state.directory.sender(&application, &facility) else {
+        tracing::warn!(peer = peer_address, %control_id, "message from an unknown sender (MSH-3, MSH-4) refused");
+        let text = "sending application and facility (MSH-3, MSH-4) are not known here";
+        return Answer::refuse(AckCode::AR, 207, "MSH^1^3", text);
+    };
+    let id = state.new_id();
+    let incoming = Incoming { id: &id, site: &sender.site, message };
+    for _ in 0..DECISIONS_MAX {
+        match decide_and_commit(state, incoming, sender.role).await {
+            Ok(answer) => return answer,
+            Err(StoreError::Conflict { .. }) => {}
+            Err(error) => {
+                tracing::error!(peer = peer_address, %control_id, "message not stored: {error}");
+                return Answer::refuse(AckCode::AR, 207, "", "cannot store now; send again later");
+            }
+        }
+    }
+    Answer::refuse(AckCode::AR, 206, "", "record in use; send again later")
+}
+
+async fn decide_and_commit(
+    state: &State,
+    incoming: Incoming<'_>,
+    role: Hl7Role,
+) -> Result<Answer, StoreError> {
+    let control_id = incoming.message.control_id();
+    let sender = format!(
+        "{}|{}",
+        incoming.message.sending_application(),
+        incoming.message.sending_facility()
+    );
+    let earlier = match control_id.as_str() {
+        "" => None,
+        control_id => state.environment.store.message_by_control(&sender, control_id).await?,
+    };
+    let repeated = earlier.as_ref().is_some_and(|it| it.raw == incoming.message.as_bytes()[..]);
+    if let Some(earlier) = earlier.as_ref().filter(|_| repeated)
+        && !matches!(earlier.outcome, MessageOutcome::Rejected(_))
+    {
+        // The sender did not see our answer. What it carries is durable, and is not done twice.
+        tracing::info!(%control_id, "message received again");
+        return Ok(Answer::accept());
+    }
+    let mut handled = handle(state, incoming, role).await?;
+    if earlier.is_some() && !repeated {
+        handled.findings.push("MSH-10 was used before for another message".to_owned());
+    }
+    let record = MessageRecord {
+        id: incoming.id.to_owned(),
+        site: Some(incoming.site.clone()),
+        received_at: state.now(),
+        sender,
+        control_id: control_id.clone(),
+        kind: kind(incoming.message),
+        raw: incoming.message.as_bytes().to_vec(),
+        outcome: handled.outcome.clone(),
+        findings: handled.findings,
+    };
+    let mut effects = vec![Effect::Message(record)];
+    effects.append(&mut handled.effects);
+    state.commit(effects).await?;
+    tell(state, &control_id, &handled.outcome, handled.events, &handled.wake, incoming);
+    Ok(handled.answer)
+}
+
+async fn handle(
+    state: &State,
+    incoming: Incoming<'_>,
+    role: Hl7Role,
+) -> Result<Handled, StoreError> {
+    if incoming.message.control_id().is_empty() {
+        return Ok(reject(101, "MSH^1^10", "message control id (MSH-10) is missing"));
+    }
+    let code = incoming.message.message_code();
+    match (role, code.as_str()) {
+        (Hl7Role::Ris, "ADT" | "ORM" | "OMG" | "OMI") => orders::handle(state, incoming).await,
+        (Hl7Role::Reader, "ORU") => reports::handle(state, incoming).await,
+        _ => {
+            let text = format!("message type {code} is not taken from this sender");
+            let mut handled = reject(200, "MSH^1^9", &text);
+            handled.answer.code = AckCode::AR;
+            Ok(handled)
+        }
+    }
+}
+
+/// A message that changes nothing and whose sender is told why.
+pub(crate) fn reject(condition: u16, location: &str, text: &str) -> Handled {
+    // HL7 table 0357: conditions from 200 on say that the message as such is not supported.
+    let code =
+        if (200..207).contains(&condition) && condition < 204 { AckCode::AR } else { AckCode::AE };
+    Handled {
+        outcome: MessageOutcome::Rejected(text.to_owned()),
+        answer: Answer::refuse(code, condition, location, text),
+        effects: Vec::new(),
+        findings: Vec::new(),
+        events: Vec::new(),
+        wake: Vec::new(),
+    }
+}
+
+fn tell(
+    state: &State,
+    control_id: &str,
+    outcome: &MessageOutcome,
+    events: Vec<Event>,
+    wake: &[String],
+    incoming: Incoming<'_>,
+) {
+    let (site, control_id) = (incoming.site.clone(), control_id.to_owned());
+    let kind = kind(incoming.message);
+    match outcome {
+        MessageOutcome::Applied | MessageOutcome::NoChange => {
+            tracing::info!(%site, %control_id, %kind, "message applied");
+            state.tell(Event::MessageApplied { site, control_id });
+        }
+        MessageOutcome::Parked(reason) => {
+            tracing::warn!(%site, %control_id, %kind, "message parked: {reason}");
+            state.tell(Event::MessageParked { site, control_id, reason: reason.clone() });
+        }
+        MessageOutcome::Rejected(reason) => {
+            tracing::warn!(%site, %control_id, %kind, "message rejected: {reason}");
+            state.tell(Event::MessageRejected { control_id, reason: reason.clone() });
+        }
+    }
+    for event in events {
+        state.tell(event);
+    }
+    for bell in wake.iter().filter_map(|receiver| state.receiver_bell(receiver)) {
+        bell.notify_one();
+    }
+}
+
+fn kind(message: &Message) -> String {
+    format!("{}^{}", message.message_code(), message.trigger_event())
+}

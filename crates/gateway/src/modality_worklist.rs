@@ -1,0 +1,61 @@
+//! Modality Worklist answers (PS3.4 annex K), of the caller's own site only.
+
+use bytes::Bytes;
+use telerad_core::PatientId;
+use telerad_dicom::dataset::{DataSet, DataSetLimits};
+use telerad_dicom::{Status, uids};
+use telerad_net::dicom::AssociationContext;
+use telerad_store::StoreError;
+use telerad_worklist::Query;
+
+use crate::configuration::Service;
+use crate::state::State;
+
+/// Answers one C-FIND of the Modality Worklist.
+pub(crate) async fn find(
+    state: &State,
+    context: &AssociationContext,
+    sop_class_uid: &str,
+    identifier: &[u8],
+    transfer_syntax_uid: &str,
+) -> Result<Vec<Bytes>, Status> {
+    if sop_class_uid != uids::MODALITY_WORKLIST_FIND {
+        return Err(Status::SOP_CLASS_NOT_SUPPORTED);
+    }
+    let caller = state.directory.caller(&context.calling).filter(|it| it.may(Service::Worklist));
+    let Some(caller) = caller else { return Err(Status::NOT_AUTHORIZED) };
+    let identifier = DataSet::decode(identifier, transfer_syntax_uid, DataSetLimits::default())
+        .map_err(|error| refuse(context, Status::CANNOT_UNDERSTAND, &error))?;
+    let query = Query::read(&identifier)
+        .map_err(|error| refuse(context, Status::DATA_SET_DOES_NOT_MATCH, &error))?;
+    let answers = answers(state, &caller.site, &query)
+        .await
+        .map_err(|error| refuse(context, Status::OUT_OF_RESOURCES, &error))?;
+    tracing::info!(calling = %context.calling, answers = answers.len(), "worklist answered");
+    let encoded = answers.iter().map(|answer| {
+        let bytes = answer.encode(transfer_syntax_uid);
+        bytes.map(Bytes::from).map_err(|error| refuse(context, Status::CANNOT_UNDERSTAND, &error))
+    });
+    encoded.collect()
+}
+
+async fn answers(
+    state: &State,
+    site: &telerad_core::SiteId,
+    query: &Query,
+) -> Result<Vec<DataSet>, StoreError> {
+    let store = &state.environment.store;
+    let orders = store.open_orders(site, query.start_dates()).await?;
+    let ids: Vec<PatientId> =
+        orders.iter().filter_map(|it| it.order.patient.primary_id().cloned()).collect();
+    let patients = store.patients(site, &ids).await?;
+    Ok(query.answers(&orders, &patients))
+}
+
+fn refuse(context: &AssociationContext, status: Status, cause: &dyn std::fmt::Display) -> Status {
+    tracing::warn!(
+        calling = %context.calling, status = format_args!("{:04X}H", status.code()),
+        "worklist query refused: {cause}"
+    );
+    status
+}

@@ -1,0 +1,293 @@
+//! HL7 out: reports to the RIS, and the news that a report is available.
+//!
+//! Messages of one order leave in order; messages of different orders never wait for each other. An outage never
+//! gives a message up. A message that a connected receiver refuses, or never answers, is set aside for a person
+//! while others pass.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use telerad_core::SiteId;
+use telerad_hl7::{Message, ReceivedAck};
+use telerad_net::mllp::{SendError, Sender, Timeouts};
+use telerad_net::{Connector, Shutdown};
+use telerad_report::RisDialect;
+use telerad_store::{Effect, OutboundMessage, OutboundState};
+use tokio::sync::oneshot;
+
+use crate::configuration::Configuration;
+use crate::event::Event;
+use crate::state::State;
+
+/// What a receiver is sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Content {
+    /// That a report is available, without its text.
+    Announcement,
+    /// The report.
+    Report,
+}
+
+/// An HL7 application that the gateway sends to.
+#[derive(Clone, Debug)]
+pub(crate) struct Receiver {
+    /// Stable across restarts: queued messages name it.
+    pub(crate) name: String,
+    pub(crate) address: String,
+    pub(crate) site: SiteId,
+    pub(crate) content: Content,
+    pub(crate) dialect: RisDialect,
+}
+
+/// Every receiver that a configuration names.
+pub(crate) fn receivers(configuration: &Configuration) -> Vec<Receiver> {
+    let ours = |application: &str, facility: &str| RisDialect {
+        sending_application: configuration.hl7.application.clone(),
+        sending_facility: configuration.hl7.facility.clone(),
+        application: application.to_owned(),
+        facility: facility.to_owned(),
+        ..RisDialect::default()
+    };
+    let reports = configuration.report_destinations.iter().map(|to| Receiver {
+        name: format!("report {} {}", to.site.get_ref(), to.address.get_ref()),
+        address: to.address.get_ref().clone(),
+        site: to.site.get_ref().clone(),
+        content: Content::Report,
+        dialect: RisDialect {
+            accession_prefix: to.accession_prefix.clone(),
+            ..ours(&to.application, &to.facility)
+        },
+    });
+    let announcements = configuration.announcements.iter().map(|to| Receiver {
+        name: format!("announcement {} {}", to.site.get_ref(), to.address.get_ref()),
+        address: to.address.get_ref().clone(),
+        site: to.site.get_ref().clone(),
+        content: Content::Announcement,
+        dialect: ours(&to.application, &to.facility),
+    });
+    reports.chain(announcements).collect()
+}
+
+/// Starts one pump for each receiver.
+pub(crate) fn start<C: Connector>(
+    state: &Arc<State>,
+    connector: &Arc<C>,
+    shutdown: &Shutdown,
+) -> Vec<oneshot::Receiver<()>> {
+    let mut ends = Vec::new();
+    for receiver in receivers(&state.configuration) {
+        let (ended, end) = oneshot::channel();
+        let name = format!("send {}", receiver.name);
+        let pump = Pump {
+            state: Arc::clone(state),
+            sender: Sender::with_clock(
+                Arc::clone(connector),
+                Arc::clone(&state.environment.clock),
+                receiver.address.clone(),
+                Timeouts::default(),
+            ),
+            receiver,
+            shutdown: shutdown.clone(),
+            answers: 0,
+            outages: 0,
+            unanswered: BTreeMap::new(),
+        };
+        let task = async move {
+            pump.run().await;
+            let _ = ended.send(());
+        };
+        state.environment.spawn.spawn(&name, Box::pin(task));
+        ends.push(end);
+    }
+    ends
+}
+
+/// A message that the receiver leaves unanswered this often, while it answers others, is set aside; and so is one that
+/// it says this often it cannot process now.
+const TRIES_MAX: u32 = 5;
+/// Messages read from the queue at once.
+const BATCH_MAX: usize = 32;
+/// An idle pump looks at its queue this often, whatever bells it may have missed.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// The longest pause between two tries during an outage.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+struct Pump<C: Connector> {
+    state: Arc<State>,
+    sender: Sender<Arc<C>>,
+    receiver: Receiver,
+    shutdown: Shutdown,
+    /// Messages that the receiver answered.
+    answers: u64,
+    /// Tries that failed to reach the receiver, in a row.
+    outages: u32,
+    /// Messages without an answer so far.
+    unanswered: BTreeMap<String, Unanswered>,
+}
+
+/// A message that left and got no answer.
+#[derive(Clone, Copy, Default)]
+struct Unanswered {
+    tries: u32,
+    /// Messages answered before its first try: more of them since then show that the receiver is alive.
+    answers_before: u64,
+}
+
+impl<C: Connector> Pump<C> {
+    async fn run(mut self) {
+        while !self.shutdown.is_requested() {
+            let now = self.state.now();
+            let store = &self.state.environment.store;
+            match store.outbound_due(&self.receiver.name, now, BATCH_MAX).await {
+                Ok(due) if due.is_empty() => {
+                    let next = store.next_outbound_due(&self.receiver.name).await.ok().flatten();
+                    self.rest(next.map_or(LOOK_AGAIN, |at| at.since(now))).await;
+                }
+                Ok(due) => self.send_all(due).await,
+                Err(error) => {
+                    tracing::error!(receiver = %self.receiver.name, "cannot read the queue: {error}");
+                    self.rest(Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+
+    async fn send_all(&mut self, due: Vec<OutboundMessage>) {
+        for message in due {
+            if self.shutdown.is_requested() {
+                return;
+            }
+            let settled = match self.send(&message).await {
+                Sent::Settled(settled) => settled,
+                Sent::Outage(cause) => {
+                    self.outages = self.outages.saturating_add(1);
+                    let pause = self.pause(self.outages);
+                    tracing::warn!(
+                        receiver = %self.receiver.name, retry_in_ms = pause.as_millis(),
+                        "receiver cannot be reached: {cause}"
+                    );
+                    self.rest_without_bell(pause).await;
+                    return;
+                }
+            };
+            self.outages = 0;
+            if let Err(error) = self.state.commit(vec![Effect::Outbound(settled)]).await {
+                tracing::error!(receiver = %self.receiver.name, "answer not stored: {error}");
+                self.rest(Duration::from_secs(1)).await;
+                return;
+            }
+        }
+    }
+
+    async fn send(&mut self, queued: &OutboundMessage) -> Sent {
+        let message = match Message::parse(queued.raw.clone()) {
+            Ok(message) => message,
+            Err(error) => return Sent::Settled(self.set_aside(queued, &error.to_string())),
+        };
+        match self.sender.send(&message).await {
+            Ok(answer) => {
+                self.answers = self.answers.saturating_add(1);
+                self.unanswered.remove(&queued.id);
+                Sent::Settled(self.settle(queued, &answer))
+            }
+            Err(SendError::NoControlId) => {
+                Sent::Settled(self.set_aside(queued, "it has no control id (MSH-10)"))
+            }
+            Err(error @ SendError::Connect(_)) => Sent::Outage(error),
+            Err(error) => Sent::Settled(self.no_answer(queued, &error)),
+        }
+    }
+
+    /// What the receiver's answer makes of a message.
+    fn settle(&self, queued: &OutboundMessage, answer: &ReceivedAck) -> OutboundMessage {
+        if answer.code.is_accepted() {
+            let (receiver, control_id) = (self.receiver.name.clone(), queued.control_id.clone());
+            tracing::info!(%receiver, %control_id, "message delivered");
+            self.state.tell(Event::MessageDelivered { receiver, control_id });
+            let (code, at) = (answer.code.as_str().to_owned(), self.state.now());
+            return OutboundMessage {
+                state: OutboundState::Answered { code, at },
+                ..queued.clone()
+            };
+        }
+        if answer.code.is_retryable() && queued.attempts < TRIES_MAX {
+            return self.later(queued);
+        }
+        self.set_aside(queued, &format!("answered {}: {}", answer.code.as_str(), answer.text))
+    }
+
+    /// A message that left without an answer may have arrived. It is sent again, after others.
+    fn no_answer(&mut self, queued: &OutboundMessage, error: &SendError) -> OutboundMessage {
+        let answers_before = self.answers;
+        let first = Unanswered { tries: 0, answers_before };
+        let unanswered = self.unanswered.entry(queued.id.clone()).or_insert(first);
+        unanswered.tries = unanswered.tries.saturating_add(1);
+        let Unanswered { tries, answers_before } = *unanswered;
+        tracing::warn!(
+            receiver = %self.receiver.name, control_id = %queued.control_id, tries,
+            "message without an answer: {error}"
+        );
+        if tries >= TRIES_MAX && self.answers > answers_before {
+            self.unanswered.remove(&queued.id);
+            return self.set_aside(queued, &format!("no answer while others got one: {error}"));
+        }
+        OutboundMessage { not_before: self.state.now().after(self.pause(tries)), ..queued.clone() }
+    }
+
+    fn later(&self, queued: &OutboundMessage) -> OutboundMessage {
+        let attempts = queued.attempts.saturating_add(1);
+        let not_before = self.state.now().after(self.pause(attempts));
+        OutboundMessage { attempts, not_before, ..queued.clone() }
+    }
+
+    fn set_aside(&self, queued: &OutboundMessage, cause: &str) -> OutboundMessage {
+        let control_id = queued.control_id.clone();
+        tracing::warn!(receiver = %self.receiver.name, %control_id, "message set aside: {cause}");
+        self.state.tell(Event::MessageSetAside {
+            receiver: self.receiver.name.clone(),
+            control_id,
+            cause: cause.to_owned(),
+        });
+        OutboundMessage {
+            state: OutboundState::SetAside { reason: cause.to_owned() },
+            ..queued.clone()
+        }
+    }
+
+    /// Doubles from a quarter of a second, with jitter so that many gateways do not return at once.
+    fn pause(&self, tries: u32) -> Duration {
+        let base = Duration::from_millis(250 << tries.min(8)).min(PAUSE_MAX);
+        let jitter = self.state.environment.rng.next_u64() % 256;
+        base.mul_f64(0.75 + jitter as f64 / 1024.0)
+    }
+
+    async fn rest(&mut self, pause: Duration) {
+        let bell = self.state.receiver_bell(&self.receiver.name).cloned().unwrap_or_default();
+        let clock = &self.state.environment.clock;
+        let wake = clock.sleep_until(clock.now() + pause.min(LOOK_AGAIN));
+        tokio::select! {
+            biased;
+            () = self.shutdown.requested() => {}
+            () = bell.notified() => {}
+            () = wake => {}
+        }
+    }
+
+    async fn rest_without_bell(&mut self, pause: Duration) {
+        let clock = &self.state.environment.clock;
+        let wake = clock.sleep_until(clock.now() + pause);
+        tokio::select! {
+            biased;
+            () = self.shutdown.requested() => {}
+            () = wake => {}
+        }
+    }
+}
+
+enum Sent {
+    /// The receiver decided, or the message waits on its own.
+    Settled(OutboundMessage),
+    /// The receiver was not reached; nothing was decided.
+    Outage(SendError),
+}

@@ -1,0 +1,163 @@
+//! Reports in: matched, filed or parked, and queued for the RIS in the same transaction.
+
+use std::collections::BTreeMap;
+
+use telerad_accession::{Candidate, decide};
+use telerad_core::Order;
+use telerad_hl7::Message;
+use telerad_report as report;
+use telerad_report::{ReportRecord, ReportVersion};
+use telerad_store::{
+    Effect, MessageOutcome, OutboundMessage, OutboundState, ParkedItem, ParkedKind, StoreError,
+};
+
+use crate::candidates;
+use crate::event::Event;
+use crate::messages::{Answer, Handled, Incoming, reject};
+use crate::outbox::{Content, Receiver, receivers};
+use crate::state::State;
+
+/// Files one ORU, or parks it; a valid report is accepted either way, since sending it again would not help.
+pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Handled, StoreError> {
+    let (site, store) = (incoming.site, &state.environment.store);
+    let policy = state.directory.accession_policy(site);
+    let reading = report::Reading { site: site.clone(), accession_policy: policy.clone() };
+    let read = match report::read(incoming.message, &reading) {
+        Ok(read) => read,
+        Err(refused) => return Ok(reject(refused.condition, &refused.location, &refused.text)),
+    };
+    let (mut decisions, mut orders) = (Vec::new(), BTreeMap::new());
+    for claim in &read.claims {
+        let known = candidates::orders_and_studies(state, site, claim, &policy).await?;
+        decisions.push(decide(claim, &known, &policy));
+        orders.extend(known.into_iter().map(|Candidate { key, order, .. }| (key, order)));
+    }
+    let mut existing = Vec::new();
+    for key in read.report_keys(site, &decisions) {
+        existing.extend(store.report(&key).await?);
+    }
+    let received = report::receive(&read, &decisions, &existing, site, incoming.id, state.now());
+    let mut handled = Handled {
+        outcome: MessageOutcome::NoChange,
+        answer: Answer::accept(),
+        effects: Vec::new(),
+        findings: received.findings.iter().map(describe).collect(),
+        events: Vec::new(),
+        wake: Vec::new(),
+    };
+    match received.disposition {
+        report::Disposition::Duplicate => {}
+        report::Disposition::Filed => {
+            handled.outcome = MessageOutcome::Applied;
+            let (site, control_id) = (site.clone(), incoming.message.control_id());
+            handled.events.push(Event::ReportFiled { site, control_id });
+        }
+        report::Disposition::Superseded => handled.outcome = MessageOutcome::Applied,
+        report::Disposition::Parked(reason) => {
+            handled.outcome = MessageOutcome::Parked(reason.to_string());
+        }
+    }
+    for effect in received.effects {
+        match effect {
+            report::Effect::PutReport(record) => {
+                if received.disposition == report::Disposition::Filed {
+                    queue(state, &record, &orders, &mut handled);
+                }
+                handled.effects.push(Effect::Report(record));
+            }
+            report::Effect::Park(parked) => handled.effects.push(park(state, parked)),
+        }
+    }
+    Ok(handled)
+}
+
+fn describe(finding: &report::Finding) -> String {
+    format!("{:?} at {}: {}", finding.code, finding.location, finding.text)
+}
+
+fn park(state: &State, parked: report::ParkedReport) -> Effect {
+    Effect::Park(ParkedItem {
+        id: state.new_id(),
+        site: parked.site,
+        kind: ParkedKind::Report,
+        reason: parked.reason,
+        evidence: parked.evidence,
+        subject: parked.message_id,
+        parked_at: state.now(),
+    })
+}
+
+/// Queues the version that now stands for everyone who gets reports, or the news of them, from this site.
+fn queue(
+    state: &State,
+    record: &ReportRecord,
+    orders: &BTreeMap<String, Order>,
+    handled: &mut Handled,
+) {
+    let (Some(version), Some(order)) = (record.current(), orders.get(&record.order_key)) else {
+        return;
+    };
+    let receivers = receivers(&state.configuration);
+    for receiver in receivers.iter().filter(|receiver| receiver.site == record.site) {
+        let control_id = state.new_control_id();
+        match message(state, receiver, record, version, order, &control_id) {
+            Ok(message) => {
+                handled.effects.push(outbound(state, receiver, record, control_id, &message));
+                handled.wake.push(receiver.name.clone());
+            }
+            Err(error) => {
+                // The report is filed; that it cannot be told in this receiver's dialect needs a person.
+                tracing::error!(receiver = %receiver.name, "report cannot be sent: {error}");
+                handled.findings.push(format!("not sent to {}: {error}", receiver.name));
+                handled.effects.push(Effect::Park(ParkedItem {
+                    id: state.new_id(),
+                    site: record.site.clone(),
+                    kind: ParkedKind::Report,
+                    reason: "report cannot be written for its receiver".to_owned(),
+                    evidence: format!("{}: {error}", receiver.name),
+                    subject: version.message_id.clone(),
+                    parked_at: state.now(),
+                }));
+            }
+        }
+    }
+}
+
+fn message(
+    state: &State,
+    receiver: &Receiver,
+    record: &ReportRecord,
+    version: &ReportVersion,
+    order: &Order,
+    control_id: &str,
+) -> Result<Message, report::OutgoingError> {
+    let (dialect, now) = (&receiver.dialect, state.now());
+    match receiver.content {
+        Content::Report => report::outgoing(record, version, order, dialect, control_id, now),
+        Content::Announcement => {
+            report::announcement(record, version, order, dialect, control_id, now)
+        }
+    }
+}
+
+fn outbound(
+    state: &State,
+    receiver: &Receiver,
+    record: &ReportRecord,
+    control_id: String,
+    message: &Message,
+) -> Effect {
+    let now = state.now();
+    Effect::Outbound(OutboundMessage {
+        id: state.new_id(),
+        site: record.site.clone(),
+        destination: receiver.name.clone(),
+        sequence: record.order_key.clone(),
+        control_id,
+        raw: message.as_bytes().to_vec(),
+        queued_at: now,
+        not_before: now,
+        attempts: 0,
+        state: OutboundState::Pending,
+    })
+}

@@ -1,0 +1,62 @@
+//! The gateway as a service class provider: who may associate, and what is answered.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use telerad_dicom::Status;
+use telerad_dimse::{AssociateRequest, Rejection};
+use telerad_net::BoxFuture;
+use telerad_net::dicom::{AssociationContext, Body, Services, StoreReply, StoreRequest};
+
+use crate::state::State;
+use crate::{intake, modality_worklist};
+
+/// Hands each service to its flow.
+pub(crate) struct Provider(pub(crate) Arc<State>);
+
+impl Services for Provider {
+    fn admit(&self, request: &AssociateRequest, peer_address: &str) -> Result<(), Rejection> {
+        let state = &self.0;
+        let refusal = if request.called != state.configuration.dicom.ae_title {
+            Rejection::CALLED_AE_NOT_RECOGNIZED
+        } else if state.directory.caller(&request.calling).is_none() {
+            Rejection::CALLING_AE_NOT_RECOGNIZED
+        } else {
+            return Ok(());
+        };
+        tracing::warn!(
+            calling = %request.calling, called = %request.called, peer = peer_address,
+            "association rejected: {refusal}"
+        );
+        Err(refusal)
+    }
+
+    fn store(
+        &self,
+        context: AssociationContext,
+        request: StoreRequest,
+        body: Body,
+    ) -> BoxFuture<'static, StoreReply> {
+        Box::pin(intake::store(Arc::clone(&self.0), context, request, body))
+    }
+
+    fn find(
+        &self,
+        context: AssociationContext,
+        sop_class_uid: String,
+        identifier: Bytes,
+        transfer_syntax_uid: String,
+    ) -> BoxFuture<'static, Result<Vec<Bytes>, Status>> {
+        let state = Arc::clone(&self.0);
+        Box::pin(async move {
+            modality_worklist::find(
+                &state,
+                &context,
+                &sop_class_uid,
+                &identifier,
+                &transfer_syntax_uid,
+            )
+            .await
+        })
+    }
+}

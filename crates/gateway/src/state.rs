@@ -1,0 +1,106 @@
+//! What every flow of a running gateway shares.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use telerad_core::{SiteId, Timestamp};
+use telerad_routing::{DestinationId, RuleSet};
+use telerad_store::{Batch, Effect, JournalEntry, Receipt, StoreError};
+use tokio::sync::{Notify, broadcast};
+
+use crate::configuration::Configuration;
+use crate::directory::Directory;
+use crate::environment::Environment;
+use crate::event::Event;
+
+/// The shared part: configuration, environment, who is who, and how flows wake each other.
+pub(crate) struct State {
+    pub(crate) configuration: Configuration,
+    pub(crate) directory: Directory,
+    pub(crate) environment: Environment,
+    pub(crate) rules: RuleSet,
+    events: broadcast::Sender<Event>,
+    deliveries: BTreeMap<DestinationId, Arc<Notify>>,
+    receivers: BTreeMap<String, Arc<Notify>>,
+}
+
+impl State {
+    pub(crate) fn new(configuration: Configuration, environment: Environment) -> Self {
+        let deliveries = configuration.destinations.iter();
+        let deliveries = deliveries.map(|to| (to.id.get_ref().clone(), Arc::default())).collect();
+        let receivers = crate::outbox::receivers(&configuration);
+        let receivers = receivers.into_iter().map(|to| (to.name, Arc::default())).collect();
+        let rules = configuration.rules.iter().map(|rule| rule.get_ref().clone()).collect();
+        Self {
+            directory: Directory::new(&configuration),
+            rules: RuleSet { rules },
+            configuration,
+            environment,
+            events: broadcast::channel(EVENTS_MAX).0,
+            deliveries,
+            receivers,
+        }
+    }
+
+    /// Civil time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.environment.clock.timestamp()
+    }
+
+    /// A name for a record that sorts by time and is unique without asking anyone.
+    pub(crate) fn new_id(&self) -> String {
+        format!("{:016x}-{:016x}", self.now().as_micros(), self.environment.rng.next_u64())
+    }
+
+    /// A fresh MSH-10: 16 characters, within the 20 that HL7 2.3.1 allows.
+    pub(crate) fn new_control_id(&self) -> String {
+        format!("{:016X}", self.environment.rng.next_u64())
+    }
+
+    /// Tells listeners; nobody listening is not a fault.
+    pub(crate) fn tell(&self, event: Event) {
+        let _ = self.events.send(event);
+    }
+
+    pub(crate) fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// What wakes the deliveries of a destination.
+    pub(crate) fn delivery_bell(&self, destination: &DestinationId) -> Option<&Arc<Notify>> {
+        self.deliveries.get(destination)
+    }
+
+    /// What wakes the messages to a receiver.
+    pub(crate) fn receiver_bell(&self, receiver: &str) -> Option<&Arc<Notify>> {
+        self.receivers.get(receiver)
+    }
+
+    pub(crate) async fn commit(&self, effects: Vec<Effect>) -> Result<Receipt, StoreError> {
+        self.environment.store.commit(Batch { effects }).await
+    }
+
+    /// A line of the journal as an effect.
+    pub(crate) fn journal(
+        &self,
+        site: &SiteId,
+        subject: &str,
+        event: &str,
+        detail: &str,
+    ) -> Effect {
+        Effect::Journal(JournalEntry {
+            at: self.now(),
+            site: Some(site.clone()),
+            subject: subject.to_owned(),
+            event: event.to_owned(),
+            detail: detail.to_owned(),
+        })
+    }
+}
+
+/// Events kept for a listener that lags; older ones are dropped, as all of them can be read from the store.
+const EVENTS_MAX: usize = 4096;
+
+/// How often a decision is taken again when what it rested on changed between reading and committing. Each try
+/// loses only to another writer that won, so a handful is far beyond what happens.
+pub(crate) const DECISIONS_MAX: usize = 16;

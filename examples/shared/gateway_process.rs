@@ -1,0 +1,93 @@
+//! A gateway as a long-running process: configuration file in, signals obeyed.
+#![expect(clippy::print_stdout, reason = "whoever started the process reads where it listens")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a program reads its own files and opens its own sockets"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use telerad::gateway::{Configuration, Environment, Gateway, SystemRng};
+use telerad::net::{SystemClock, TcpAcceptor, TcpConnector, TokioSpawn};
+use telerad::store::payload::DirectorySpool;
+use telerad::store::sqlite::SqliteStore;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Runs the gateway that a configuration file describes until SIGTERM or SIGINT.
+///
+/// Prints where it listens and then `ready` on standard output; logs go to standard error. Exit code 2 means that
+/// the configuration is bad and nothing was started, 1 that the gateway could not run.
+pub fn run_gateway(path: &Path) -> ExitCode {
+    let configuration = match read(path) {
+        Ok(configuration) => configuration,
+        Err(message) => {
+            eprintln!("{message}");
+            return ExitCode::from(2);
+        }
+    };
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let served = runtime
+        .context("cannot start the runtime")
+        .and_then(|runtime| runtime.block_on(serve(configuration)));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gateway: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The checked configuration, or the one message that says what is wrong with it.
+fn read(path: &Path) -> Result<Configuration, String> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("{name}: cannot read the configuration: {error}"))?;
+    let mut configuration =
+        Configuration::from_toml(&text, &name).map_err(|error| error.to_string())?;
+    let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+    configuration.data_directory = folder.join(&configuration.data_directory);
+    Ok(configuration)
+}
+
+async fn serve(configuration: Configuration) -> anyhow::Result<()> {
+    // Signals that come while the store is still being opened are not lost.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let directory = &configuration.data_directory;
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("cannot create the data directory {}", directory.display()))?;
+    let store = SqliteStore::open(directory, Default::default())?;
+    let payloads = DirectorySpool::open(&directory.join("spool"), Default::default())?;
+    let environment = Environment {
+        clock: SystemClock::shared(),
+        payloads: Arc::new(payloads),
+        rng: Arc::new(SystemRng),
+        spawn: Arc::new(TokioSpawn),
+        store: Arc::new(store),
+    };
+    let dicom = listen(configuration.dicom.listen.get_ref()).await?;
+    let hl7 = listen(configuration.hl7.listen.get_ref()).await?;
+    let gateway = Gateway::start(configuration, environment, dicom, hl7, TcpConnector::default())?;
+    println!("dicom listening on {}", gateway.dicom_address());
+    println!("hl7 listening on {}", gateway.hl7_address());
+    println!("ready");
+    tokio::select! {
+        biased;
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: finishing what is in flight");
+    gateway.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn listen(address: &str) -> anyhow::Result<TcpAcceptor> {
+    TcpAcceptor::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
