@@ -1,8 +1,8 @@
 //! Modality worklist queries (PS3.4 annex K).
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use telerad_core::{AeTitle, Patient, PatientId};
+use telerad_core::{AeTitle, Patient, PatientId, SiteId};
 use telerad_dicom::{DataSet, Status, Tag, tags};
 
 use crate::{OrderRecord, PatientRecord, ScheduledStep};
@@ -163,26 +163,28 @@ impl Query {
     /// One answer for every matching step, by start, then by order. Demographics are those of the patient's current
     /// record, where there is one; the order's own otherwise.
     pub fn answers(&self, orders: &[OrderRecord], patients: &[PatientRecord]) -> Vec<DataSet> {
-        let mut by_id: BTreeMap<&PatientId, &PatientRecord> = BTreeMap::new();
+        // Most orders fail on their step; patients are looked up for the others only.
+        let candidates: Vec<(&OrderRecord, usize, &ScheduledStep)> = orders
+            .iter()
+            .flat_map(|order| {
+                order.steps.iter().enumerate().map(move |(at, step)| (order, at, step))
+            })
+            .filter(|(order, _, step)| self.step_matches(step) && self.order_matches(order))
+            .collect();
         // A record that was merged away is no longer current; the order's own patient stands until it is moved.
-        for record in patients.iter().filter(|record| record.merged_into.is_none()) {
-            by_id.extend(record.patient.primary_id().map(|id| (id, record)));
-        }
+        let current: HashMap<(&SiteId, &PatientId), &PatientRecord> = patients
+            .iter()
+            .filter(|record| record.merged_into.is_none())
+            .filter_map(|record| Some(((&record.site, record.patient.primary_id()?), record)))
+            .collect();
         let mut found = Vec::new();
-        for order in orders {
-            let patient = order
-                .order
-                .patient
-                .primary_id()
-                .and_then(|id| by_id.get(id).copied())
-                .filter(|record| record.site == order.order.site);
-            for (at, step) in order.steps.iter().enumerate() {
-                if self.matches(order, step, patient) {
-                    let start = step.start.map(|start| start.sort_key());
-                    let source =
-                        answer::Source { order, step, patient, caller: self.caller.as_ref() };
-                    found.push(((start, &order.key, at), source));
-                }
+        for (order, at, step) in candidates {
+            let id = order.order.patient.primary_id();
+            let patient = id.and_then(|id| current.get(&(&order.order.site, id)).copied());
+            if self.matches(order, step, patient) {
+                let start = step.start.map(|start| start.sort_key());
+                let source = answer::Source { order, step, patient, caller: self.caller.as_ref() };
+                found.push(((start, &order.key, at), source));
             }
         }
         found.sort_by_key(|(place, _)| *place);
