@@ -65,7 +65,8 @@ pub enum Command {
         sop_class_uid: String,
         /// Status (0000,0900).
         status: Status,
-        /// Whether an identifier follows: with a pending status, and never else.
+        /// Whether an identifier follows. It should with a pending status and with no other (PS3.4 section C.4.1.3);
+        /// what the peer announces counts.
         has_identifier: bool,
     },
     /// C-CANCEL-RQ (PS3.7 section 9.3.2.3); it has no response.

@@ -52,7 +52,7 @@
 //!
 //! # Limits
 //! Everything the peer can make grow is in [`Config`]: PDU lengths, A-ASSOCIATE length, command sets, unanswered
-//! requests, buffered bytes, time. At most 16 events wait; while any does, [`Association::wants_input`] is false.
+//! requests, buffered bytes, time. At most 17 events wait; while any does, [`Association::wants_input`] is false.
 //! What arrives of a data set is never held: it is an event at once. No input makes this crate panic.
 //!
 //! Not offered yet: asynchronous operations window, role selection, extended negotiation, user identity (their items
