@@ -64,7 +64,7 @@ pub enum DataSetError {
     /// Pixel data and other encapsulated values do not belong into these data sets.
     #[error("{0} is encapsulated")]
     Encapsulated(Tag),
-    /// The text given for a binary element is not a number of its representation.
+    /// The text given for a binary element, or the bytes received for it, are no numbers of its representation.
     #[error("the value for {0} is not a number of its representation")]
     NotANumber(Tag),
     /// A text beyond ASCII for an element whose representation has no character set (PS3.5 section 6.1.2.2).

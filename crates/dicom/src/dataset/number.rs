@@ -19,28 +19,14 @@ pub(super) fn text_of(bytes: &[u8], vr: VR, big: bool) -> Option<String> {
     }
 }
 
-/// Whether a value of this representation is kept as bytes when it is not numbers.
+/// Whether a value of this representation is binary numbers or tags.
+pub(super) fn is_number(vr: VR) -> bool {
+    matches!(vr, VR::AT | VR::FD | VR::FL | VR::SL | VR::SS | VR::SV | VR::UL | VR::US | VR::UV)
+}
+
+/// Whether a value of this representation is bytes, which are not read.
 pub(super) fn is_bytes(vr: VR) -> bool {
-    matches!(
-        vr,
-        VR::AT
-            | VR::FD
-            | VR::FL
-            | VR::OB
-            | VR::OD
-            | VR::OF
-            | VR::OL
-            | VR::OV
-            | VR::OW
-            | VR::SL
-            | VR::SQ
-            | VR::SS
-            | VR::SV
-            | VR::UL
-            | VR::UN
-            | VR::US
-            | VR::UV
-    )
+    matches!(vr, VR::OB | VR::OD | VR::OF | VR::OL | VR::OV | VR::OW | VR::SQ | VR::UN)
 }
 
 /// The value to write for a text; `None` when a number is wrong.

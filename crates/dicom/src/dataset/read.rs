@@ -34,7 +34,7 @@ pub(super) fn data_set(bytes: &[u8], encoding: Encoding) -> Result<DataSet, Data
             }
             DataToken::PrimitiveValue(value) => {
                 let (tag, vr) = level.pending.take().ok_or(unreadable(last))?;
-                level.add(tag, vr, &value, encoding.is_big_endian());
+                level.add(tag, vr, &value, encoding.is_big_endian())?;
             }
             DataToken::SequenceStart { tag, .. } => {
                 last = Tag(tag.0, tag.1);
@@ -87,20 +87,36 @@ struct Level {
 }
 
 impl Level {
-    fn add(&mut self, tag: Tag, vr: VR, value: &PrimitiveValue, big: bool) {
+    fn add(
+        &mut self,
+        tag: Tag,
+        vr: VR,
+        value: &PrimitiveValue,
+        big: bool,
+    ) -> Result<(), DataSetError> {
         let bytes = value.to_bytes();
         if tag == tags::SPECIFIC_CHARACTER_SET {
             self.repertoire = Repertoire::of(&bytes);
         }
-        // A peer that sends UN for an element that everybody knows does not make it unknown.
-        let vr = if vr == VR::UN { vr::of(tag) } else { vr };
+        // A peer that sends UN for an element that everybody knows does not make it unknown; a sequence sent so, with a
+        // length, stays bytes.
+        let vr = if vr == VR::UN && !vr::is_sequence(tag) { vr::of(tag) } else { vr };
         let value = match number::text_of(&bytes, vr, big) {
             Some(text) => Value::Text(text),
-            None if number::is_bytes(vr) => Value::Bytes(bytes.into_owned()),
+            None if number::is_number(vr) => return Err(DataSetError::NotANumber(tag)),
+            None if number::is_bytes(vr) => {
+                // Values have even length (PS3.5 section 7.1.1); what a peer left out is the padding.
+                let mut bytes = bytes.into_owned();
+                if !bytes.len().is_multiple_of(2) {
+                    bytes.push(0);
+                }
+                Value::Bytes(bytes)
+            }
             None => Value::Text(trimmed(&self.repertoire.decode(&bytes).text, vr)),
         };
         // The first one counts when an element is repeated, as in a head.
         self.data_set.elements.entry(tag).or_insert(Element { vr, value });
+        Ok(())
     }
 }
 

@@ -178,6 +178,25 @@ fn a_text_too_long_for_its_length_field_is_not_cut() {
 }
 
 #[test]
+fn values_of_a_wrong_length_are_refused_or_padded() {
+    check_refused(
+        b"\x28\0\x10\0US\x03\0\0\x02\0",
+        "the value for (0028,0010) is not a number of its representation",
+    );
+    let padded = decode(b"\x29\0\x10\x10OB\0\0\x01\0\0\0\x07").unwrap();
+    assert_eq!(padded.bytes(Tag(0x0029, 0x1010)), Some(&[7, 0][..]));
+}
+
+#[test]
+fn a_sequence_sent_as_unknown_with_a_length_stays_bytes() {
+    let bytes = b"\x40\0\x00\x01UN\0\0\x08\0\0\0\xFE\xFF\0\xE0\0\0\0\0";
+    let set = decode(bytes).unwrap();
+    assert_eq!(set.items(tags::SCHEDULED_PROCEDURE_STEP_SEQUENCE), None);
+    assert_eq!(set.bytes(tags::SCHEDULED_PROCEDURE_STEP_SEQUENCE), Some(&bytes[12..]));
+    assert_eq!(set.encode(uids::EXPLICIT_VR_LITTLE_ENDIAN).unwrap(), bytes);
+}
+
+#[test]
 fn the_first_of_a_repeated_element_counts() {
     let set = decode(b"\x10\0\x20\0LO\x02\0P1\x10\0\x20\0LO\x02\0P2").unwrap();
     assert_eq!(set.text(tags::PATIENT_ID).as_deref(), Some("P1"));

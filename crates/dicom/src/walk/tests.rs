@@ -192,7 +192,7 @@ fn nearly_valid() -> impl Strategy<Value = (usize, Vec<u8>)> {
 fn undeclared(set: &DataSet) -> DataSet {
     let mut bare = set.clone();
     bare.remove(tags::SPECIFIC_CHARACTER_SET);
-    for tag in set.tags() {
+    for tag in bare.tags() {
         if let Some(items) = set.items(tag) {
             bare.set_items(tag, items.iter().map(undeclared).collect());
         }
