@@ -4,6 +4,7 @@
 //! same ones for hours. A crate that reads bytes from outside has a module here, and every body a line in
 //! [`BODIES`] and a folder in `corpus/`.
 
+pub mod dicom;
 pub mod dimse;
 pub mod hl7;
 
@@ -13,9 +14,12 @@ pub type Body = fn(&[u8]);
 /// Every body by the name of its corpus folder and of its libFuzzer target.
 pub const BODIES: &[(&str, Body)] = &[
     ("association_script", dimse::association_script),
+    ("dataset_decode", dicom::dataset_decode),
+    ("dataset_head", dicom::dataset_head),
     ("dimse_command", dimse::dimse_command),
     ("hl7_escape", hl7::hl7_escape),
     ("hl7_message", hl7::hl7_message),
     ("mllp_stream", hl7::mllp_stream),
+    ("part10_file", dicom::part10_file),
     ("pdu", dimse::pdu),
 ];

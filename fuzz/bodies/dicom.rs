@@ -1,0 +1,94 @@
+//! Bodies over `telerad-dicom`.
+
+use telerad_dicom::dataset::{DataSet, DataSetLimits};
+use telerad_dicom::{
+    Encoding, HeadLimits, HeadScanner, InstanceHead, Scan, edit, encoding_of, part10, tags,
+};
+
+/// The head of a data set does not depend on how the stream is cut, and a change of an element can be read back. The
+/// first byte chooses the encoding, the second the cuts.
+pub fn dataset_head(input: &[u8]) {
+    let Some(([which, cut], data_set)) = input.split_first_chunk() else { return };
+    let encoding = encoding_of(syntax(*which));
+    let limits = HeadLimits { bytes_max: 512, elements_max: 256, ..HeadLimits::default() };
+    let mut whole = HeadScanner::new(encoding, limits);
+    whole.push(data_set);
+    let mut pieces = HeadScanner::new(encoding, limits);
+    for piece in data_set.chunks(usize::from(*cut).max(1)) {
+        pieces.push(piece);
+    }
+    // How much of a broken deflate stream comes out depends on the cuts; that nothing panics does not.
+    if encoding != Encoding::DeflatedExplicitLittle {
+        assert_eq!(whole.state(), pieces.state());
+        assert_eq!(whole.pixel_data_offset(), pieces.pixel_data_offset());
+        let offset = whole.pixel_data_offset().unwrap_or(0);
+        assert!(offset <= data_set.len() as u64);
+        let (whole, pieces) = (whole.finish(), pieces.finish());
+        match (&whole, &pieces) {
+            (Ok(whole), Ok(pieces)) => {
+                assert_eq!(whole.damage(), pieces.damage());
+                assert_eq!(InstanceHead::read(whole), InstanceHead::read(pieces));
+            }
+            (whole, pieces) => assert_eq!(whole.as_ref().err(), pieces.as_ref().err()),
+        }
+        change(data_set, encoding);
+    }
+}
+
+/// A data set that an element was set in has that element, and can be changed back to itself.
+fn change(data_set: &[u8], encoding: Encoding) {
+    let set = [(tags::PATIENT_ID, "LO", "FUZZ")];
+    let Ok(changed) = edit::set_elements(data_set, encoding, &set) else { return };
+    assert_eq!(edit::set_elements(&changed, encoding, &set).as_ref(), Ok(&changed));
+    let mut scanner = HeadScanner::new(encoding, HeadLimits::default());
+    if scanner.push(&changed) == Scan::Complete {
+        let head = scanner.finish().expect("a head that is complete");
+        assert_eq!(head.text(tags::PATIENT_ID).as_deref(), Some("FUZZ"));
+    }
+}
+
+/// What the guard lets through can be decoded, and what can be encoded means the same after. The first byte chooses
+/// the encoding.
+pub fn dataset_decode(input: &[u8]) {
+    let Some((which, data_set)) = input.split_first() else { return };
+    let syntax = syntax(*which);
+    let limits = DataSetLimits { bytes_max: 1 << 16, ..DataSetLimits::default() };
+    let Ok(decoded) = DataSet::decode(data_set, syntax, limits) else { return };
+    let Ok(encoded) = decoded.encode(syntax) else { return };
+    let limits = DataSetLimits::default();
+    let again = DataSet::decode(&encoded, syntax, limits).expect("what was encoded is decoded");
+    assert!(undeclared(&again) == undeclared(&decoded));
+}
+
+/// Without the declarations of character sets, which encoding decides anew.
+fn undeclared(set: &DataSet) -> DataSet {
+    let mut bare = set.clone();
+    bare.remove(tags::SPECIFIC_CHARACTER_SET);
+    for tag in bare.tags() {
+        if let Some(items) = set.items_ref(tag) {
+            bare.set_items(tag, items.iter().map(undeclared).collect());
+        }
+    }
+    bare
+}
+
+/// The file meta information ends within the file, and is written again as it was read.
+pub fn part10_file(input: &[u8]) {
+    let Ok((meta, data_set)) = part10::read(input) else { return };
+    assert!(data_set <= input.len());
+    let short = |uid: &str| uid.is_ascii() && uid.len() <= 64;
+    let uids = [&meta.sop_class_uid, &meta.sop_instance_uid, &meta.transfer_syntax_uid];
+    if uids.into_iter().all(|uid| short(uid)) {
+        let written = part10::write(&meta);
+        assert_eq!(part10::read(&written), Ok((meta, written.len())));
+    }
+}
+
+fn syntax(which: u8) -> &'static str {
+    match which % 4 {
+        0 => "1.2.840.10008.1.2",
+        1 => "1.2.840.10008.1.2.1",
+        2 => "1.2.840.10008.1.2.2",
+        _ => "1.2.840.10008.1.2.1.99",
+    }
+}
