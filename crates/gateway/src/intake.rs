@@ -138,8 +138,8 @@ async fn spool(
 async fn register(state: &State, record: InstanceRecord) -> Result<(), Refusal> {
     for _ in 0..DECISIONS_MAX {
         let decided = decide(state, record.clone()).await.map_err(Refusal::storage)?;
-        if matches!(decided.relation, Relation::Repeated) {
-            tracing::debug!(sop_instance_uid = %record.sop_instance_uid, "instance received again");
+        if matches!(decided.relation, Relation::Repeated) && decided.wake.is_empty() {
+            tracing::info!(sop_instance_uid = %record.sop_instance_uid, "instance received again");
             return Ok(());
         }
         match state.commit(decided.effects).await {

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use telerad_core::SiteId;
-use telerad_hl7::{AckCode, AckError, Acknowledgement, Message, acknowledge};
+use telerad_hl7::{AckCode, Acknowledgement, Message, WarningKind, acknowledge};
 use telerad_net::BoxFuture;
 use telerad_net::mllp::MessageHandler;
-use telerad_store::{Effect, MessageOutcome, MessageRecord, StoreError};
+use telerad_store::{Effect, MessageOutcome, MessageRecord, ParkedKind, StoreError};
 
 use crate::configuration::Hl7Role;
 use crate::event::Event;
+use crate::handled::{Answer, Handled, Incoming, park, reject};
 use crate::state::{DECISIONS_MAX, State};
 use crate::{orders, reports};
 
@@ -39,44 +39,6 @@ impl MessageHandler for Receiver {
             )
         })
     }
-}
-
-/// How a message is answered.
-pub(crate) struct Answer {
-    pub(crate) code: AckCode,
-    pub(crate) error: Option<AckError>,
-}
-
-impl Answer {
-    pub(crate) fn accept() -> Self {
-        Self { code: AckCode::AA, error: None }
-    }
-
-    /// `condition` is of HL7 table 0357, `location` of the form of ERR-2.
-    pub(crate) fn refuse(code: AckCode, condition: u16, location: &str, text: &str) -> Self {
-        let (location, text) = (location.to_owned(), text.to_owned());
-        Self { code, error: Some(AckError { condition, location, text }) }
-    }
-}
-
-/// What a flow decided about a message: committed together with the message itself.
-pub(crate) struct Handled {
-    pub(crate) outcome: MessageOutcome,
-    pub(crate) answer: Answer,
-    pub(crate) effects: Vec<Effect>,
-    pub(crate) findings: Vec<String>,
-    /// Told once the effects are durable.
-    pub(crate) events: Vec<Event>,
-    /// Receivers whose queues grew.
-    pub(crate) wake: Vec<String>,
-}
-
-/// One message on its way through a flow.
-#[derive(Clone, Copy)]
-pub(crate) struct Incoming<'a> {
-    pub(crate) id: &'a str,
-    pub(crate) site: &'a SiteId,
-    pub(crate) message: &'a Message,
 }
 
 async fn receive(state: &State, message: &Message, peer_address: &str) -> Answer {
@@ -129,6 +91,8 @@ async fn decide_and_commit(
     if earlier.is_some() && !repeated {
         handled.findings.push("MSH-10 was used before for another message".to_owned());
     }
+    let warnings = incoming.message.warnings().iter().map(ToString::to_string);
+    handled.findings.splice(0..0, warnings);
     let record = MessageRecord {
         id: incoming.id.to_owned(),
         site: Some(incoming.site.clone()),
@@ -155,6 +119,9 @@ async fn handle(
     if incoming.message.control_id().is_empty() {
         return Ok(reject(101, "MSH^1^10", "message control id (MSH-10) is missing"));
     }
+    if let Some(unreadable) = unreadable(state, incoming, role) {
+        return Ok(unreadable);
+    }
     let code = incoming.message.message_code();
     match (role, code.as_str()) {
         (Hl7Role::Ris, "ADT" | "ORM" | "OMG" | "OMI") => orders::handle(state, incoming).await,
@@ -168,19 +135,22 @@ async fn handle(
     }
 }
 
-/// A message that changes nothing and whose sender is told why.
-pub(crate) fn reject(condition: u16, location: &str, text: &str) -> Handled {
-    // HL7 table 0357: conditions from 200 on say that the message as such is not supported.
-    let code =
-        if (200..207).contains(&condition) && condition < 204 { AckCode::AR } else { AckCode::AE };
-    Handled {
-        outcome: MessageOutcome::Rejected(text.to_owned()),
-        answer: Answer::refuse(code, condition, location, text),
-        effects: Vec::new(),
-        findings: Vec::new(),
-        events: Vec::new(),
-        wake: Vec::new(),
+/// Shapes that would lose a part of the message if the rest were applied.
+fn unreadable(state: &State, incoming: Incoming<'_>, role: Hl7Role) -> Option<Handled> {
+    let has = |kind| incoming.message.warnings().iter().any(|warning| warning.kind == kind);
+    if has(WarningKind::SecondHeader) {
+        return Some(reject(100, "MSH^2", "two messages in one frame; send each in its own"));
     }
+    if has(WarningKind::Continuation) {
+        let text = "continued messages (ADD, DSC) are not joined here; send the message whole";
+        return Some(reject(207, "", text));
+    }
+    // A carriage return that was not escaped puts the rest of a report outside of every field.
+    if role == Hl7Role::Reader && has(WarningKind::StrayLine) {
+        let reason = "a line of the report belongs to no segment";
+        return Some(park(state, incoming, ParkedKind::Report, reason, Vec::new()));
+    }
+    None
 }
 
 fn tell(

@@ -27,7 +27,8 @@ pub(crate) async fn find(
     let identifier = DataSet::decode(identifier, transfer_syntax_uid, DataSetLimits::default())
         .map_err(|error| refuse(context, Status::CANNOT_UNDERSTAND, &error))?;
     let query = Query::read(&identifier)
-        .map_err(|error| refuse(context, Status::DATA_SET_DOES_NOT_MATCH, &error))?;
+        .map_err(|error| refuse(context, error.status(), &error))?
+        .asked_by(context.calling.clone());
     let answers = answers(state, &caller.site, &query)
         .await
         .map_err(|error| refuse(context, Status::OUT_OF_RESOURCES, &error))?;

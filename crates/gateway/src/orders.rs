@@ -1,10 +1,10 @@
 //! Orders and patients in: HL7 becomes worklist.
 
 use telerad_accession::index_keys;
-use telerad_store::{Effect, MessageOutcome, ParkedItem, ParkedKind, StoreError};
+use telerad_store::{Effect, MessageOutcome, ParkedKind, StoreError};
 use telerad_worklist as worklist;
 
-use crate::messages::{Answer, Handled, Incoming, reject};
+use crate::handled::{Answer, Handled, Incoming, park, reject};
 use crate::state::State;
 
 /// Applies one ADT or order message to what the site already knows.
@@ -24,7 +24,7 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
         worklist::Disposition::Applied => MessageOutcome::Applied,
         worklist::Disposition::NoChange => MessageOutcome::NoChange,
         worklist::Disposition::Parked(reason) => {
-            return Ok(park(state, incoming, reason, findings));
+            return Ok(park(state, incoming, ParkedKind::Message, &reason, findings));
         }
         worklist::Disposition::Rejected(refused) => {
             let refused = reject(refused.condition, &refused.location, &refused.text);
@@ -47,25 +47,4 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
         events: Vec::new(),
         wake: Vec::new(),
     })
-}
-
-/// Valid but not applicable: accepted, since sending it again would not help, and kept for a person.
-fn park(state: &State, incoming: Incoming<'_>, reason: String, findings: Vec<String>) -> Handled {
-    let item = ParkedItem {
-        id: state.new_id(),
-        site: incoming.site.clone(),
-        kind: ParkedKind::Message,
-        reason: reason.clone(),
-        evidence: findings.join("\n"),
-        subject: incoming.id.to_owned(),
-        parked_at: state.now(),
-    };
-    Handled {
-        outcome: MessageOutcome::Parked(reason),
-        answer: Answer::accept(),
-        effects: vec![Effect::Park(item)],
-        findings,
-        events: Vec::new(),
-        wake: Vec::new(),
-    }
 }

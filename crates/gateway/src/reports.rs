@@ -13,8 +13,8 @@ use telerad_store::{
 
 use crate::candidates;
 use crate::event::Event;
-use crate::messages::{Answer, Handled, Incoming, reject};
-use crate::outbox::{Content, Receiver, receivers};
+use crate::handled::{self, Answer, Handled, Incoming, reject};
+use crate::receivers::{Content, Receiver, receivers};
 use crate::state::State;
 
 /// Files one ORU, or parks it; a valid report is accepted either way, since sending it again would not help.
@@ -26,6 +26,11 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
         Ok(read) => read,
         Err(refused) => return Ok(reject(refused.condition, &refused.location, &refused.text)),
     };
+    if is_damaged(&read) {
+        let reason = "the text has bytes that its character set does not have";
+        let findings = read.findings.iter().map(describe).collect();
+        return Ok(handled::park(state, incoming, ParkedKind::Report, reason, findings));
+    }
     let (mut decisions, mut orders) = (Vec::new(), BTreeMap::new());
     for claim in &read.claims {
         let known = candidates::orders_and_studies(state, site, claim, &policy).await?;
@@ -69,6 +74,13 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
         }
     }
     Ok(handled)
+}
+
+/// Whether some byte of the report could not be read: what goes on to the RIS would not be what was signed.
+fn is_damaged(report: &report::IncomingReport) -> bool {
+    let encoded = report.lines.iter().filter_map(|line| line.encoded.as_ref());
+    let mut texts = report.lines.iter().map(|line| &line.text).chain(encoded);
+    texts.any(|text| text.contains(char::REPLACEMENT_CHARACTER))
 }
 
 fn describe(finding: &report::Finding) -> String {

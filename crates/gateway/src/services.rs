@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use telerad_dicom::Status;
-use telerad_dimse::{AssociateRequest, Rejection};
+use telerad_dimse::{AssociateRequest, ContextResult, Rejection};
 use telerad_net::BoxFuture;
-use telerad_net::dicom::{AssociationContext, Body, Services, StoreReply, StoreRequest};
+use telerad_net::dicom::{
+    AssociationContext, Body, Offers, Services, StoreReply, StoreRequest, negotiate,
+};
 
+use crate::configuration::Service;
 use crate::state::State;
 use crate::{intake, modality_worklist};
 
@@ -29,6 +32,13 @@ impl Services for Provider {
             "association rejected: {refusal}"
         );
         Err(refusal)
+    }
+
+    fn negotiate(&self, request: &AssociateRequest) -> Vec<(u8, ContextResult)> {
+        let caller = self.0.directory.caller(&request.calling);
+        let may = |service| caller.is_some_and(|caller| caller.may(service));
+        let offers = Offers { storage: may(Service::Store), worklist: may(Service::Worklist) };
+        negotiate(request, offers)
     }
 
     fn store(

@@ -28,7 +28,7 @@ impl State {
     pub(crate) fn new(configuration: Configuration, environment: Environment) -> Self {
         let deliveries = configuration.destinations.iter();
         let deliveries = deliveries.map(|to| (to.id.get_ref().clone(), Arc::default())).collect();
-        let receivers = crate::outbox::receivers(&configuration);
+        let receivers = crate::receivers::receivers(&configuration);
         let receivers = receivers.into_iter().map(|to| (to.name, Arc::default())).collect();
         let rules = configuration.rules.iter().map(|rule| rule.get_ref().clone()).collect();
         Self {

@@ -1,0 +1,88 @@
+//! What a flow decides about one HL7 message.
+
+use telerad_core::SiteId;
+use telerad_hl7::{AckCode, AckError, Message};
+use telerad_store::{Effect, MessageOutcome, ParkedItem, ParkedKind};
+
+use crate::event::Event;
+use crate::state::State;
+
+/// How a message is answered.
+pub(crate) struct Answer {
+    pub(crate) code: AckCode,
+    pub(crate) error: Option<AckError>,
+}
+
+impl Answer {
+    pub(crate) fn accept() -> Self {
+        Self { code: AckCode::AA, error: None }
+    }
+
+    /// `condition` is of HL7 table 0357, `location` of the form of ERR-2.
+    pub(crate) fn refuse(code: AckCode, condition: u16, location: &str, text: &str) -> Self {
+        let (location, text) = (location.to_owned(), text.to_owned());
+        Self { code, error: Some(AckError { condition, location, text }) }
+    }
+}
+
+/// What a flow decided about a message: committed together with the message itself.
+pub(crate) struct Handled {
+    pub(crate) outcome: MessageOutcome,
+    pub(crate) answer: Answer,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) findings: Vec<String>,
+    /// Told once the effects are durable.
+    pub(crate) events: Vec<Event>,
+    /// Receivers whose queues grew.
+    pub(crate) wake: Vec<String>,
+}
+
+/// One message on its way through a flow.
+#[derive(Clone, Copy)]
+pub(crate) struct Incoming<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) site: &'a SiteId,
+    pub(crate) message: &'a Message,
+}
+
+/// Valid, but not to be applied without a person: accepted, since sending it again would not help, and kept.
+pub(crate) fn park(
+    state: &State,
+    incoming: Incoming<'_>,
+    kind: ParkedKind,
+    reason: &str,
+    findings: Vec<String>,
+) -> Handled {
+    let item = ParkedItem {
+        id: state.new_id(),
+        site: incoming.site.clone(),
+        kind,
+        reason: reason.to_owned(),
+        evidence: findings.join("\n"),
+        subject: incoming.id.to_owned(),
+        parked_at: state.now(),
+    };
+    Handled {
+        outcome: MessageOutcome::Parked(reason.to_owned()),
+        answer: Answer::accept(),
+        effects: vec![Effect::Park(item)],
+        findings,
+        events: Vec::new(),
+        wake: Vec::new(),
+    }
+}
+
+/// A message that changes nothing and whose sender is told why.
+pub(crate) fn reject(condition: u16, location: &str, text: &str) -> Handled {
+    // HL7 table 0357: conditions from 200 on say that the message as such is not supported.
+    let code =
+        if (200..207).contains(&condition) && condition < 204 { AckCode::AR } else { AckCode::AE };
+    Handled {
+        outcome: MessageOutcome::Rejected(text.to_owned()),
+        answer: Answer::refuse(code, condition, location, text),
+        effects: Vec::new(),
+        findings: Vec::new(),
+        events: Vec::new(),
+        wake: Vec::new(),
+    }
+}
