@@ -1,9 +1,5 @@
 //! A gateway as a long-running process: configuration file in, signals obeyed.
 #![expect(clippy::print_stdout, reason = "whoever started the process reads where it listens")]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a program reads its own files and opens its own sockets"
-)]
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -73,7 +69,7 @@ async fn serve(configuration: Configuration) -> anyhow::Result<()> {
     };
     let dicom = listen(configuration.dicom.listen.get_ref()).await?;
     let hl7 = listen(configuration.hl7.listen.get_ref()).await?;
-    let gateway = Gateway::start(configuration, environment, dicom, hl7, TcpConnector::default())?;
+    let gateway = Gateway::start(configuration, environment, dicom, hl7, TcpConnector)?;
     println!("dicom listening on {}", gateway.dicom_address());
     println!("hl7 listening on {}", gateway.hl7_address());
     println!("ready");

@@ -303,8 +303,7 @@ impl Day {
     async fn store_rows(&mut self, store: &SqliteStore) -> anyhow::Result<()> {
         let site = SiteId::new("north")?;
         let counts = store.delivery_counts().await?;
-        let left: u64 =
-            counts.iter().filter(|it| it.state != "sent").map(|it| it.count as u64).sum();
+        let left: u64 = counts.iter().filter(|it| it.state != "sent").map(|it| it.count).sum();
         self.results.row("deliveries failed, parked or left", 0, left);
         let parked = store.parked(Some(&site)).await?;
         self.results.row("reports parked", 1, parked.len());
