@@ -15,14 +15,12 @@ use bytes::Bytes;
 use telerad::core::AeTitle;
 use telerad::dicom::{Status, uids};
 use telerad::dimse::{AssociateRequest, Rejection, plan_contexts};
-use telerad::gateway::{Configuration, Environment, Gateway, SystemRng};
+use telerad::gateway::{Configuration, Environment, Gateway};
 use telerad::net::dicom::{
     AssociationContext, Body, ClientAssociation, Peer, ServerConfig, Services, StoreReply,
     StoreRequest, serve,
 };
-use telerad::net::{
-    BoxFuture, Listener, SystemClock, TcpAcceptor, TcpConnector, TokioSpawn, shutdown,
-};
+use telerad::net::{BoxFuture, Listener, TcpAcceptor, TcpConnector, TokioSpawn, shutdown};
 use telerad::store::payload::DirectorySpool;
 use telerad::store::sqlite::SqliteStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -167,13 +165,9 @@ source = [{ site = "north", ae_title = "BENCH" }]
 async fn gateway(slices: &[Slice]) -> anyhow::Result<Duration> {
     let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
     let configuration = Configuration::from_toml(CONFIGURATION, "bench")?;
-    let environment = Environment {
-        clock: SystemClock::shared(),
-        payloads: Arc::new(DirectorySpool::open(&folder.path().join("spool"), Default::default())?),
-        rng: Arc::new(SystemRng),
-        spawn: Arc::new(TokioSpawn),
-        store: Arc::new(SqliteStore::open(folder.path(), Default::default())?),
-    };
+    let store = SqliteStore::open(folder.path(), Default::default())?;
+    let payloads = DirectorySpool::open(&folder.path().join("spool"), Default::default())?;
+    let environment = Environment::system(store, payloads);
     let dicom = TcpAcceptor::bind("127.0.0.1:0").await?;
     let hl7 = TcpAcceptor::bind("127.0.0.1:0").await?;
     let gateway = Gateway::start(configuration, environment, dicom, hl7, TcpConnector)?;

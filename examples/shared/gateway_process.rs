@@ -3,11 +3,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Context;
-use telerad::gateway::{Configuration, Environment, Gateway, SystemRng};
-use telerad::net::{SystemClock, TcpAcceptor, TcpConnector, TokioSpawn};
+use telerad::gateway::{Configuration, Environment, Gateway};
+use telerad::net::{TcpAcceptor, TcpConnector};
 use telerad::store::payload::DirectorySpool;
 use telerad::store::sqlite::SqliteStore;
 use tokio::signal::unix::{SignalKind, signal};
@@ -60,13 +59,7 @@ async fn serve(configuration: Configuration) -> anyhow::Result<()> {
         .with_context(|| format!("cannot create the data directory {}", directory.display()))?;
     let store = SqliteStore::open(directory, Default::default())?;
     let payloads = DirectorySpool::open(&directory.join("spool"), Default::default())?;
-    let environment = Environment {
-        clock: SystemClock::shared(),
-        payloads: Arc::new(payloads),
-        rng: Arc::new(SystemRng),
-        spawn: Arc::new(TokioSpawn),
-        store: Arc::new(store),
-    };
+    let environment = Environment::system(store, payloads);
     let dicom = listen(configuration.dicom.listen.get_ref()).await?;
     let hl7 = listen(configuration.hl7.listen.get_ref()).await?;
     let gateway = Gateway::start(configuration, environment, dicom, hl7, TcpConnector)?;

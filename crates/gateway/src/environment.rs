@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use telerad_net::{Clock, Spawn};
+use telerad_net::{Clock, Spawn, SystemClock, TokioSpawn};
 use telerad_store::Store;
 use telerad_store::payload::Payloads;
 
@@ -37,4 +37,17 @@ pub struct Environment {
     pub spawn: Arc<dyn Spawn>,
     /// Durable state.
     pub store: Arc<dyn Store>,
+}
+
+impl Environment {
+    /// The system's clock and randomness, tasks on the tokio runtime of the caller, and this state.
+    pub fn system(store: impl Store, payloads: impl Payloads) -> Self {
+        Self {
+            clock: SystemClock::shared(),
+            payloads: Arc::new(payloads),
+            rng: Arc::new(SystemRng),
+            spawn: Arc::new(TokioSpawn),
+            store: Arc::new(store),
+        }
+    }
 }
