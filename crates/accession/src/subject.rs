@@ -37,8 +37,8 @@ pub(crate) enum AccessionRelation {
     Absent,
 }
 
-/// Gathers candidates by key, and received studies to the orders they belong to: by study instance UID, or by accession
-/// number, issuer and patient. The result does not depend on the order of `candidates`.
+/// Gathers candidates by key, and received studies to the orders they belong to: by key, by study instance UID, or by
+/// accession number, issuer and patient. A key is one subject, since what matches is filed under it. The result does not depend on the order of `candidates`.
 pub(crate) fn gather<'a>(
     candidates: &'a [Candidate],
     policy: &AccessionPolicy,
@@ -53,10 +53,11 @@ pub(crate) fn gather<'a>(
         let mut placed = false;
         for subject in &mut subjects {
             let same_kind = subject.main.iter().any(|one| one.source == candidate.source);
-            if subject.key == candidate.key && same_kind {
+            let same_key = subject.key == candidate.key;
+            if same_key && same_kind {
                 subject.main.push(candidate);
                 placed = true;
-            } else if is_head && !same_kind && subject.owns(candidate, policy) {
+            } else if is_head && !same_kind && (same_key || subject.owns(candidate, policy)) {
                 subject.heads.push(candidate);
                 placed = true;
             }
@@ -225,8 +226,14 @@ impl Subject<'_> {
             compare(&claim.patient, known, others, policy, Some(number), evidence)
         };
         let main = self.main.iter().map(&mut side).max().unwrap_or(PatientSide::Unknown);
-        let against =
-            self.heads.iter().map(&mut side).filter(|side| *side >= PatientSide::Disagree).max();
+        // A claim on the order's own study is not about the other studies that carry its number.
+        let claimed = claim.study_instance_uid.as_ref();
+        let own = claimed
+            .filter(|uid| self.main.iter().any(|order| order.order.study_instance_uid == **uid));
+        let meant =
+            |head: &&&Candidate| own.is_none_or(|uid| head.order.study_instance_uid == *uid);
+        let heads = self.heads.iter().filter(meant).map(&mut side);
+        let against = heads.filter(|side| *side >= PatientSide::Disagree).max();
         if against.is_some() {
             let statement = "a received study of this order belongs to somebody else";
             evidence.say(Some(number), statement, &[]);

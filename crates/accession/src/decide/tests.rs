@@ -300,6 +300,19 @@ fn a_received_study_of_somebody_else_stops_its_order() {
 }
 
 #[test]
+fn a_received_study_under_the_key_of_an_order_speaks_of_that_order() {
+    // Somebody typed A's number on images of B.
+    let both = [order(A), head("a 1.9 100 - - B")];
+    check("1.9 100 - - A", &both, "conflict a");
+    check("1.9 100 - - B", &both, "conflict a");
+    check("1.9 - - - B", &both, "conflict a");
+    check("- 100 - - A", &both, "conflict a");
+    // The order's own study is another one, and is not in doubt.
+    check("1.1 100 - - A", &both, "match a");
+    check("1.9 - - - A", &[order(A), head("a 1.9 100 - - A")], "match a");
+}
+
+#[test]
 fn without_an_order_a_received_study_stands_for_itself() {
     check("1.9 - - - A", &[head("h 1.9 100 - - A")], "match h");
     let two = [head("h 1.9 100 - - A"), head("i 1.8 100 - - A")];
