@@ -1,10 +1,12 @@
 //! What a report or an image may belong to: orders, and the heads of studies that came before any order.
 
-use telerad_accession::{AccessionPolicy, Candidate, CandidateSource, Claim, search_keys};
+use telerad_accession::{
+    AccessionPolicy, Candidate, CandidateSource, Claim, SearchKey, is_identifying, search_keys,
+};
 use telerad_core::{Code, Order, PersonName, Priority, SiteId};
 use telerad_routing::InstanceRecord;
 use telerad_store::StoreError;
-use telerad_worklist::OrderKey;
+use telerad_worklist::{OrderKey, OrderRecord};
 
 use crate::state::State;
 
@@ -28,49 +30,68 @@ pub(crate) async fn orders(
 ) -> Result<Vec<Candidate>, StoreError> {
     let keys = search_keys(claim, policy);
     let records = state.environment.store.orders_by_search(site, &keys).await?;
-    let candidates = records.into_iter().map(|record| Candidate {
-        key: record.key.as_str().to_owned(),
-        order: record.order,
-        source: CandidateSource::Order,
-        also_known_as: Vec::new(),
-    });
-    Ok(candidates.collect())
+    Ok(records.into_iter().map(candidate).collect())
 }
 
-/// Orders, and beside them the studies that no order of this site stands for.
+/// Orders, and beside them the studies that have come, each as its images name it.
+///
+/// The order under whose number images came is among them even when the claim names only the images' own study, and
+/// so is every other study under that number: what a match is filed under must speak with one voice on the patient.
 pub(crate) async fn orders_and_studies(
     state: &State,
     site: &SiteId,
     claim: &Claim,
     policy: &AccessionPolicy,
 ) -> Result<Vec<Candidate>, StoreError> {
-    let mut candidates = orders(state, site, claim, policy).await?;
     let store = &state.environment.store;
-    for record in store.instances_by_search(site, &search_keys(claim, policy)).await? {
-        let Some((key, mut candidate)) = study_head(record, policy) else { continue };
-        if candidates.iter().any(|known| stands_for(known, &candidate)) {
+    let mut candidates = orders(state, site, claim, policy).await?;
+    let named = store.instances_by_search(site, &search_keys(claim, policy)).await?;
+    let numbers = named.iter().filter_map(number_of);
+    let mut keys: Vec<SearchKey> =
+        numbers.flat_map(|number| search_keys(&number, policy)).collect();
+    keys.sort();
+    keys.dedup();
+    let beside = store.instances_by_search(site, &keys).await?;
+    for record in named.into_iter().chain(beside) {
+        let Some((key, head)) = study_head(record, policy) else { continue };
+        if candidates.contains(&head) {
             continue;
         }
-        // The images may carry the number of an order under a Study UID of their own. The order is the site's own
-        // word on who the patient is, so that is what the claim has to agree with.
-        if let Some(order) = store.orders(site, &[key]).await?.into_iter().next() {
-            let study_instance_uid = candidate.order.study_instance_uid;
-            candidate.order = Order { study_instance_uid, ..order.order };
-            candidate.source = CandidateSource::Order;
+        let is_order = |known: &&Candidate| known.source == CandidateSource::Order;
+        if !candidates.iter().filter(is_order).any(|order| stands_for(order, &head))
+            && let Some(order) = store.orders(site, &[key]).await?.into_iter().next()
+        {
+            candidates.push(candidate(order));
         }
-        candidates.push(candidate);
+        candidates.push(head);
     }
     Ok(candidates)
+}
+
+fn candidate(record: OrderRecord) -> Candidate {
+    Candidate {
+        key: record.key.as_str().to_owned(),
+        order: record.order,
+        source: CandidateSource::Order,
+        also_known_as: Vec::new(),
+    }
+}
+
+/// The claim of an image's accession number alone.
+fn number_of(record: &InstanceRecord) -> Option<Claim> {
+    Some(Claim { accession: Some(record.head.accession.clone()?), ..Claim::default() })
 }
 
 fn stands_for(known: &Candidate, other: &Candidate) -> bool {
     known.key == other.key || known.order.study_instance_uid == other.order.study_instance_uid
 }
 
-/// A study as a candidate: what its images say, in the shape of an order.
+/// A study as a candidate: what its images say, in the shape of an order. None without a number to file under; a
+/// placeholder is no number, and would join the studies of several patients.
 fn study_head(record: InstanceRecord, policy: &AccessionPolicy) -> Option<(OrderKey, Candidate)> {
     let head = record.head;
-    let accession = head.accession?.or_issuer(policy.default_issuer.as_ref());
+    let accession = head.accession.filter(|number| is_identifying(number.value()))?;
+    let accession = accession.or_issuer(policy.default_issuer.as_ref());
     let order = Order {
         site: record.site.clone(),
         patient: head.patient,

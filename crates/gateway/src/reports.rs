@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use telerad_accession::{Candidate, decide};
+use telerad_accession::{Candidate, CandidateSource, decide};
 use telerad_core::Order;
 use telerad_hl7::Message;
 use telerad_report as report;
@@ -35,7 +35,13 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
     for claim in &read.claims {
         let known = candidates::orders_and_studies(state, site, claim, &policy).await?;
         decisions.push(decide(claim, &known, &policy));
-        orders.extend(known.into_iter().map(|Candidate { key, order, .. }| (key, order)));
+        for Candidate { key, order, source, .. } in known {
+            // The site's own order, where there is one, is what its RIS is answered with.
+            match source {
+                CandidateSource::Order => drop(orders.insert(key, order)),
+                CandidateSource::StudyHead => drop(orders.entry(key).or_insert(order)),
+            }
+        }
     }
     let mut existing = Vec::new();
     for key in read.report_keys(site, &decisions) {
@@ -173,3 +179,6 @@ fn outbound(
         state: OutboundState::Pending,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+use std::sync::Arc;
+
+use telerad_core::{AccessionNumber, AeTitle, PatientId, SiteId, Uid};
+use telerad_dicom::{InstanceHead, uids};
+use telerad_hl7::Message;
+use telerad_net::{SystemClock, TokioSpawn};
+use telerad_routing::{Digest, InstanceRecord, Relation, StudyMark};
+use telerad_store::memory::MemoryStore;
+use telerad_store::payload::MemoryPayloads;
+use telerad_store::{Effect, MessageOutcome};
+use telerad_testkit::hl7::{Case, orm_o01, oru_r01};
+
+use crate::handled::{Handled, Incoming};
+use crate::state::State;
+use crate::{Configuration, Environment, SystemRng, candidates, orders};
+
+const CONFIGURATION: &str = r#"data_directory = "data"
+[dicom]
+ae_title = "TELERAD"
+listen = "127.0.0.1:0"
+[hl7]
+listen = "127.0.0.1:0"
+application = "TELERAD"
+facility = "GATEWAY"
+[[site]]
+id = "north"
+accession_issuer = "NORTH"
+patient_authority = "NORTH-MRN"
+"#;
+
+/// What the site knows, and the reports that come.
+struct Day {
+    state: State,
+    site: SiteId,
+}
+
+impl Day {
+    fn new() -> Self {
+        let environment = Environment {
+            clock: SystemClock::shared(),
+            payloads: Arc::new(MemoryPayloads::new()),
+            rng: Arc::new(SystemRng),
+            spawn: Arc::new(TokioSpawn),
+            store: Arc::new(MemoryStore::new()),
+        };
+        let configuration = Configuration::from_toml(CONFIGURATION, "test.toml").unwrap();
+        let site = SiteId::new("north").unwrap();
+        Self { state: State::new(configuration, environment), site }
+    }
+
+    async fn commit(&self, handled: Handled) -> MessageOutcome {
+        self.state.commit(handled.effects).await.unwrap();
+        handled.outcome
+    }
+
+    async fn order(&self, case: &Case) {
+        let message = Message::parse(orm_o01(case)).unwrap();
+        let incoming = Incoming { id: &case.control_id, site: &self.site, message: &message };
+        let handled = orders::handle(&self.state, incoming).await.unwrap();
+        assert_eq!(self.commit(handled).await, MessageOutcome::Applied);
+    }
+
+    /// An image with this study, patient and accession number has come.
+    async fn image(&self, study: &str, patient: &str, accession: &str) {
+        let study = Uid::new(study).unwrap();
+        let mut head = InstanceHead {
+            study_instance_uid: Some(study.clone()),
+            accession: AccessionNumber::new(accession, None).ok(),
+            ..InstanceHead::default()
+        };
+        head.patient.ids = vec![PatientId::new(patient, None).unwrap()];
+        let record = InstanceRecord {
+            site: self.site.clone(),
+            sop_instance_uid: study.clone(),
+            digest: Digest::of(study.as_str().as_bytes()),
+            bytes: 1,
+            transfer_syntax_uid: uids::EXPLICIT_VR_LITTLE_ENDIAN.to_owned(),
+            sop_class_uid: uids::CT_IMAGE_STORAGE.to_owned(),
+            source: AeTitle::new("CT1").unwrap(),
+            received_at: self.state.now(),
+            pixel_data_offset: None,
+            mark: StudyMark::Unmatched,
+            relation: Relation::First,
+            head,
+        };
+        let policy = self.state.directory.accession_policy(&self.site);
+        let keys = telerad_accession::search_keys(&candidates::claim(&record), &policy);
+        self.state.commit(vec![Effect::Instance { record, keys }]).await.unwrap();
+    }
+
+    async fn report(&self, case: &Case) -> MessageOutcome {
+        // The study the report is about, as platforms say it.
+        let text = format!("{}ZDS|{}\r", oru_r01(case), case.study_instance_uid);
+        let message = Message::parse(text).unwrap();
+        let id = format!("report {}", case.control_id);
+        let incoming = Incoming { id: &id, site: &self.site, message: &message };
+        let handled = super::handle(&self.state, incoming).await.unwrap();
+        self.commit(handled).await
+    }
+
+    /// How many reports, and versions of them, are filed under this number.
+    async fn filed(&self, accession: &str) -> (usize, usize) {
+        let key = format!("north|NORTH|{accession}");
+        let reports = self.state.environment.store.reports_of_order(&self.site, &key).await;
+        let reports = reports.unwrap();
+        (reports.len(), reports.iter().map(|report| report.versions.len()).sum())
+    }
+}
+
+fn run(day: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(day);
+}
+
+/// Case 2, saying that its study, patient and accession number are these.
+fn saying(study: &str, patient: &str, accession: &str) -> Case {
+    Case {
+        study_instance_uid: study.to_owned(),
+        patient_id: patient.to_owned(),
+        accession: accession.to_owned(),
+        filler_order_number: String::new(),
+        placer_order_number: String::new(),
+        control_id: format!("{study} {patient} {accession}"),
+        ..Case::new(2)
+    }
+}
+
+#[track_caller]
+fn assert_parked(outcome: &MessageOutcome) {
+    assert!(matches!(outcome, MessageOutcome::Parked(_)), "{outcome:?}");
+}
+
+#[test]
+fn a_report_finds_the_order_behind_images_with_a_study_uid_of_their_own() {
+    run(async {
+        let day = Day::new();
+        day.order(&Case::new(1)).await;
+        day.image("2.25.9", "P1", "A1").await;
+        assert_eq!(day.report(&saying("2.25.9", "P1", "")).await, MessageOutcome::Applied);
+        assert_eq!(day.filed("A1").await, (1, 1));
+    });
+}
+
+#[test]
+fn images_of_another_patient_under_the_number_of_an_order_stop_its_report() {
+    run(async {
+        let day = Day::new();
+        day.order(&Case::new(1)).await;
+        day.image("2.25.9", "P2", "A1").await;
+        // The platform took the order's patient for images that say another one.
+        assert_parked(&day.report(&saying("2.25.9", "P1", "A1")).await);
+        assert_parked(&day.report(&saying("2.25.9", "P2", "A1")).await);
+        assert_eq!(day.filed("A1").await, (0, 0));
+    });
+}
+
+#[test]
+fn images_of_another_patient_in_the_study_of_an_order_stop_its_report() {
+    run(async {
+        let day = Day::new();
+        let order = Case::new(1);
+        day.order(&order).await;
+        day.image(&order.study_instance_uid, "P2", "A1").await;
+        assert_parked(&day.report(&saying(&order.study_instance_uid, "P1", "A1")).await);
+        assert_eq!(day.filed("A1").await, (0, 0));
+    });
+}
+
+#[test]
+fn a_placeholder_for_a_number_brings_no_two_studies_together() {
+    run(async {
+        let day = Day::new();
+        day.image("2.25.8", "P1", "NONE").await;
+        day.image("2.25.9", "P2", "NONE").await;
+        assert_parked(&day.report(&saying("2.25.8", "P1", "")).await);
+        assert_parked(&day.report(&saying("2.25.9", "P2", "")).await);
+        assert_eq!(day.filed("NONE").await, (0, 0));
+    });
+}
+
+#[test]
+fn one_number_on_studies_of_two_patients_files_for_neither() {
+    run(async {
+        let day = Day::new();
+        day.image("2.25.8", "P1", "A7").await;
+        day.image("2.25.9", "P2", "A7").await;
+        assert_parked(&day.report(&saying("2.25.8", "P1", "")).await);
+        assert_parked(&day.report(&saying("2.25.9", "P2", "")).await);
+        assert_eq!(day.filed("A7").await, (0, 0));
+    });
+}
+
+#[test]
+fn a_study_without_an_order_gets_its_report() {
+    run(async {
+        let day = Day::new();
+        day.image("2.25.8", "P1", "A7").await;
+        assert_eq!(day.report(&saying("2.25.8", "P1", "")).await, MessageOutcome::Applied);
+        assert_eq!(day.filed("A7").await, (1, 1));
+    });
+}
