@@ -1,5 +1,6 @@
 //! Studies in: stream to the spool, make durable, decide, acknowledge. In that order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -181,11 +182,16 @@ async fn decide(state: &State, mut record: InstanceRecord) -> Result<Decided, St
     let keys = accession::search_keys(&candidates::claim(&record), &policy);
     let study_uid = study_of(&record);
     let study = store.study(&site, &study_uid).await?;
+    let queued = match record.relation {
+        Relation::Repeated => queued(state, &record, study.as_ref()).await?,
+        _ => Vec::new(),
+    };
     let decision = routing::decide(routing::Intake {
         rules: &state.rules,
         instance: record.clone(),
         study: study.as_ref(),
         known: &known,
+        queued: &queued,
         now: state.now(),
         priority,
     });
@@ -213,6 +219,27 @@ async fn decide(state: &State, mut record: InstanceRecord) -> Result<Decided, St
         relation: record.relation,
         wake,
     })
+}
+
+/// The deliveries of an instance, to destinations of the configuration and to those its study was decided for.
+async fn queued(
+    state: &State,
+    record: &InstanceRecord,
+    study: Option<&routing::StudyDecision>,
+) -> Result<Vec<routing::DeliveryRecord>, StoreError> {
+    let configured = state.configuration.destinations.iter().map(|to| to.id.get_ref());
+    let decided = study.into_iter().flat_map(|study| &study.destinations);
+    let destinations: BTreeSet<&routing::DestinationId> = configured.chain(decided).collect();
+    let mut queued = Vec::new();
+    for destination in destinations {
+        let key = routing::DeliveryKey {
+            site: record.site.clone(),
+            sop_instance_uid: record.sop_instance_uid.clone(),
+            destination: destination.clone(),
+        };
+        queued.extend(state.environment.store.delivery(&key).await?);
+    }
+    Ok(queued)
 }
 
 /// What a person has to see, in the same transaction as what it is about.

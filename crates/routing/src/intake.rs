@@ -16,6 +16,8 @@ pub struct Intake<'a> {
     pub study: Option<&'a StudyDecision>,
     /// The versions kept under its UID.
     pub known: &'a [InstanceRecord],
+    /// The deliveries of the instance that were queued before, in any state.
+    pub queued: &'a [DeliveryRecord],
     /// The time of the decision.
     pub now: Timestamp,
     /// How urgent its order is; [`Priority::Routine`] without an order.
@@ -54,15 +56,15 @@ pub enum Effect {
 /// * First under its UID: it is kept, and one delivery is queued per destination of its study. The first instance
 ///   of a study that any rule wants decides the destinations for the whole study; later ones follow that decision
 ///   whatever the rules say by then.
-/// * Repeated: nothing is written, and it may be acknowledged, since everything it would write is durable. Only when
-///   no rule had wanted it and one does now, its study is decided and it is queued.
+/// * Repeated: nothing is written, and it may be acknowledged, since everything it would write is durable. Only where
+///   no rule had wanted it and one does now, or did for a later instance of its study, it is queued.
 /// * Variant: kept, not delivered again.
 /// * UID conflict: kept and parked. No delivery is written: the delivery of the first version has the same key and
 ///   must not be disturbed.
 /// * Wanted by no rule: kept and parked. Such an instance decides nothing for its study, since an empty decision
 ///   would withhold the images that follow.
 pub fn decide(intake: Intake<'_>) -> IntakeDecision {
-    let Intake { rules, mut instance, study, known, now, priority } = intake;
+    let Intake { rules, mut instance, study, known, queued, now, priority } = intake;
     let kept = known.iter().find(|old| old.digest == instance.digest);
     if kept.is_some() {
         instance.relation = Relation::Repeated;
@@ -77,8 +79,8 @@ pub fn decide(intake: Intake<'_>) -> IntakeDecision {
     match &instance.relation {
         Relation::Repeated => {
             decision.findings.push("repeated transmission".to_owned());
-            if is_owed(&instance, kept, study) {
-                decision.effects = plan(rules, &instance, study, now, priority).effects();
+            if kept.is_some_and(|kept| kept.relation == Relation::First) {
+                decision.effects = owed(plan(rules, &instance, study, now, priority), queued);
             }
         }
         Relation::Variant => {
@@ -138,17 +140,11 @@ pub fn deliveries(
     study.destinations.iter().map(delivery).collect()
 }
 
-/// Whether a repeated instance may still be owed its deliveries: no rule wanted it when it came first, so that
-/// nothing was decided for its study. Sending it again after the rules were mended is how people put that right.
-fn is_owed(
-    instance: &InstanceRecord,
-    kept: Option<&InstanceRecord>,
-    study: Option<&StudyDecision>,
-) -> bool {
-    // Without a study UID nothing was frozen, and what was delivered cannot be told from here.
-    study.is_none()
-        && instance.head.study_instance_uid.is_some()
-        && kept.is_some_and(|kept| kept.relation == Relation::First)
+/// What a repeated instance is still owed: no rule wanted it when it came first, so that it was not queued. Sending it
+/// again after the rules were mended is how people put that right.
+fn owed(mut plan: Plan, queued: &[DeliveryRecord]) -> Vec<Effect> {
+    plan.deliveries.retain(|wanted| queued.iter().all(|known| known.key != wanted.key));
+    if plan.deliveries.is_empty() { Vec::new() } else { plan.effects() }
 }
 
 /// What a study's decision, made before or made now, asks for one instance.

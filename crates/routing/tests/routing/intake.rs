@@ -35,7 +35,21 @@ fn arrive(
     same_pixels: Option<bool>,
 ) -> IntakeDecision {
     instance.relation = relate(&instance, known, |_| same_pixels);
-    decide(Intake { rules, instance, study, known, now: at(20), priority: Priority::Routine })
+    let (now, priority) = (at(20), Priority::Routine);
+    decide(Intake { rules, instance, study, known, queued: &[], now, priority })
+}
+
+/// The same bytes come again; `queued` are the deliveries that were made of them.
+fn arrive_again(
+    rules: &RuleSet,
+    mut instance: InstanceRecord,
+    study: Option<&StudyDecision>,
+    known: &[InstanceRecord],
+    queued: &[DeliveryRecord],
+) -> IntakeDecision {
+    instance.relation = Relation::Repeated;
+    let (now, priority) = (at(20), Priority::Routine);
+    decide(Intake { rules, instance, study, known, queued, now, priority })
 }
 
 fn queued(decision: &IntakeDecision) -> Vec<&DeliveryRecord> {
@@ -129,7 +143,8 @@ fn without_a_study_uid_an_instance_is_decided_for_itself() {
 #[test]
 fn a_repeated_transmission_writes_nothing() {
     let first = arrive(&rules(RULES), slice(1), None, &[], None);
-    let decision = arrive(&rules(RULES), slice(1), frozen(&first), &[slice(1)], None);
+    let made: Vec<DeliveryRecord> = queued(&first).into_iter().cloned().collect();
+    let decision = arrive_again(&rules(RULES), slice(1), frozen(&first), &[slice(1)], &made);
     assert_eq!((decision.relation, decision.effects.len()), (Relation::Repeated, 0));
 }
 
@@ -143,6 +158,31 @@ fn sending_again_after_the_rules_were_mended_delivers() {
         InstanceRecord { relation: Relation::UidConflict { differs: Vec::new() }, ..slice(1) };
     let repeated = arrive(&rules(RULES), slice(1), None, &[conflict], None);
     assert_eq!(repeated.effects.len(), 0);
+}
+
+#[test]
+fn sending_a_whole_study_again_after_the_rules_were_mended_delivers_all_of_it() {
+    let first = arrive(&rules(RULES), slice(1), None, &[slice(1)], None);
+    let study = frozen(&first).unwrap();
+    let owed = arrive_again(&rules(RULES), slice(2), Some(study), &[slice(2)], &[]);
+    assert_eq!(destinations(&owed), destinations(&first));
+    assert_eq!((kept(&owed), frozen(&owed)), (0, None));
+    // What is queued or was sent is not owed.
+    let queued: Vec<DeliveryRecord> = queued(&owed).into_iter().take(2).cloned().collect();
+    let rest = arrive_again(&rules(RULES), slice(2), Some(study), &[slice(2)], &queued);
+    assert_eq!(destinations(&rest), ["teaching"]);
+}
+
+#[test]
+fn an_instance_without_a_study_that_was_delivered_is_not_delivered_again() {
+    let mut lone = slice(1);
+    lone.head.study_instance_uid = None;
+    let first = arrive(&rules(RULES), lone.clone(), None, &[], None);
+    let queued: Vec<DeliveryRecord> = queued(&first).into_iter().cloned().collect();
+    let again = arrive_again(&rules(RULES), lone.clone(), None, &[lone.clone()], &queued);
+    assert_eq!(again.effects, []);
+    let owed = arrive_again(&rules(RULES), lone.clone(), None, &[lone], &[]);
+    assert_eq!(destinations(&owed).len(), 3);
 }
 
 #[test]
