@@ -7,12 +7,14 @@ mod read;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 use telerad_accession::{AccessionPolicy, CanonicalRule};
 use telerad_core::{AeTitle, Issuer, SiteId};
 use telerad_routing::{DestinationId, Rule};
+use telerad_worklist::{AccessionSource, Mapping};
 use toml::Spanned;
 
 pub use read::ConfigurationError;
@@ -88,6 +90,13 @@ pub struct Site {
     pub accession_issuer: Option<String>,
     /// Assigning authority of patient identifiers that come without one.
     pub patient_authority: Option<String>,
+    /// Fields of an order that hold the accession number, first choice first: `OBR-18`, `OBR-3`, `IPC-1` and the
+    /// like. Empty means OBR-18, then IPC-1.
+    #[serde(default)]
+    pub accession_sources: Vec<AccessionSource>,
+    /// Modality (0008,0060) by procedure code, for orders that name no modality.
+    #[serde(default)]
+    pub modality_by_procedure: BTreeMap<String, String>,
     /// Declared rules by which accession numbers of reports are brought to the site's own form.
     #[serde(default)]
     pub accession_rules: Vec<CanonicalRule>,
@@ -101,6 +110,19 @@ impl Site {
             patient_authority: self.issuer(self.patient_authority.as_deref()),
             rules: self.accession_rules.clone(),
         }
+    }
+
+    /// How this site's messages are read.
+    pub fn mapping(&self) -> Mapping {
+        let policy = self.accession_policy();
+        let mut mapping = Mapping::new(self.id.get_ref().clone());
+        mapping.accession_issuer = policy.default_issuer;
+        mapping.patient_authority = policy.patient_authority;
+        mapping.modality_by_procedure.clone_from(&self.modality_by_procedure);
+        if !self.accession_sources.is_empty() {
+            mapping.accession_sources.clone_from(&self.accession_sources);
+        }
+        mapping
     }
 
     fn issuer(&self, name: Option<&str>) -> Option<Issuer> {

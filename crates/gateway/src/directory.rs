@@ -36,6 +36,7 @@ pub(crate) struct Directory {
     callers: BTreeMap<AeTitle, Caller>,
     senders: BTreeMap<(String, String), Sender>,
     policies: BTreeMap<SiteId, AccessionPolicy>,
+    mappings: BTreeMap<SiteId, Mapping>,
 }
 
 impl Directory {
@@ -53,7 +54,10 @@ impl Directory {
             .sites
             .iter()
             .map(|site| (site.id.get_ref().clone(), site.accession_policy()));
+        let mappings =
+            configuration.sites.iter().map(|site| (site.id.get_ref().clone(), site.mapping()));
         Self {
+            mappings: mappings.collect(),
             callers: callers.collect(),
             senders: senders.collect(),
             policies: policies.collect(),
@@ -73,10 +77,6 @@ impl Directory {
     }
 
     pub(crate) fn mapping(&self, site: &SiteId) -> Mapping {
-        let policy = self.accession_policy(site);
-        let mut mapping = Mapping::new(site.clone());
-        mapping.accession_issuer = policy.default_issuer;
-        mapping.patient_authority = policy.patient_authority;
-        mapping
+        self.mappings.get(site).cloned().unwrap_or_else(|| Mapping::new(site.clone()))
     }
 }

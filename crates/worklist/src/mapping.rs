@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use telerad_core::{AeTitle, Issuer, SiteId};
 
 /// How the messages of one site are read. Everything here is a declaration by the site, never a guess.
@@ -38,8 +39,9 @@ impl Mapping {
     }
 }
 
-/// A field that sites use for the accession number.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// A field that sites use for the accession number; in configurations as text, such as `OBR-18`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(try_from = "String")]
 pub enum AccessionSource {
     /// `IPC-1`
     Ipc1,
@@ -86,6 +88,14 @@ impl std::str::FromStr for AccessionSource {
         let all =
             [Self::Ipc1, Self::Obr2, Self::Obr3, Self::Obr18, Self::Obr20, Self::Orc2, Self::Orc3];
         all.into_iter().find(|source| source.to_string() == text).ok_or(InvalidAccessionSource)
+    }
+}
+
+impl TryFrom<String> for AccessionSource {
+    type Error = InvalidAccessionSource;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 

@@ -91,3 +91,13 @@ fn addresses_have_a_host_and_a_port() {
 fn a_misspelt_condition_is_an_error_not_a_rule_that_never_matches() {
     check("modality = [\"CT\", \"MR\"]", "modalty = [\"CT\"]", "g.toml:");
 }
+
+#[test]
+fn a_site_says_where_its_orders_hold_the_accession_number() {
+    let line = "accession_issuer = \"NORTH\"\n";
+    let text = GOOD.replacen(line, &format!("{line}accession_sources = [\"OBR-3\"]\n"), 1);
+    let mapping = Configuration::from_toml(&text, "g.toml").unwrap().sites[0].mapping();
+    assert_eq!(mapping.accession_sources[0].to_string(), "OBR-3");
+    let twice = format!("{line}accession_sources = [\"OBR-4\"]\n");
+    check(line, &twice, "g.toml:12: accession source must be one of IPC-1, OBR-2, OBR-3");
+}
