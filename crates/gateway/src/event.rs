@@ -93,6 +93,11 @@ pub enum Event {
         /// In plain words.
         cause: String,
     },
+    /// A queue of an earlier run has no destination or receiver in this configuration: what is in it is not sent.
+    QueueStranded {
+        /// Its name, with the number of instances where it holds instances.
+        queue: String,
+    },
     /// A report was filed under its order.
     ReportFiled {
         /// The site it belongs to.

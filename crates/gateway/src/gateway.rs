@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::messages::Receiver;
 use crate::services::Provider;
 use crate::state::State;
-use crate::{deliver, outbox};
+use crate::{deliver, outbox, stranded};
 
 /// A running gateway. Dropping it asks everything to stop; [`Gateway::stop`] also waits for the end.
 pub struct Gateway {
@@ -51,6 +51,9 @@ impl Gateway {
         ends.extend(outbox::start(&state, &connector, &shutdown));
         ends.push(serve_dicom(&state, dicom_listener, &shutdown));
         ends.push(serve_hl7(&state, hl7_listener, &shutdown));
+        let told = Arc::clone(&state);
+        let stranded = async move { stranded::tell(&told).await };
+        state.environment.spawn.spawn("stranded queues", Box::pin(stranded));
         Ok(Self { state, shutdown: handle, ends, dicom_address, hl7_address })
     }
 

@@ -32,6 +32,8 @@ mod event;
 mod faults;
 mod gateway;
 mod handled;
+#[cfg(test)]
+mod house;
 mod intake;
 mod messages;
 mod modality_worklist;
@@ -43,6 +45,7 @@ mod reports;
 mod services;
 mod source;
 mod state;
+mod stranded;
 
 pub use configuration::{Configuration, ConfigurationError};
 pub use environment::{Environment, Rng, SystemRng};

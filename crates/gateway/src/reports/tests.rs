@@ -1,32 +1,14 @@
-use std::sync::Arc;
-
 use telerad_core::{AccessionNumber, AeTitle, PatientId, SiteId, Uid};
 use telerad_dicom::{InstanceHead, uids};
 use telerad_hl7::Message;
-use telerad_net::{SystemClock, TokioSpawn};
 use telerad_routing::{Digest, InstanceRecord, Relation, StudyMark};
-use telerad_store::memory::MemoryStore;
-use telerad_store::payload::MemoryPayloads;
 use telerad_store::{Effect, MessageOutcome};
 use telerad_testkit::hl7::{Case, orm_o01, oru_r01};
 
 use crate::handled::{Handled, Incoming};
+use crate::house::{self, run};
 use crate::state::State;
-use crate::{Configuration, Environment, SystemRng, candidates, orders};
-
-const CONFIGURATION: &str = r#"data_directory = "data"
-[dicom]
-ae_title = "TELERAD"
-listen = "127.0.0.1:0"
-[hl7]
-listen = "127.0.0.1:0"
-application = "TELERAD"
-facility = "GATEWAY"
-[[site]]
-id = "north"
-accession_issuer = "NORTH"
-patient_authority = "NORTH-MRN"
-"#;
+use crate::{candidates, orders};
 
 /// What the site knows, and the reports that come.
 struct Day {
@@ -36,16 +18,7 @@ struct Day {
 
 impl Day {
     fn new() -> Self {
-        let environment = Environment {
-            clock: SystemClock::shared(),
-            payloads: Arc::new(MemoryPayloads::new()),
-            rng: Arc::new(SystemRng),
-            spawn: Arc::new(TokioSpawn),
-            store: Arc::new(MemoryStore::new()),
-        };
-        let configuration = Configuration::from_toml(CONFIGURATION, "test.toml").unwrap();
-        let site = SiteId::new("north").unwrap();
-        Self { state: State::new(configuration, environment), site }
+        Self { state: house::state(""), site: SiteId::new("north").unwrap() }
     }
 
     async fn commit(&self, handled: Handled) -> MessageOutcome {
@@ -105,10 +78,6 @@ impl Day {
         let reports = reports.unwrap();
         (reports.len(), reports.iter().map(|report| report.versions.len()).sum())
     }
-}
-
-fn run(day: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(day);
 }
 
 /// Case 2, saying that its study, patient and accession number are these.
