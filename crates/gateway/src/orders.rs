@@ -1,8 +1,9 @@
 //! Orders and patients in: HL7 becomes worklist.
 
-use telerad_accession::index_keys;
+use telerad_accession::{AccessionPolicy, Claim, index_keys, is_identifying, search_keys};
 use telerad_store::{Effect, MessageOutcome, ParkedKind, StoreError};
 use telerad_worklist as worklist;
+use telerad_worklist::OrderRecord;
 
 use crate::handled::{Answer, Handled, Incoming, park, reject};
 use crate::state::State;
@@ -32,6 +33,9 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
         }
     };
     let policy = state.directory.accession_policy(site);
+    if let Some(reason) = doubt(state, &policy, &known, &applied.effects).await? {
+        return Ok(park(state, incoming, ParkedKind::Message, reason, findings));
+    }
     let effects = applied.effects.into_iter().map(|effect| match effect {
         worklist::Effect::PutPatient(record) => Effect::Patient(record),
         worklist::Effect::PutOrder(record) => {
@@ -48,3 +52,41 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
         wake: Vec::new(),
     })
 }
+
+/// Why the orders cannot be kept under the identifiers that they name: images and reports would meet other patients'
+/// under the same ones. Orders that are known under theirs are not in doubt.
+async fn doubt(
+    state: &State,
+    policy: &AccessionPolicy,
+    known: &worklist::Known,
+    effects: &[worklist::Effect],
+) -> Result<Option<&'static str>, StoreError> {
+    for effect in effects {
+        let worklist::Effect::PutOrder(record) = effect else { continue };
+        let study = &record.order.study_instance_uid;
+        let before = known.orders.iter().find(|before| before.key == record.key);
+        if before.is_some_and(|before| before.order.study_instance_uid == *study) {
+            continue;
+        }
+        if !is_identifying(record.order.accession.value()) {
+            return Ok(Some("accession number is a placeholder or a wildcard"));
+        }
+        let study = Claim { study_instance_uid: Some(study.clone()), ..Claim::default() };
+        let keys = search_keys(&study, policy);
+        let others = state.environment.store.orders_by_search(&record.order.site, &keys).await?;
+        if others.iter().any(|other| is_another_patients(record, other)) {
+            return Ok(Some("the study instance UID is known for an order of another patient"));
+        }
+    }
+    Ok(None)
+}
+
+fn is_another_patients(order: &OrderRecord, other: &OrderRecord) -> bool {
+    match (order.order.patient.primary_id(), other.order.patient.primary_id()) {
+        (Some(one), Some(two)) => one != two,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests;
