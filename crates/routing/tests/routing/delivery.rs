@@ -93,15 +93,25 @@ fn the_last_refusal_allowed_makes_a_dead_letter() {
     assert_eq!(record.state, DeliveryState::Failed { status: 0xC123, reason });
 }
 
-#[test]
-fn an_instance_that_breaks_associations_waits_the_longer_the_older_it_is() {
+#[track_caller]
+fn check_waits_longer_with_age(outcome: &DeliveryOutcome) {
     let wait = |now: i64| {
-        let settled = settle(&delivery(), &unknown(), &policy(), at(now), 0);
+        let settled = settle(&delivery(), outcome, &policy(), at(now), 0);
         settled.not_before.since(at(now))
     };
     assert_eq!(wait(20), Duration::from_secs(1));
     assert_eq!(wait(60), Duration::from_secs(10));
     assert_eq!(wait(100_000), policy().longest);
+}
+
+#[test]
+fn an_instance_that_breaks_associations_waits_the_longer_the_older_it_is() {
+    check_waits_longer_with_age(&unknown());
+}
+
+#[test]
+fn an_instance_that_cannot_be_read_waits_the_longer_the_older_it_is() {
+    check_waits_longer_with_age(&refused(FaultScope::Local));
 }
 
 #[test]
