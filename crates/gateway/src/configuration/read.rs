@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use telerad_core::SiteId;
 use toml::Spanned;
 
 use super::Configuration;
@@ -45,6 +46,9 @@ impl Configuration {
     pub fn check(&self) -> Result<(), Fault> {
         self.check_addresses()?;
         self.check_sites()?;
+        let reports = self.report_destinations.iter().map(|to| (&to.site, &to.address));
+        check_receivers(reports)?;
+        check_receivers(self.announcements.iter().map(|to| (&to.site, &to.address)))?;
         self.check_rules()
     }
 
@@ -155,6 +159,20 @@ impl Configuration {
         }
         Ok(())
     }
+}
+
+/// Messages wait in a queue per site and address: two receivers of one queue would each send all of it.
+fn check_receivers<'a>(
+    receivers: impl Iterator<Item = (&'a Spanned<SiteId>, &'a Spanned<String>)>,
+) -> Result<(), Fault> {
+    let mut known = BTreeSet::new();
+    for (site, address) in receivers {
+        let (site, text) = (site.get_ref().as_str(), address.get_ref().as_str());
+        if !known.insert((site, text)) {
+            return fault(address, format!("`{text}` is declared twice for site `{site}`"));
+        }
+    }
+    Ok(())
 }
 
 /// One thing wrong, with its place as a byte range of the text it was read from.

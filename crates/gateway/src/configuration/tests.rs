@@ -78,6 +78,13 @@ fn names_are_unique() {
     check("[[site]]\nid = \"north\"", twice, "g.toml:12: site `north` is declared twice");
     let twice = "ae_title = \"CT1\"\n[[source]]\nsite = \"north\"\nae_title = \"CT1\"";
     check("ae_title = \"CT1\"", twice, "g.toml:18: source `CT1` is declared twice");
+    let to = "site = \"north\"\naddress = \"127.0.0.1:2576\"\n";
+    let ris = format!("[[report_destination]]\n{to}application = \"A\"\nfacility = \"B\"\n");
+    let twice = format!("{ris}{ris}[[rule]]");
+    check("[[rule]]", &twice, "g.toml:32: `127.0.0.1:2576` is declared twice for site `north`");
+    let told = format!("[[announcement]]\n{to}kind = \"hl7\"\n");
+    let twice = format!("{ris}{told}{told}[[rule]]");
+    check("[[rule]]", &twice, "g.toml:36: `127.0.0.1:2576` is declared twice for site `north`");
 }
 
 #[test]
