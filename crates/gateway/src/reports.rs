@@ -73,6 +73,16 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
             report::Effect::PutReport(record) => {
                 if received.disposition == report::Disposition::Filed {
                     queue(state, &record, &orders, &mut handled);
+                } else if is_hidden_by_time(&record, &read) {
+                    let reason = "a signed report came after one that says it is newer";
+                    let evidence = format!("kept as a version under {}", record.order_key);
+                    handled.effects.push(park_version(
+                        state,
+                        &record,
+                        incoming.id,
+                        reason,
+                        evidence,
+                    ));
                 }
                 handled.effects.push(Effect::Report(record));
             }
@@ -87,6 +97,34 @@ fn is_damaged(report: &report::IncomingReport) -> bool {
     let encoded = report.lines.iter().filter_map(|line| line.encoded.as_ref());
     let mut texts = report.lines.iter().map(|line| &line.text).chain(encoded);
     texts.any(|text| text.contains(char::REPLACEMENT_CHARACTER))
+}
+
+/// Whether the report that came does not stand, and nothing but the times that the messages name says so: a wrong clock
+/// would hide a correction from everybody.
+fn is_hidden_by_time(record: &ReportRecord, came: &report::IncomingReport) -> bool {
+    came.status.is_final()
+        && record.current().is_some_and(|standing| {
+            standing.status == came.status && standing.content != came.content()
+        })
+}
+
+/// For a person: a version that is filed, and does not go where it should.
+fn park_version(
+    state: &State,
+    record: &ReportRecord,
+    message_id: &str,
+    reason: &str,
+    evidence: String,
+) -> Effect {
+    Effect::Park(ParkedItem {
+        id: state.new_id(),
+        site: record.site.clone(),
+        kind: ParkedKind::Report,
+        reason: reason.to_owned(),
+        evidence,
+        subject: message_id.to_owned(),
+        parked_at: state.now(),
+    })
 }
 
 fn describe(finding: &report::Finding) -> String {
@@ -127,15 +165,10 @@ fn queue(
                 // The report is filed; that it cannot be told in this receiver's dialect needs a person.
                 tracing::error!(receiver = %receiver.name, "report cannot be sent: {error}");
                 handled.findings.push(format!("not sent to {}: {error}", receiver.name));
-                handled.effects.push(Effect::Park(ParkedItem {
-                    id: state.new_id(),
-                    site: record.site.clone(),
-                    kind: ParkedKind::Report,
-                    reason: "report cannot be written for its receiver".to_owned(),
-                    evidence: format!("{}: {error}", receiver.name),
-                    subject: version.message_id.clone(),
-                    parked_at: state.now(),
-                }));
+                let reason = "report cannot be written for its receiver";
+                let evidence = format!("{}: {error}", receiver.name);
+                let message_id = &version.message_id;
+                handled.effects.push(park_version(state, record, message_id, reason, evidence));
             }
         }
     }

@@ -167,3 +167,25 @@ fn a_study_without_an_order_gets_its_report() {
         assert_eq!(day.filed("A7").await, (1, 1));
     });
 }
+
+#[test]
+fn a_signed_text_that_only_its_time_hides_is_for_a_person() {
+    run(async {
+        let day = Day::new();
+        let order = Case::new(1);
+        day.order(&order).await;
+        let said = |time: &str, text: &str| Case {
+            time: time.to_owned(),
+            control_id: time.to_owned(),
+            report: vec![text.to_owned()],
+            ..order.clone()
+        };
+        // The platform's clock was wrong once.
+        assert_eq!(day.report(&said("20990101", "normal")).await, MessageOutcome::Applied);
+        assert_eq!(day.report(&said("20260105", "fracture")).await, MessageOutcome::Applied);
+        assert_eq!(day.filed("A1").await, (1, 2));
+        let parked = day.state.environment.store.parked(Some(&day.site)).await.unwrap();
+        let reasons: Vec<&str> = parked.iter().map(|item| item.reason.as_str()).collect();
+        assert_eq!(reasons, ["a signed report came after one that says it is newer"]);
+    });
+}
