@@ -48,6 +48,7 @@ impl Configuration {
         self.check_sites()?;
         let reports = self.report_destinations.iter().map(|to| (&to.site, &to.address));
         check_receivers(reports)?;
+        self.check_prefixes()?;
         check_receivers(self.announcements.iter().map(|to| (&to.site, &to.address)))?;
         self.check_rules()
     }
@@ -114,6 +115,20 @@ impl Configuration {
                         name.0, name.1
                     ),
                 );
+            }
+        }
+        Ok(())
+    }
+
+    /// A number that has its prefix already gets no second one, so the prefix must show which number has it.
+    fn check_prefixes(&self) -> Result<(), Fault> {
+        for to in &self.report_destinations {
+            let prefix = &to.accession_prefix;
+            if !prefix.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_digit()) {
+                let message = format!(
+                    "accession_prefix `{prefix}` is digits only; other numbers may begin with them"
+                );
+                return fault(&to.address, message);
             }
         }
         Ok(())

@@ -108,3 +108,17 @@ fn a_site_says_where_its_orders_hold_the_accession_number() {
     let twice = format!("{line}accession_sources = [\"OBR-4\"]\n");
     check(line, &twice, "g.toml:12: accession source must be one of IPC-1, OBR-2, OBR-3");
 }
+
+#[test]
+fn a_prefix_of_digits_is_refused() {
+    let to = "[[report_destination]]\nsite = \"north\"\naddress = \"127.0.0.1:2576\"\n";
+    let with = |prefix: &str| {
+        let names = "application = \"A\"\nfacility = \"B\"\n";
+        format!("{to}{names}accession_prefix = \"{prefix}\"\n[[rule]]")
+    };
+    check("[[rule]]", &with("20"), "g.toml:27: accession_prefix `20` is digits only");
+    for prefix in ["N-", "H1", ""] {
+        let good = GOOD.replacen("[[rule]]", &with(prefix), 1);
+        Configuration::from_toml(&good, "g.toml").unwrap();
+    }
+}
