@@ -17,7 +17,7 @@ use telerad_routing::{DestinationId, Rule};
 use telerad_worklist::{AccessionSource, Mapping};
 use toml::Spanned;
 
-pub use read::ConfigurationError;
+pub use read::{ConfigurationError, Fault};
 
 /// Everything a gateway is told before it starts.
 #[derive(Clone, Debug, Deserialize)]
