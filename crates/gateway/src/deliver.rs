@@ -19,6 +19,8 @@ use crate::configuration::Destination;
 use crate::state::State;
 
 mod send;
+#[cfg(test)]
+mod tests;
 
 /// Deliveries taken onto one association before the queue is looked at again, so that an urgent study that
 /// arrives meanwhile waits for a handful of instances at most.
@@ -134,12 +136,24 @@ impl<C: Connector> Worker<C> {
             }
             shared.claimed.len()
         };
-        let due = self.state.environment.store.due(&self.lane.id, now, BATCH_MAX + claimed).await?;
+        let due = self.due(now, BATCH_MAX + claimed).await?;
         let mut shared = self.lane.shared();
         let free = due.into_iter().filter(|it| !shared.claimed.contains(&it.key));
         let batch: Vec<DeliveryRecord> = free.take(BATCH_MAX).collect();
         shared.claimed.extend(batch.iter().map(|it| it.key.clone()));
         Ok(batch)
+    }
+
+    /// What may be sent now. A delivery that waits longer than any pause was queued before the clock was set back.
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DeliveryRecord>, StoreError> {
+        let (store, id) = (&self.state.environment.store, &self.lane.id);
+        let due = store.due(id, now, limit).await?;
+        match store.next_due(id).await? {
+            Some(next) if due.is_empty() && next.since(now) > self.lane.policy.longest_pause() => {
+                store.due(id, next, limit).await
+            }
+            _ => Ok(due),
+        }
     }
 
     /// Waits until something may be due: a bell, the next pause that ends, or the breaker's.

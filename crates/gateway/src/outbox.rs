@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use telerad_core::Timestamp;
 use telerad_hl7::{Message, ReceivedAck};
 use telerad_net::mllp::{SendError, Sender, Timeouts};
 use telerad_net::{Connector, Shutdown};
-use telerad_store::{Effect, OutboundMessage, OutboundState};
+use telerad_store::{Effect, OutboundMessage, OutboundState, StoreError};
 use tokio::sync::oneshot;
 
 use crate::event::Event;
@@ -88,7 +89,7 @@ impl<C: Connector> Pump<C> {
         while !self.shutdown.is_requested() {
             let now = self.state.now();
             let store = &self.state.environment.store;
-            match store.outbound_due(&self.receiver.name, now, BATCH_MAX).await {
+            match due(&self.state, &self.receiver.name, now).await {
                 Ok(due) if due.is_empty() => {
                     let next = store.next_outbound_due(&self.receiver.name).await.ok().flatten();
                     self.rest(next.map_or(LOOK_AGAIN, |at| at.since(now))).await;
@@ -234,9 +235,28 @@ impl<C: Connector> Pump<C> {
     }
 }
 
+/// What may be sent now. A message that waits longer than any pause was queued before the clock was set back.
+async fn due(
+    state: &State,
+    receiver: &str,
+    now: Timestamp,
+) -> Result<Vec<OutboundMessage>, StoreError> {
+    let store = &state.environment.store;
+    let due = store.outbound_due(receiver, now, BATCH_MAX).await?;
+    match store.next_outbound_due(receiver).await? {
+        Some(next) if due.is_empty() && next.since(now) > PAUSE_MAX => {
+            store.outbound_due(receiver, next, BATCH_MAX).await
+        }
+        _ => Ok(due),
+    }
+}
+
 enum Sent {
     /// The receiver decided, or the message waits on its own.
     Settled(OutboundMessage),
     /// The receiver was not reached; nothing was decided.
     Outage(SendError),
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,9 +64,11 @@ impl Breaker {
         }
     }
 
-    /// Whether the destination may be tried now.
+    /// Whether the destination may be tried now. A pause that seems longer than any was made before the clock was set
+    /// back.
     pub fn may_try(&self, now: Timestamp) -> bool {
-        self.retry_at().is_none_or(|until| until <= now)
+        self.retry_at()
+            .is_none_or(|until| until <= now || until.since(now) > self.policy.longest_pause())
     }
 
     /// When it may be tried next; `None` = at any time.

@@ -40,6 +40,11 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// No pause is longer than this.
+    pub fn longest_pause(&self) -> Duration {
+        self.longest.max(self.first)
+    }
+
     /// The pause after so many consecutive faults: between `first` and `first` × 3^`consecutive`, at most `longest`.
     ///
     /// `random` is any 64-bit number; it spreads the pause evenly over that range, so that many senders that lost

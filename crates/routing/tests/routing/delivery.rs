@@ -126,6 +126,14 @@ fn pauses_grow_to_the_longest_and_are_spread() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_keeps_no_breaker_open() {
+    let mut breaker = Breaker::new(policy());
+    breaker.observe(&refused(FaultScope::Destination), at(100_000), 0);
+    assert!(!breaker.may_try(at(100_000)));
+    assert!(breaker.may_try(at(10)));
+}
+
+#[test]
 fn a_breaker_opens_on_outages_and_closes_on_any_answer() {
     let mut breaker = Breaker::new(policy());
     breaker.observe(&refused(FaultScope::Destination), at(0), 0);
