@@ -195,11 +195,19 @@ async fn decide(state: &State, mut record: InstanceRecord) -> Result<Decided, St
         now: state.now(),
         priority,
     });
-    let mut effects = vec![Effect::Expect(Expectation::Versions {
-        site: site.clone(),
-        sop_instance_uid: record.sop_instance_uid.clone(),
-        count: known.len(),
-    })];
+    let mut effects = vec![
+        Effect::Expect(Expectation::Versions {
+            site: site.clone(),
+            sop_instance_uid: record.sop_instance_uid.clone(),
+            count: known.len(),
+        }),
+        // An instance that no rule wants would else miss the decision that another one makes for the study now.
+        Effect::Expect(Expectation::StudyRevision {
+            site: site.clone(),
+            study_instance_uid: study_uid,
+            revision: study.as_ref().map_or(0, |study| study.revision),
+        }),
+    ];
     let mut wake = Vec::new();
     for effect in decision.effects {
         effects.push(match effect {
@@ -360,3 +368,6 @@ fn mark_name(mark: &StudyMark) -> &'static str {
         StudyMark::Unmatched => "unmatched",
     }
 }
+
+#[cfg(test)]
+mod tests;
