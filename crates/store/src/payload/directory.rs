@@ -1,17 +1,17 @@
 //! The spool: payloads as files.
 //!
-//! `<spool>/tmp/<number>` while a payload comes in, `<spool>/ab/cd/<hex digest>` once it is durable. The order is
-//! write, sync of the file, rename, sync of every directory whose names changed; only then is the digest told.
+//! `<spool>/tmp/<number>` while a payload comes in, `<spool>/ab/<hex digest>` once it is durable. The order is write,
+//! sync of the file, rename, sync of the directory; only then is the digest told. The 256 directories are made when
+//! the spool is opened, so that no payload pays for the name of its directory as well.
 
 mod reader;
 mod writer;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use telerad_routing::Digest;
 
@@ -66,7 +66,9 @@ impl DirectorySpool {
         for entry in fs::read_dir(&unfinished).map_err(open)? {
             fs::remove_file(entry.map_err(open)?.path()).map_err(open)?;
         }
-        let first_level = first_level(directory).map_err(open)?;
+        for number in 0..=u8::MAX {
+            directory::create_private(&directory.join(format!("{number:02x}"))).map_err(open)?;
+        }
         directory::sync(directory).map_err(open)?;
         // The spool's own name must survive as well.
         if let Some(parent) = directory.parent().filter(|parent| !parent.as_os_str().is_empty()) {
@@ -75,7 +77,6 @@ impl DirectorySpool {
         let place = Place {
             root: directory.to_owned(),
             unfinished,
-            durable: Mutex::new(first_level),
             next: AtomicU64::new(0),
             poison: OnceLock::new(),
             sync_fault: options.sync_fault,
@@ -134,8 +135,6 @@ impl Payloads for DirectorySpool {
 struct Place {
     root: PathBuf,
     unfinished: PathBuf,
-    /// Directories whose names are known to be durable.
-    durable: Mutex<BTreeSet<PathBuf>>,
     next: AtomicU64,
     poison: OnceLock<String>,
     sync_fault: SyncFault,
@@ -145,7 +144,7 @@ struct Place {
 impl Place {
     fn path(&self, digest: &Digest) -> PathBuf {
         let hex = digest.to_string();
-        self.root.join(&hex[..2]).join(&hex[2..4]).join(hex)
+        self.root.join(&hex[..2]).join(hex)
     }
 
     fn unfinished_path(&self) -> PathBuf {
@@ -176,16 +175,6 @@ impl Place {
         self.poison_unless(synced)
     }
 
-    /// Makes the name of a directory durable, once.
-    fn sync_name(&self, directory: &Path, parent: &Path) -> io::Result<()> {
-        let durable = || self.durable.lock().unwrap_or_else(PoisonError::into_inner);
-        if !durable().contains(directory) {
-            self.sync_directory(parent)?;
-            durable().insert(directory.to_owned());
-        }
-        Ok(())
-    }
-
     fn poison_unless(&self, synced: io::Result<()>) -> io::Result<()> {
         if let Err(error) = &synced {
             tracing::error!(%error, "sync failed: the spool takes no more payloads");
@@ -198,26 +187,15 @@ impl Place {
     /// Renames an unfinished, synced file to its digest and makes the name durable.
     ///
     /// Another writer may have published the same content a moment ago and still be syncing its directory. Its
-    /// success is not ours: the directories are synced here in every case, before this returns.
+    /// success is not ours: the directory is synced here in every case, before this returns.
     fn publish(&self, unfinished: &Path, digest: &Digest) -> io::Result<()> {
         let path = self.path(digest);
-        let second_level = path.parent().unwrap_or(&self.root);
-        let first_level = second_level.parent().unwrap_or(&self.root);
-        directory::create_private(second_level)?;
         // In the place of the same content, if that is there: what was just written is known to be whole.
         fs::rename(unfinished, &path)?;
-        self.sync_directory(second_level)?;
-        self.sync_name(second_level, first_level)?;
-        self.sync_name(first_level, &self.root)?;
+        self.sync_directory(path.parent().unwrap_or(&self.root))?;
         // A sync that failed meanwhile may have been about the very file found above.
         self.check()
     }
-}
-
-/// The directories of the first level that are there already; the caller syncs their names.
-fn first_level(root: &Path) -> io::Result<BTreeSet<PathBuf>> {
-    let entries = fs::read_dir(root)?;
-    entries.map(|entry| entry.map(|entry| entry.path())).collect()
 }
 
 fn start(name: &str, threads: usize) -> io::Result<Arc<Pool<()>>> {
