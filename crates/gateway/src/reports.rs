@@ -35,13 +35,7 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
     for claim in &read.claims {
         let known = candidates::orders_and_studies(state, site, claim, &policy).await?;
         decisions.push(decide(claim, &known, &policy));
-        for Candidate { key, order, source, .. } in known {
-            // The site's own order, where there is one, is what its RIS is answered with.
-            match source {
-                CandidateSource::Order => drop(orders.insert(key, order)),
-                CandidateSource::StudyHead => drop(orders.entry(key).or_insert(order)),
-            }
-        }
+        known.into_iter().for_each(|candidate| keep_order(&mut orders, candidate));
     }
     let mut existing = Vec::new();
     for key in read.report_keys(site, &decisions) {
@@ -90,6 +84,15 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
         }
     }
     Ok(handled)
+}
+
+/// The site's own order, where there is one, is what its RIS is answered with.
+fn keep_order(orders: &mut BTreeMap<String, Order>, candidate: Candidate) {
+    let Candidate { key, order, source, .. } = candidate;
+    match source {
+        CandidateSource::Order => drop(orders.insert(key, order)),
+        CandidateSource::StudyHead => drop(orders.entry(key).or_insert(order)),
+    }
 }
 
 /// Whether some byte of the report could not be read: what goes on to the RIS would not be what was signed.
