@@ -112,10 +112,20 @@ impl<C: Connector> Worker<C> {
                 Ok(batch) if batch.is_empty() => self.rest(None).await,
                 Ok(batch) => {
                     let keys: Vec<DeliveryKey> = batch.iter().map(|it| it.key.clone()).collect();
-                    self.deliver(batch).await;
-                    let mut shared = self.lane.shared();
-                    for key in &keys {
-                        shared.claimed.remove(key);
+                    let recorded = tokio::select! {
+                        biased;
+                        recorded = self.deliver(batch) => recorded,
+                        () = self.drained() => Ok(()),
+                    };
+                    {
+                        let mut shared = self.lane.shared();
+                        for key in &keys {
+                            shared.claimed.remove(key);
+                        }
+                    }
+                    if recorded.is_err() {
+                        // What cannot be recorded would be sent again and again.
+                        self.rest(Some(LOOK_AGAIN)).await;
                     }
                 }
                 Err(error) => {
@@ -124,6 +134,14 @@ impl<C: Connector> Worker<C> {
                 }
             }
         }
+    }
+
+    /// When a stop has been asked for and the time to finish is over. What is cut off then is sent again by the next run.
+    async fn drained(&self) {
+        self.shutdown.requested().await;
+        let clock = &self.state.environment.clock;
+        clock.sleep_until(clock.now() + DRAIN_MAX).await;
+        tracing::warn!(destination = %self.lane.id, "association cut off: no answer before the end");
     }
 
     /// Takes what is due and nobody else has taken. Nothing while the breaker is open.
@@ -163,7 +181,7 @@ impl<C: Connector> Worker<C> {
         let open_until = self.lane.shared().breaker.retry_at().filter(|until| *until > now);
         let wake_at = match (open_until, next_due) {
             (Some(open), _) => Some(open),
-            // Due already, yet not claimable: another worker has it. Its end rings the bell.
+            // Due already, yet not claimable: another worker has it, and looks again when it is done.
             (None, Some(due)) if due <= now => None,
             (None, due) => due,
         };
@@ -179,6 +197,9 @@ impl<C: Connector> Worker<C> {
         }
     }
 }
+
+/// What is in flight at a stop gets this long, as long as the servers give to what comes in.
+const DRAIN_MAX: Duration = Duration::from_secs(30);
 
 /// A worker with nothing to do looks at the queue this often, whatever bells it may have missed.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);

@@ -20,8 +20,18 @@ pub enum Event {
         /// Which one.
         destination: DestinationId,
     },
-    /// A destination refused an instance for good; a person has to look.
+    /// A destination will not get an instance without a person: it refused it for good, does not take its transfer syntax,
+    /// or says that it has the SOP Instance UID already.
     InstanceFailed {
+        /// Which destination.
+        destination: DestinationId,
+        /// Which instance.
+        sop_instance_uid: Uid,
+        /// In plain words.
+        cause: String,
+    },
+    /// A destination does not take instances of this SOP class; nothing more is tried.
+    InstanceNotWanted {
         /// Which destination.
         destination: DestinationId,
         /// Which instance.

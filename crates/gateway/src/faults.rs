@@ -1,7 +1,8 @@
 //! Whose fault it is when a delivery does not succeed, which decides who is tried again.
 
+use telerad_dimse::{AcceptedContext, ContextResult, ProposedContext};
 use telerad_net::dicom::{AssociationError, AssociationFault, StoreError};
-use telerad_routing::{DeliveryOutcome, FaultScope};
+use telerad_routing::{DeliveryOutcome, DeliveryRecord, FaultScope};
 
 /// Who is at fault when an association cannot be had, or ends in the middle.
 pub(crate) fn scope(error: &AssociationError) -> FaultScope {
@@ -11,6 +12,33 @@ pub(crate) fn scope(error: &AssociationError) -> FaultScope {
         // Everything else ends this association and says nothing of the instance or of the next association.
         _ => FaultScope::Association,
     }
+}
+
+/// What the negotiation of presentation contexts makes of a delivery (PS3.8 table 9-18); `None` when it can be sent.
+pub(crate) fn negotiated(
+    delivery: &DeliveryRecord,
+    proposed: &[ProposedContext],
+    accepted: &[AcceptedContext],
+    refused: &[(u8, ContextResult)],
+) -> Option<DeliveryOutcome> {
+    let (class, syntax) = (&delivery.sop_class_uid, &delivery.transfer_syntax_uid);
+    let own = proposed.iter().find(|context| {
+        context.abstract_syntax == *class && context.transfer_syntaxes.contains(syntax)
+    })?;
+    let (_, result) = refused.iter().find(|(id, _)| *id == own.id)?;
+    let reason = format!("SOP class {class} in {syntax}: {result}");
+    let takes_class = accepted.iter().any(|context| context.abstract_syntax == *class);
+    Some(match result {
+        ContextResult::AbstractSyntaxNotSupported if !takes_class => {
+            DeliveryOutcome::ClassNotTaken { reason }
+        }
+        // Some peers give this reason for a class that they take in another transfer syntax.
+        ContextResult::AbstractSyntaxNotSupported | ContextResult::TransferSyntaxesNotSupported => {
+            DeliveryOutcome::SyntaxNotTaken { reason }
+        }
+        // Without a cause it may be a matter of configuration, or of the moment: it is tried again, and counted.
+        _ => DeliveryOutcome::Refused { scope: FaultScope::Instance, reason },
+    })
 }
 
 /// What became of one instance. Only an answer of the peer says that it was delivered.

@@ -53,11 +53,12 @@ impl Breaker {
         self.state = BreakerState::Closed;
     }
 
-    /// Takes note of how a delivery went: any answer but "out of resources" shows that the destination works.
+    /// Takes note of how a delivery went: any answer but "out of resources" shows that the destination works, and so does
+    /// what it says of SOP classes and transfer syntaxes.
     pub fn observe(&mut self, outcome: &DeliveryOutcome, now: Timestamp, random: u64) {
         match outcome.scope() {
             None => self.on_success(),
-            Some(FaultScope::Instance) if matches!(outcome, DeliveryOutcome::Answered(_)) => {
+            Some(FaultScope::Instance) if !matches!(outcome, DeliveryOutcome::Refused { .. }) => {
                 self.on_success();
             }
             Some(scope) => self.on_fault(scope, now, random),

@@ -196,7 +196,7 @@ pub enum DeliveryState {
         /// The refusal in words.
         reason: String,
     },
-    /// A person or a rule took it back before it was sent.
+    /// The destination does not take its SOP class, or a person or a rule took it back before it was sent.
     NotWanted,
     /// Waits for a person.
     Parked {

@@ -17,6 +17,17 @@ pub enum DeliveryOutcome {
         /// In words, without patient data.
         reason: String,
     },
+    /// The destination does not take its SOP class at all, as it said when the association was opened. No fault: it
+    /// does not want the instance.
+    ClassNotTaken {
+        /// In words, without patient data.
+        reason: String,
+    },
+    /// The destination takes its SOP class, but not in the transfer syntax that it is kept in.
+    SyntaxNotTaken {
+        /// In words, without patient data.
+        reason: String,
+    },
     /// It was sent, or may have been, and no answer came. It is sent again: receivers know it by its UID.
     Unknown {
         /// In words, without patient data.
@@ -35,6 +46,7 @@ impl DeliveryOutcome {
             }
             Self::Answered(_) => Some(FaultScope::Instance),
             Self::Refused { scope, .. } => Some(*scope),
+            Self::ClassNotTaken { .. } | Self::SyntaxNotTaken { .. } => Some(FaultScope::Instance),
             Self::Unknown { .. } => Some(FaultScope::Association),
         }
     }
@@ -45,7 +57,9 @@ impl DeliveryOutcome {
 /// A delivery that is not pending stays as it is: a late outcome never unmakes `Sent`. Faults of the association,
 /// the destination or ourselves are not counted and lead back to `Pending`, however long they last. Refusals of
 /// the instance itself are counted, and the last one allowed makes it a dead letter. A peer that says it already
-/// holds the instance (0111H) is not evidence that it holds these bytes: that is parked for a person.
+/// holds the instance (0111H) is not evidence that it holds these bytes: that is parked for a person. So is an instance
+/// whose transfer syntax the peer does not take, since trying again converts nothing; one whose SOP class it does not take
+/// is not wanted.
 pub fn settle(
     delivery: &DeliveryRecord,
     outcome: &DeliveryOutcome,
@@ -66,7 +80,9 @@ pub fn settle(
         DeliveryOutcome::Answered(answer) => {
             format!("the peer answered status {:04X}H", answer.status().code())
         }
-        DeliveryOutcome::Refused { reason, .. } => reason.clone(),
+        DeliveryOutcome::Refused { reason, .. }
+        | DeliveryOutcome::ClassNotTaken { reason }
+        | DeliveryOutcome::SyntaxNotTaken { reason } => reason.clone(),
         DeliveryOutcome::Unknown { reason } => format!("outcome unknown: {reason}"),
     };
     let status = match outcome {
@@ -74,6 +90,17 @@ pub fn settle(
         _ => 0,
     };
     next.last_fault = Some(fault.clone());
+    match outcome {
+        DeliveryOutcome::ClassNotTaken { .. } => {
+            next.state = DeliveryState::NotWanted;
+            return next;
+        }
+        DeliveryOutcome::SyntaxNotTaken { .. } => {
+            next.state = DeliveryState::Parked { reason: fault };
+            return next;
+        }
+        _ => {}
+    }
     match outcome.scope() {
         None => {}
         Some(FaultScope::Instance) if status == Status::DUPLICATE_SOP_INSTANCE.code() => {

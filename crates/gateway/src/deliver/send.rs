@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use telerad_dimse::plan_contexts;
+use telerad_dimse::{ProposedContext, plan_contexts};
 use telerad_net::Connector;
 use telerad_net::dicom::{ClientAssociation, StoreRequest};
 use telerad_routing::{
-    BreakerState, DeliveryOutcome, DeliveryRecord, DeliveryState, FaultScope, settle,
+    Breaker, BreakerState, DeliveryOutcome, DeliveryRecord, DeliveryState, FaultScope, settle,
 };
-use telerad_store::{Effect, StoreError};
+use telerad_store::{Effect, ParkedItem, ParkedKind, StoreError};
 
 use super::{BATCH_MAX, Worker};
 use crate::event::Event;
@@ -17,7 +17,10 @@ use crate::source::SpoolSource;
 
 impl<C: Connector> Worker<C> {
     /// Sends a batch over one association. Every outcome is recorded while the next instance is on its way.
-    pub(super) async fn deliver(&self, batch: Vec<DeliveryRecord>) {
+    ///
+    /// # Errors
+    /// When an outcome could not be recorded; the rest of the batch was left alone.
+    pub(super) async fn deliver(&self, batch: Vec<DeliveryRecord>) -> Result<(), StoreError> {
         if batch.len() == BATCH_MAX {
             // There may be more: wake a worker that rests.
             self.lane.bell.notify_one();
@@ -28,47 +31,51 @@ impl<C: Connector> Worker<C> {
             .collect();
         // A batch is far below the 128 contexts of an association, so the plan is always one.
         let contexts = plan_contexts(&needs).into_iter().next().unwrap_or_default();
-        let clock = Arc::clone(&self.state.environment.clock);
-        let peer = &self.lane.peer;
-        let opened = ClientAssociation::connect_with(&*self.connector, clock, peer, contexts).await;
-        let mut association = match opened {
+        let (clock, peer) = (Arc::clone(&self.state.environment.clock), &self.lane.peer);
+        let connecting =
+            ClientAssociation::connect_with(&*self.connector, clock, peer, contexts.clone());
+        let mut association = match connecting.await {
             Ok(association) => association,
-            Err(error) => return self.fault(faults::scope(&error), &error.to_string()),
+            Err(error) => {
+                let (now, random) = (self.state.now(), self.state.environment.rng.next_u64());
+                let fault = |breaker: &mut Breaker| {
+                    breaker.on_fault(faults::scope(&error), now, random);
+                };
+                self.note(fault, &error.to_string());
+                return Ok(());
+            }
         };
-        self.reached();
         let mut settled: Option<DeliveryRecord> = None;
         for delivery in batch {
             if self.shutdown.is_requested() {
                 break;
             }
-            let (outcome, recorded) =
-                tokio::join!(self.send(&mut association, &delivery), self.record(settled.take()));
-            let broken = matches!(
-                &outcome,
-                DeliveryOutcome::Unknown { .. }
-                    | DeliveryOutcome::Refused {
-                        scope: FaultScope::Association
-                            | FaultScope::Destination
-                            | FaultScope::Local,
-                        ..
-                    }
+            let (outcome, recorded) = tokio::join!(
+                self.send(&mut association, &contexts, &delivery),
+                self.record(settled.take())
             );
             settled = Some(self.settle(&delivery, &outcome));
-            if broken || recorded.is_err() {
+            if recorded.is_err() || !leaves_others_alone(&outcome) {
                 break;
             }
         }
-        let _ = self.record(settled).await;
+        let recorded = self.record(settled).await;
         if let Err(error) = association.release().await {
             tracing::debug!(destination = %self.lane.id, "association not released: {error}");
         }
+        recorded
     }
 
     async fn send(
         &self,
         association: &mut ClientAssociation,
+        proposed: &[ProposedContext],
         delivery: &DeliveryRecord,
     ) -> DeliveryOutcome {
+        let (accepted, refused) = (association.accepted(), association.refused());
+        if let Some(outcome) = faults::negotiated(delivery, proposed, accepted, refused) {
+            return outcome;
+        }
         let reader = match self.state.environment.payloads.open(&delivery.digest).await {
             Ok(reader) => reader,
             Err(error) => {
@@ -91,91 +98,113 @@ impl<C: Connector> Worker<C> {
         }
     }
 
-    /// The delivery's next state, with what listeners and logs are told of it.
+    /// The delivery's next state, and what the outcome says of the destination.
     fn settle(&self, delivery: &DeliveryRecord, outcome: &DeliveryOutcome) -> DeliveryRecord {
-        let random = self.state.environment.rng.next_u64();
-        let settled = settle(delivery, outcome, &self.lane.policy, self.state.now(), random);
-        let uid = settled.key.sop_instance_uid.clone();
-        let destination = self.lane.id.clone();
-        match &settled.state {
-            DeliveryState::Sent { .. } => {
-                tracing::info!(%destination, sop_instance_uid = %uid, bytes = settled.bytes, "instance delivered");
-                self.state.tell(Event::InstanceDelivered { destination, sop_instance_uid: uid });
-            }
-            DeliveryState::Pending => {
-                let cause = settled.last_fault.as_deref().unwrap_or("no reason given");
-                tracing::warn!(%destination, sop_instance_uid = %uid, "delivery waits: {cause}");
-            }
-            DeliveryState::Failed { reason, .. } | DeliveryState::Parked { reason } => {
-                let cause = reason.clone();
-                tracing::error!(%destination, sop_instance_uid = %uid, "delivery needs a person: {cause}");
-                self.state.tell(Event::InstanceFailed {
-                    destination,
-                    sop_instance_uid: uid,
-                    cause,
-                });
-            }
-            DeliveryState::NotWanted => {
-                tracing::warn!(%destination, sop_instance_uid = %uid, "destination does not take this SOP class");
-            }
-        }
-        match outcome {
-            DeliveryOutcome::Answered(_) => {}
-            DeliveryOutcome::Refused { scope, reason } => self.fault(*scope, reason),
-            DeliveryOutcome::Unknown { reason } => self.fault(FaultScope::Association, reason),
-        }
+        let (now, random) = (self.state.now(), self.state.environment.rng.next_u64());
+        let settled = settle(delivery, outcome, &self.lane.policy, now, random);
+        let cause = settled.last_fault.as_deref().unwrap_or("no reason given");
+        self.note(|breaker| breaker.observe(outcome, now, random), cause);
         settled
     }
 
+    /// Records an outcome, and tells of it once it is durable.
     async fn record(&self, settled: Option<DeliveryRecord>) -> Result<(), StoreError> {
         let Some(settled) = settled else { return Ok(()) };
-        let uid = settled.key.sop_instance_uid.as_str().to_owned();
-        let mut effects = Vec::new();
-        if let DeliveryState::Failed { reason, .. } | DeliveryState::Parked { reason } =
-            &settled.state
-        {
-            let detail = format!("{}: {reason}", self.lane.id);
-            effects.push(self.state.journal(&settled.key.site, &uid, "delivery failed", &detail));
-        }
-        effects.push(Effect::Delivery(settled));
+        let mut effects = self.reports_to_people(&settled);
+        effects.push(Effect::Delivery(settled.clone()));
         match self.state.commit(effects).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.tell(&settled);
+                Ok(())
+            }
             Err(error) => {
-                // The peer has it, the ledger does not know: it will be sent again, which is harmless.
+                // The peer may have it, the ledger does not know: it will be sent again, which is harmless.
+                let uid = &settled.key.sop_instance_uid;
                 tracing::error!(destination = %self.lane.id, sop_instance_uid = %uid, "outcome not stored: {error}");
                 Err(error)
             }
         }
     }
 
-    fn fault(&self, scope: FaultScope, cause: &str) {
-        let (now, random) = (self.state.now(), self.state.environment.rng.next_u64());
-        let opened = {
-            let breaker = &mut self.lane.shared().breaker;
-            let was_closed = breaker.state() == BreakerState::Closed;
-            breaker.on_fault(scope, now, random);
-            was_closed && breaker.state() != BreakerState::Closed
+    /// What a person has to see, in the same transaction as the delivery that it is about.
+    fn reports_to_people(&self, settled: &DeliveryRecord) -> Vec<Effect> {
+        let (word, needs_person) = match settled.state {
+            DeliveryState::Failed { .. } => ("delivery failed", true),
+            DeliveryState::Parked { .. } => ("delivery parked", true),
+            DeliveryState::NotWanted => ("not wanted", false),
+            DeliveryState::Pending | DeliveryState::Sent { .. } => return Vec::new(),
         };
-        if opened {
-            tracing::warn!(destination = %self.lane.id, "destination down, queue waits: {cause}");
-            self.state.tell(Event::DestinationDown {
-                destination: self.lane.id.clone(),
-                cause: cause.to_owned(),
-            });
+        let (site, uid) = (&settled.key.site, settled.key.sop_instance_uid.as_str());
+        let evidence = format!("{}: {}", self.lane.id, cause(settled));
+        let mut effects = vec![self.state.journal(site, uid, word, &evidence)];
+        if needs_person {
+            effects.push(Effect::Park(ParkedItem {
+                id: self.state.new_id(),
+                site: site.clone(),
+                kind: ParkedKind::Instance,
+                reason: word.to_owned(),
+                evidence,
+                subject: uid.to_owned(),
+                parked_at: self.state.now(),
+            }));
+        }
+        effects
+    }
+
+    fn tell(&self, settled: &DeliveryRecord) {
+        let sop_instance_uid = settled.key.sop_instance_uid.clone();
+        let destination = self.lane.id.clone();
+        let cause = cause(settled);
+        match &settled.state {
+            DeliveryState::Sent { .. } => {
+                tracing::info!(%destination, %sop_instance_uid, bytes = settled.bytes, "instance delivered");
+                self.state.tell(Event::InstanceDelivered { destination, sop_instance_uid });
+            }
+            DeliveryState::Pending => {
+                tracing::warn!(%destination, %sop_instance_uid, "delivery waits: {cause}");
+            }
+            DeliveryState::Failed { .. } | DeliveryState::Parked { .. } => {
+                tracing::error!(%destination, %sop_instance_uid, "delivery needs a person: {cause}");
+                let cause = cause.to_owned();
+                self.state.tell(Event::InstanceFailed { destination, sop_instance_uid, cause });
+            }
+            DeliveryState::NotWanted => {
+                tracing::warn!(%destination, %sop_instance_uid, "not wanted: {cause}");
+                let cause = cause.to_owned();
+                self.state.tell(Event::InstanceNotWanted { destination, sop_instance_uid, cause });
+            }
         }
     }
 
-    fn reached(&self) {
-        let closed = {
+    /// Changes the breaker, and tells when the destination went down or came back.
+    fn note(&self, change: impl FnOnce(&mut Breaker), cause: &str) {
+        let (was_open, is_open) = {
             let breaker = &mut self.lane.shared().breaker;
             let was_open = breaker.state() != BreakerState::Closed;
-            breaker.on_success();
-            was_open
+            change(breaker);
+            (was_open, breaker.state() != BreakerState::Closed)
         };
-        if closed {
-            tracing::info!(destination = %self.lane.id, "destination answers again");
-            self.state.tell(Event::DestinationUp { destination: self.lane.id.clone() });
+        let destination = self.lane.id.clone();
+        if is_open && !was_open {
+            tracing::warn!(%destination, "destination down, queue waits: {cause}");
+            self.state.tell(Event::DestinationDown { destination, cause: cause.to_owned() });
+        } else if was_open && !is_open {
+            tracing::info!(%destination, "destination answers again");
+            self.state.tell(Event::DestinationUp { destination });
             self.lane.bell.notify_one();
         }
     }
+}
+
+fn cause(settled: &DeliveryRecord) -> &str {
+    match &settled.state {
+        DeliveryState::Failed { reason, .. } | DeliveryState::Parked { reason } => reason,
+        _ => settled.last_fault.as_deref().unwrap_or("no reason given"),
+    }
+}
+
+/// Whether the next instance of the batch may be sent on the same association. Not after a fault that broke it, and not to
+/// a peer that is out of resources: it would only refuse the next one too.
+fn leaves_others_alone(outcome: &DeliveryOutcome) -> bool {
+    matches!(outcome.scope(), None | Some(FaultScope::Instance))
 }
