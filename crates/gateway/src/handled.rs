@@ -72,11 +72,13 @@ pub(crate) fn park(
     }
 }
 
-/// A message that changes nothing and whose sender is told why.
+/// A message that changes nothing and whose sender is told why. `condition` is of HL7 table 0357, `location` of the form
+/// of ERR-2.
+///
+/// What the sender may not send here at all, by type, event, processing ID or version (conditions 200 to 203), is AR;
+/// everything else is a fault of the content, AE, which nobody should send again unchanged (HL7 2.5.1 section 2.9.2.2).
 pub(crate) fn reject(condition: u16, location: &str, text: &str) -> Handled {
-    // HL7 table 0357: conditions from 200 on say that the message as such is not supported.
-    let code =
-        if (200..207).contains(&condition) && condition < 204 { AckCode::AR } else { AckCode::AE };
+    let code = if (200..=203).contains(&condition) { AckCode::AR } else { AckCode::AE };
     Handled {
         outcome: MessageOutcome::Rejected(text.to_owned()),
         answer: Answer::refuse(code, condition, location, text),
@@ -84,5 +86,34 @@ pub(crate) fn reject(condition: u16, location: &str, text: &str) -> Handled {
         findings: Vec::new(),
         events: Vec::new(),
         wake: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use telerad_hl7::AckCode;
+
+    use super::reject;
+
+    #[track_caller]
+    fn check(condition: u16, expected: AckCode) {
+        let answer = reject(condition, "PID^1^3", "why").answer;
+        assert_eq!(answer.code, expected, "{condition}");
+        let error = answer.error.expect("an error is told");
+        assert_eq!((error.condition, error.location.as_str()), (condition, "PID^1^3"));
+    }
+
+    #[test]
+    fn what_is_not_supported_as_such_is_rejected() {
+        for condition in 200..=203 {
+            check(condition, AckCode::AR);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_inside_is_an_error() {
+        for condition in [100, 101, 102, 103, 204, 205, 207] {
+            check(condition, AckCode::AE);
+        }
     }
 }

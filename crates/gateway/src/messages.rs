@@ -27,7 +27,10 @@ impl MessageHandler for Receiver {
                 Ok(message) => receive(&state, message, &peer_address).await,
                 Err(error) => {
                     tracing::warn!(peer = %peer_address, bytes = frame.len(), "not a message: {error}");
-                    Answer::refuse(AckCode::AR, 100, "MSH^1", &error.to_string())
+                    let (control_id, reason) = (String::new(), error.to_string());
+                    state.tell(Event::MessageRejected { control_id, reason });
+                    let Acknowledgement { code, error } = error.acknowledgement();
+                    Answer { code, error }
                 }
             };
             let acknowledgement = Acknowledgement { code: answer.code, error: answer.error };
@@ -47,6 +50,7 @@ async fn receive(state: &State, message: &Message, peer_address: &str) -> Answer
     let Some(sender) = state.directory.sender(&application, &facility) else {
         tracing::warn!(peer = peer_address, %control_id, "message from an unknown sender (MSH-3, MSH-4) refused");
         let text = "sending application and facility (MSH-3, MSH-4) are not known here";
+        state.tell(Event::MessageRejected { control_id, reason: text.to_owned() });
         return Answer::refuse(AckCode::AR, 207, "MSH^1^3", text);
     };
     let id = state.new_id();
@@ -128,9 +132,7 @@ async fn handle(
         (Hl7Role::Reader, "ORU") => reports::handle(state, incoming).await,
         _ => {
             let text = format!("message type {code} is not taken from this sender");
-            let mut handled = reject(200, "MSH^1^9", &text);
-            handled.answer.code = AckCode::AR;
-            Ok(handled)
+            Ok(reject(200, "MSH^1^9", &text))
         }
     }
 }
