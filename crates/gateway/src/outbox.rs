@@ -12,7 +12,9 @@ use telerad_core::Timestamp;
 use telerad_hl7::{Message, ReceivedAck};
 use telerad_net::mllp::{SendError, Sender, Timeouts};
 use telerad_net::{Connector, Shutdown};
-use telerad_store::{Effect, OutboundMessage, OutboundState, StoreError};
+use telerad_store::{
+    Effect, OutboundMessage, OutboundState, ParkedItem, ParkedKind, StoreError,
+};
 use tokio::sync::oneshot;
 
 use crate::event::Event;
@@ -53,9 +55,10 @@ pub(crate) fn start<C: Connector>(
     ends
 }
 
-/// A message that the receiver leaves unanswered this often, while it answers others, is set aside; and so is one that
-/// it says this often it cannot process now.
+/// A message that the receiver leaves unanswered this often, while it answers others, is set aside.
 const TRIES_MAX: u32 = 5;
+/// A message that the receiver cannot process now (AR) this often, over about a quarter of an hour, is set aside.
+const REJECTIONS_MAX: u32 = 20;
 /// Messages read from the queue at once.
 const BATCH_MAX: usize = 32;
 /// An idle pump looks at its queue this often, whatever bells it may have missed.
@@ -122,7 +125,7 @@ impl<C: Connector> Pump<C> {
                 }
             };
             self.outages = 0;
-            if let Err(error) = self.state.commit(vec![Effect::Outbound(settled)]).await {
+            if let Err(error) = self.record(settled).await {
                 tracing::error!(receiver = %self.receiver.name, "answer not stored: {error}");
                 self.rest(Duration::from_secs(1)).await;
                 return;
@@ -131,40 +134,75 @@ impl<C: Connector> Pump<C> {
     }
 
     async fn send(&mut self, queued: &OutboundMessage) -> Sent {
+        let ours = |message| Sent::Settled(Settled { message, words: String::new() });
         let message = match Message::parse(queued.raw.clone()) {
             Ok(message) => message,
-            Err(error) => return Sent::Settled(self.set_aside(queued, &error.to_string())),
+            Err(error) => return ours(set_aside(queued, error.to_string())),
         };
         match self.sender.send(&message).await {
             Ok(answer) => {
                 self.answers = self.answers.saturating_add(1);
                 self.unanswered.remove(&queued.id);
-                Sent::Settled(self.settle(queued, &answer))
+                let message = self.settle(queued, &answer);
+                Sent::Settled(Settled { message, words: answer.text })
             }
             Err(SendError::NoControlId) => {
-                Sent::Settled(self.set_aside(queued, "it has no control id (MSH-10)"))
+                ours(set_aside(queued, "it has no control id (MSH-10)".to_owned()))
             }
             Err(error @ SendError::Connect(_)) => Sent::Outage(error),
-            Err(error) => Sent::Settled(self.no_answer(queued, &error)),
+            Err(error) => ours(self.no_answer(queued, &error)),
         }
+    }
+
+    /// Records what became of a message, and tells of it once it is durable.
+    async fn record(&mut self, settled: Settled) -> Result<(), StoreError> {
+        let Settled { message, words } = settled;
+        let (receiver, control_id) = (self.receiver.name.clone(), message.control_id.clone());
+        let mut effects = vec![Effect::Outbound(message.clone())];
+        if let OutboundState::SetAside { reason } = &message.state {
+            effects.push(Effect::Park(ParkedItem {
+                id: self.state.new_id(),
+                site: message.site.clone(),
+                kind: ParkedKind::Message,
+                reason: "message set aside".to_owned(),
+                evidence: format!("{receiver}: {reason}: {words}"),
+                subject: message.id.clone(),
+                parked_at: self.state.now(),
+            }));
+        }
+        self.state.commit(effects).await?;
+        match message.state {
+            OutboundState::Pending => {}
+            OutboundState::Answered { .. } => {
+                tracing::info!(%receiver, %control_id, "message delivered");
+                self.state.tell(Event::MessageDelivered { receiver, control_id });
+            }
+            OutboundState::SetAside { reason: cause } => {
+                tracing::warn!(%receiver, %control_id, "message set aside: {cause}");
+                self.state.tell(Event::MessageSetAside { receiver, control_id, cause });
+            }
+        }
+        Ok(())
     }
 
     /// What the receiver's answer makes of a message.
     fn settle(&self, queued: &OutboundMessage, answer: &ReceivedAck) -> OutboundMessage {
         if answer.code.is_accepted() {
-            let (receiver, control_id) = (self.receiver.name.clone(), queued.control_id.clone());
-            tracing::info!(%receiver, %control_id, "message delivered");
-            self.state.tell(Event::MessageDelivered { receiver, control_id });
             let (code, at) = (answer.code.as_str().to_owned(), self.state.now());
             return OutboundMessage {
                 state: OutboundState::Answered { code, at },
                 ..queued.clone()
             };
         }
-        if answer.code.is_retryable() && queued.attempts < TRIES_MAX {
-            return self.later(queued);
+        let attempts = queued.attempts.saturating_add(1);
+        if answer.code.is_retryable() && attempts < REJECTIONS_MAX {
+            let not_before = self.state.now().after(self.pause(attempts));
+            return OutboundMessage { attempts, not_before, ..queued.clone() };
         }
-        self.set_aside(queued, &format!("answered {}: {}", answer.code.as_str(), answer.text))
+        // The receiver's own words may name a patient: they are evidence, and no part of the reason.
+        let condition = answer.condition.map(|code| format!(", condition {code}"));
+        let reason = format!("answered {}{}", answer.code, condition.unwrap_or_default());
+        OutboundMessage { attempts, ..set_aside(queued, reason) }
     }
 
     /// A message that left without an answer may have arrived. It is sent again, after others.
@@ -180,29 +218,9 @@ impl<C: Connector> Pump<C> {
         );
         if tries >= TRIES_MAX && self.answers > answers_before {
             self.unanswered.remove(&queued.id);
-            return self.set_aside(queued, &format!("no answer while others got one: {error}"));
+            return set_aside(queued, format!("no answer while others got one: {error}"));
         }
         OutboundMessage { not_before: self.state.now().after(self.pause(tries)), ..queued.clone() }
-    }
-
-    fn later(&self, queued: &OutboundMessage) -> OutboundMessage {
-        let attempts = queued.attempts.saturating_add(1);
-        let not_before = self.state.now().after(self.pause(attempts));
-        OutboundMessage { attempts, not_before, ..queued.clone() }
-    }
-
-    fn set_aside(&self, queued: &OutboundMessage, cause: &str) -> OutboundMessage {
-        let control_id = queued.control_id.clone();
-        tracing::warn!(receiver = %self.receiver.name, %control_id, "message set aside: {cause}");
-        self.state.tell(Event::MessageSetAside {
-            receiver: self.receiver.name.clone(),
-            control_id,
-            cause: cause.to_owned(),
-        });
-        OutboundMessage {
-            state: OutboundState::SetAside { reason: cause.to_owned() },
-            ..queued.clone()
-        }
     }
 
     /// Doubles from a quarter of a second, with jitter so that many gateways do not return at once.
@@ -251,9 +269,20 @@ async fn due(
     }
 }
 
+fn set_aside(queued: &OutboundMessage, reason: String) -> OutboundMessage {
+    OutboundMessage { state: OutboundState::SetAside { reason }, ..queued.clone() }
+}
+
+/// What became of a message.
+struct Settled {
+    message: OutboundMessage,
+    /// What the receiver said about it.
+    words: String,
+}
+
 enum Sent {
     /// The receiver decided, or the message waits on its own.
-    Settled(OutboundMessage),
+    Settled(Settled),
     /// The receiver was not reached; nothing was decided.
     Outage(SendError),
 }
