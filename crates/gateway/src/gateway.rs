@@ -72,7 +72,9 @@ impl Gateway {
         self.state.events()
     }
 
-    /// Takes no new work, finishes what is in flight, and returns when all has ended.
+    /// Takes no new work, finishes what is in flight, and returns when all has ended: at the latest after the half minute
+    /// that everything in flight is given, and a moment for goodbyes. What is cut off then was not acknowledged, or is
+    /// still queued.
     pub async fn stop(self) {
         self.shutdown.request();
         for end in self.ends {
@@ -90,6 +92,7 @@ fn serve_dicom(
     let environment = &state.environment;
     let config = dicom::ServerConfig {
         associations_max: state.configuration.dicom.associations_max,
+        clock: Arc::clone(&environment.clock),
         ..dicom::ServerConfig::default()
     };
     let (ended, end) = oneshot::channel();
@@ -117,6 +120,7 @@ fn serve_hl7(
 ) -> oneshot::Receiver<()> {
     let environment = &state.environment;
     let config = mllp::ServerConfig {
+        clock: Arc::clone(&environment.clock),
         frame_bytes_max: state.configuration.hl7.message_bytes_max,
         ..mllp::ServerConfig::default()
     };
