@@ -12,9 +12,7 @@ use telerad_core::Timestamp;
 use telerad_hl7::{Message, ReceivedAck};
 use telerad_net::mllp::{SendError, Sender, Timeouts};
 use telerad_net::{Connector, Shutdown};
-use telerad_store::{
-    Effect, OutboundMessage, OutboundState, ParkedItem, ParkedKind, StoreError,
-};
+use telerad_store::{Effect, OutboundMessage, OutboundState, ParkedItem, ParkedKind, StoreError};
 use tokio::sync::oneshot;
 
 use crate::event::Event;
@@ -112,8 +110,8 @@ impl<C: Connector> Pump<C> {
                 return;
             }
             let settled = match self.send(&message).await {
-                Sent::Settled(settled) => settled,
-                Sent::Outage(cause) => {
+                Ok(settled) => settled,
+                Err(cause) => {
                     self.outages = self.outages.saturating_add(1);
                     let pause = self.pause(self.outages);
                     tracing::warn!(
@@ -133,8 +131,12 @@ impl<C: Connector> Pump<C> {
         }
     }
 
-    async fn send(&mut self, queued: &OutboundMessage) -> Sent {
-        let ours = |message| Sent::Settled(Settled { message, words: String::new() });
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// When the receiver was not reached: nothing was decided.
+    async fn send(&mut self, queued: &OutboundMessage) -> Result<Settled, SendError> {
+        let ours = |message| Ok(Settled { message, words: String::new() });
         let message = match Message::parse(queued.raw.clone()) {
             Ok(message) => message,
             Err(error) => return ours(set_aside(queued, error.to_string())),
@@ -144,12 +146,12 @@ impl<C: Connector> Pump<C> {
                 self.answers = self.answers.saturating_add(1);
                 self.unanswered.remove(&queued.id);
                 let message = self.settle(queued, &answer);
-                Sent::Settled(Settled { message, words: answer.text })
+                Ok(Settled { message, words: answer.text })
             }
             Err(SendError::NoControlId) => {
                 ours(set_aside(queued, "it has no control id (MSH-10)".to_owned()))
             }
-            Err(error @ SendError::Connect(_)) => Sent::Outage(error),
+            Err(error @ SendError::Connect(_)) => Err(error),
             Err(error) => ours(self.no_answer(queued, &error)),
         }
     }
@@ -278,13 +280,6 @@ struct Settled {
     message: OutboundMessage,
     /// What the receiver said about it.
     words: String,
-}
-
-enum Sent {
-    /// The receiver decided, or the message waits on its own.
-    Settled(Settled),
-    /// The receiver was not reached; nothing was decided.
-    Outage(SendError),
 }
 
 #[cfg(test)]

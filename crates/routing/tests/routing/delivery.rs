@@ -73,6 +73,21 @@ fn a_peer_that_already_holds_the_uid_is_for_a_person() {
 }
 
 #[test]
+fn what_the_peer_does_not_take_is_not_tried_again() {
+    let reason = || "SOP class not supported".to_owned();
+    let class = DeliveryOutcome::ClassNotTaken { reason: reason() };
+    check(&class, "not wanted", 0, Some("SOP class not supported"));
+    let syntax = DeliveryOutcome::SyntaxNotTaken { reason: reason() };
+    check(&syntax, "parked", 0, Some("SOP class not supported"));
+    for outcome in [class, syntax] {
+        let mut breaker = Breaker::new(policy());
+        breaker.on_fault(FaultScope::Destination, at(30), 0);
+        breaker.observe(&outcome, at(31), 0);
+        assert_eq!(breaker.state(), BreakerState::Closed);
+    }
+}
+
+#[test]
 fn outages_and_unknown_outcomes_are_not_counted() {
     check(&refused(FaultScope::Association), "pending", 0, Some("it broke"));
     check(&refused(FaultScope::Destination), "pending", 0, Some("it broke"));

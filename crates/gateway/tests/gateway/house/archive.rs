@@ -1,0 +1,189 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use bytes::{Bytes, BytesMut};
+use telerad_dicom::Status;
+use telerad_dimse::{AssociateRequest, ContextResult, ProposedContext, Rejection};
+use telerad_net::dicom::{
+    AssociationContext, Body, Offers, ServerConfig, Services, StoreReply, StoreRequest, negotiate,
+    serve_stream,
+};
+use telerad_net::{BoxFuture, Listener, shutdown};
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::network::Network;
+
+/// What a reading platform does with an instance.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Answer {
+    /// Answers this status; keeps the instance if that means that it did.
+    Status(u16),
+    /// Drops the connection when the whole data set has come.
+    Abort,
+    /// Says nothing any more.
+    Hang,
+}
+
+/// An instance that was kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Kept {
+    pub sop_class_uid: String,
+    pub sop_instance_uid: String,
+    pub transfer_syntax_uid: String,
+    pub data_set: Bytes,
+}
+
+type Script = Arc<dyn Fn(&str, usize) -> Answer + Send + Sync>;
+type Refuse = Arc<dyn Fn(&ProposedContext) -> Option<ContextResult> + Send + Sync>;
+
+/// A reading platform, on its address until it is dropped.
+pub struct Archive {
+    shared: Arc<Shared>,
+    serving: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Shared {
+    script: Mutex<Option<Script>>,
+    refuse: Mutex<Option<Refuse>>,
+    /// Every SOP Instance UID that came, in order.
+    offered: Mutex<Vec<String>>,
+    kept: Mutex<Vec<Kept>>,
+    /// Rings with every instance that came.
+    came: Notify,
+}
+
+impl Archive {
+    pub fn open(network: &Network) -> Self {
+        let shared = Arc::<Shared>::default();
+        let mut port = network.bind("reader:104");
+        let services = Arc::clone(&shared);
+        let serving = tokio::spawn(async move {
+            let mut associations = JoinSet::new();
+            while let Ok((stream, caller)) = port.accept().await {
+                let desk = Desk { shared: Arc::clone(&services), cut: Arc::default() };
+                associations.spawn(async move {
+                    let (_handle, stop) = shutdown();
+                    let cut = Arc::clone(&desk.cut);
+                    let config =
+                        ServerConfig { service_seconds_max: 1 << 30, ..Default::default() };
+                    tokio::select! {
+                        () = serve_stream(stream, &caller, Arc::new(desk), config, stop) => {}
+                        () = cut.notified() => {}
+                    }
+                });
+            }
+        });
+        Self { shared, serving }
+    }
+
+    /// Answers by SOP Instance UID and by how often that came, counted from 1.
+    pub fn script(self, script: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Self {
+        *self.shared.script.lock().unwrap() = Some(Arc::new(script));
+        self
+    }
+
+    /// Refuses presentation contexts.
+    pub fn refuse(
+        self,
+        refuse: impl Fn(&ProposedContext) -> Option<ContextResult> + Send + Sync + 'static,
+    ) -> Self {
+        *self.shared.refuse.lock().unwrap() = Some(Arc::new(refuse));
+        self
+    }
+
+    pub fn kept(&self) -> Vec<Kept> {
+        self.shared.kept.lock().unwrap().clone()
+    }
+
+    /// The SOP Instance UIDs of what is kept, sorted.
+    pub fn kept_uids(&self) -> Vec<String> {
+        let mut uids: Vec<_> = self.kept().into_iter().map(|kept| kept.sop_instance_uid).collect();
+        uids.sort();
+        uids
+    }
+
+    /// How often each instance came.
+    pub fn offers(&self) -> BTreeMap<String, usize> {
+        let mut offers = BTreeMap::new();
+        for uid in self.shared.offered.lock().unwrap().iter() {
+            *offers.entry(uid.clone()).or_default() += 1;
+        }
+        offers
+    }
+
+    /// Waits until some instance has come, since the last time this was asked.
+    pub async fn came(&self) {
+        self.shared.came.notified().await;
+    }
+}
+
+impl Drop for Archive {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+struct Desk {
+    shared: Arc<Shared>,
+    cut: Arc<Notify>,
+}
+
+impl Services for Desk {
+    fn admit(&self, _: &AssociateRequest, _: &str) -> Result<(), Rejection> {
+        Ok(())
+    }
+
+    fn negotiate(&self, request: &AssociateRequest) -> Vec<(u8, ContextResult)> {
+        let refuse = self.shared.refuse.lock().unwrap().clone();
+        let usual = negotiate(request, Offers::ALL);
+        let answers = request.contexts.iter().zip(usual).map(|(context, (id, usual))| {
+            (id, refuse.as_ref().and_then(|refuse| refuse(context)).unwrap_or(usual))
+        });
+        answers.collect()
+    }
+
+    fn store(
+        &self,
+        _: AssociationContext,
+        request: StoreRequest,
+        mut body: Body,
+    ) -> BoxFuture<'static, StoreReply> {
+        let (shared, cut) = (Arc::clone(&self.shared), Arc::clone(&self.cut));
+        Box::pin(async move {
+            let mut data_set = BytesMut::new();
+            while let Some(piece) = body.next().await {
+                match piece {
+                    Ok(piece) => data_set.extend_from_slice(&piece),
+                    Err(_) => return Status::CANNOT_UNDERSTAND.into(),
+                }
+            }
+            let uid = &request.sop_instance_uid;
+            let times = {
+                let mut offered = shared.offered.lock().unwrap();
+                offered.push(uid.clone());
+                offered.iter().filter(|other| *other == uid).count()
+            };
+            shared.came.notify_one();
+            let script = shared.script.lock().unwrap().clone();
+            let status = match script.map_or(Answer::Status(0), |script| script(uid, times)) {
+                Answer::Status(code) => Status::new(code),
+                Answer::Abort => {
+                    cut.notify_one();
+                    std::future::pending().await
+                }
+                Answer::Hang => std::future::pending().await,
+            };
+            if matches!(status.code(), 0 | 0xB000..=0xBFFF) {
+                shared.kept.lock().unwrap().push(Kept {
+                    sop_class_uid: request.sop_class_uid,
+                    sop_instance_uid: request.sop_instance_uid,
+                    transfer_syntax_uid: request.transfer_syntax_uid,
+                    data_set: data_set.freeze(),
+                });
+            }
+            status.into()
+        })
+    }
+}

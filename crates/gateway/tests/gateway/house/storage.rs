@@ -1,0 +1,172 @@
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use telerad_accession::SearchKey;
+use telerad_core::{PatientId, SiteId, Timestamp, Uid};
+use telerad_report::{ReportKey, ReportRecord};
+use telerad_routing::{
+    DeliveryKey, DeliveryRecord, DestinationId, Digest, InstanceRecord, StudyDecision,
+};
+use telerad_store::memory::MemoryStore;
+use telerad_store::payload::{MemoryPayloads, PayloadFuture};
+use telerad_store::{
+    Batch, Counts, Deliveries, DeliveryCount, Instances, Journal, JournalEntry, MessageRecord,
+    Messages, Orders, OutboundMessage, Outbox, ParkedItem, Parking, Patients, PayloadReader,
+    PayloadWriter, Payloads, Receipt, Reports, Store, StoreError, StoreFuture, StoredPayload,
+};
+use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
+use tokio::sync::Notify;
+
+/// What is to become of a commit.
+pub enum Verdict {
+    Pass,
+    Fail,
+    /// Passes when this rings.
+    After(Arc<Notify>),
+}
+
+type Judge = Arc<dyn Fn(&Batch) -> Verdict + Send + Sync>;
+
+/// A store in memory whose commits can be held up and made to fail. Clones share it. Every commit gives way to others
+/// first, so that decisions which were taken at the same time meet.
+#[derive(Clone, Default)]
+pub struct Commits {
+    store: MemoryStore,
+    judge: Arc<Mutex<Option<Judge>>>,
+}
+
+impl Commits {
+    pub fn judge(&self, judge: impl Fn(&Batch) -> Verdict + Send + Sync + 'static) {
+        *self.judge.lock().unwrap() = Some(Arc::new(judge));
+    }
+
+    pub fn judge_no_more(&self) {
+        *self.judge.lock().unwrap() = None;
+    }
+}
+
+impl Store for Commits {
+    fn commit(&self, batch: Batch) -> StoreFuture<'_, Receipt> {
+        let judge = self.judge.lock().unwrap().clone();
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            match judge.map_or(Verdict::Pass, |judge| judge(&batch)) {
+                Verdict::Pass => {}
+                Verdict::Fail => {
+                    return Err(StoreError::Engine { reason: "the disk is full".to_owned() });
+                }
+                Verdict::After(bell) => bell.notified().await,
+            }
+            self.store.commit(batch).await
+        })
+    }
+
+    fn counts(&self) -> StoreFuture<'_, Counts> {
+        self.store.counts()
+    }
+}
+
+/// Reads go to the store as they are.
+macro_rules! reads {
+    ($($reads:ident { $($read:ident($($name:ident: $kind:ty),*) -> $answer:ty;)* })*) => {
+        $(impl $reads for Commits {
+            $(fn $read<'a>(&'a self, $($name: $kind),*) -> StoreFuture<'a, $answer> {
+                self.store.$read($($name),*)
+            })*
+        })*
+    };
+}
+
+reads! {
+    Instances {
+        versions(site: &'a SiteId, uid: &'a Uid) -> Vec<InstanceRecord>;
+        study(site: &'a SiteId, uid: &'a str) -> Option<StudyDecision>;
+        instances_by_search(site: &'a SiteId, keys: &'a [SearchKey]) -> Vec<InstanceRecord>;
+    }
+    Deliveries {
+        due(to: &'a DestinationId, now: Timestamp, limit: usize) -> Vec<DeliveryRecord>;
+        next_due(to: &'a DestinationId) -> Option<Timestamp>;
+        delivery(key: &'a DeliveryKey) -> Option<DeliveryRecord>;
+        deliveries_of_study(site: &'a SiteId, uid: &'a str) -> Vec<DeliveryRecord>;
+        delivery_counts() -> Vec<DeliveryCount>;
+    }
+    Orders {
+        orders(site: &'a SiteId, keys: &'a [OrderKey]) -> Vec<OrderRecord>;
+        orders_by_search(site: &'a SiteId, keys: &'a [SearchKey]) -> Vec<OrderRecord>;
+        open_orders(site: &'a SiteId, dates: Option<(String, String)>) -> Vec<OrderRecord>;
+    }
+    Patients {
+        patients(site: &'a SiteId, ids: &'a [PatientId]) -> Vec<PatientRecord>;
+    }
+    Reports {
+        report(key: &'a ReportKey) -> Option<ReportRecord>;
+        reports_of_order(site: &'a SiteId, order_key: &'a str) -> Vec<ReportRecord>;
+    }
+    Messages {
+        message_by_control(sender: &'a str, control_id: &'a str) -> Option<MessageRecord>;
+        message(id: &'a str) -> Option<MessageRecord>;
+    }
+    Parking {
+        parked(site: Option<&'a SiteId>) -> Vec<ParkedItem>;
+    }
+    Outbox {
+        outbound_due(to: &'a str, now: Timestamp, limit: usize) -> Vec<OutboundMessage>;
+        next_outbound_due(to: &'a str) -> Option<Timestamp>;
+        outbound(id: &'a str) -> Option<OutboundMessage>;
+        outbound_destinations() -> Vec<String>;
+    }
+    Journal {
+        journal(subject: &'a str) -> Vec<JournalEntry>;
+    }
+}
+
+/// Payloads in memory that cannot be finished while the disk is full. Clones share them.
+#[derive(Clone, Default)]
+pub struct FullDisk {
+    payloads: MemoryPayloads,
+    full: Arc<AtomicBool>,
+}
+
+impl FullDisk {
+    pub fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::Relaxed);
+    }
+
+    pub fn payloads(&self) -> usize {
+        self.payloads.len()
+    }
+}
+
+impl Payloads for FullDisk {
+    fn create(&self) -> Box<dyn PayloadWriter> {
+        Box::new(Writer { writer: self.payloads.create(), full: Arc::clone(&self.full) })
+    }
+
+    fn open(&self, digest: &Digest) -> PayloadFuture<'_, Box<dyn PayloadReader>> {
+        self.payloads.open(digest)
+    }
+
+    fn remove(&self, digest: &Digest) -> PayloadFuture<'_, bool> {
+        self.payloads.remove(digest)
+    }
+}
+
+struct Writer {
+    writer: Box<dyn PayloadWriter>,
+    full: Arc<AtomicBool>,
+}
+
+impl PayloadWriter for Writer {
+    fn write(&mut self, bytes: Bytes) -> PayloadFuture<'_, ()> {
+        self.writer.write(bytes)
+    }
+
+    fn finish(self: Box<Self>) -> PayloadFuture<'static, StoredPayload> {
+        if self.full.load(Ordering::Relaxed) {
+            return Box::pin(async { Err(io::ErrorKind::StorageFull.into()) });
+        }
+        self.writer.finish()
+    }
+}

@@ -1,0 +1,11 @@
+//! A whole gateway between scripted peers, on simulated time: streams are in memory, and a pause costs nothing.
+#![expect(clippy::disallowed_methods, reason = "tests own their runtime")]
+
+mod delivery;
+mod house;
+mod intake;
+mod lifecycle;
+mod orders;
+mod outbox;
+mod reports;
+mod sites;
