@@ -38,7 +38,7 @@ pub(crate) enum AccessionRelation {
 }
 
 /// Gathers candidates by key, and received studies to the orders they belong to: by key, by study instance UID, or by
-/// accession number, issuer and patient. A key is one subject, since what matches is filed under it. The result does not depend on the order of `candidates`.
+/// accession number and issuer. A key is one subject, since what matches is filed under it. The result does not depend on the order of `candidates`.
 pub(crate) fn gather<'a>(
     candidates: &'a [Candidate],
     policy: &AccessionPolicy,
@@ -98,7 +98,8 @@ impl Subject<'_> {
         Relation { patient: self.relate_patient(claim, policy, number, evidence), ..relation }
     }
 
-    /// Whether a received study belongs to this order.
+    /// Whether a received study names this order. Whether it is of the same patient is no matter here: one that is not
+    /// must speak against the order, not stand beside it.
     fn owns(&self, head: &Candidate, policy: &AccessionPolicy) -> bool {
         self.main.iter().any(|order| {
             let (mine, theirs) = (&order.order, &head.order);
@@ -108,18 +109,7 @@ impl Subject<'_> {
                     policy.issuer_of(&mine.accession),
                     policy.issuer_of(&theirs.accession),
                 ) == Some(true);
-            let mut unsaid = Evidence::default();
-            let mut same_patient = || {
-                compare(
-                    &theirs.patient,
-                    &mine.patient,
-                    &order.also_known_as,
-                    policy,
-                    None,
-                    &mut unsaid,
-                ) == PatientSide::Agree
-            };
-            mine.study_instance_uid == theirs.study_instance_uid || same_accession && same_patient()
+            mine.study_instance_uid == theirs.study_instance_uid || same_accession
         })
     }
 

@@ -290,13 +290,19 @@ fn a_received_study_supports_its_order() {
     check("1.9 - - - A", &[order(A), own_uid.clone()], "match a");
     check("1.9 100 - - A", &[order(A), own_uid], "match a");
     check("1.1 - - - A", &[order(A), head("h 1.1 100 - - A")], "match a");
+    // A head that says nothing of the patient neither proves nor doubts anything.
+    check("- 100 - - A", &[order(A), head("h 1.9 100 - - -")], "match a");
+    check("- 100 - - B", &[order(A), head("h 1.9 100 - - -")], "conflict a");
 }
 
 #[test]
 fn a_received_study_of_somebody_else_stops_its_order() {
     check("1.1 100 - - A", &[order(A), head("h 1.1 100 - - B")], "conflict a");
-    // Equal numbers do not join a study to the order of another patient.
-    check("1.9 - - - A", &[order(A), head("h 1.9 100 - - B")], "conflict h");
+    // Somebody typed A's number on images of B, and the issuer another way than the order.
+    let both = [order(A), head("h 1.9 100 - - B")];
+    check("1.9 - - - A", &both, "conflict a");
+    check("1.9 100 - - B", &both, "conflict a");
+    check("1.9 - - - B", &both, "conflict a");
 }
 
 #[test]
