@@ -216,13 +216,11 @@ impl Subject<'_> {
             compare(&claim.patient, known, others, policy, Some(number), evidence)
         };
         let main = self.main.iter().map(&mut side).max().unwrap_or(PatientSide::Unknown);
-        // A claim on the order's own study is not about the other studies that carry its number.
+        // A claim on one known study is not about the others that carry its number.
         let claimed = claim.study_instance_uid.as_ref();
-        let own = claimed
-            .filter(|uid| self.main.iter().any(|order| order.order.study_instance_uid == **uid));
-        let meant =
-            |head: &&&Candidate| own.is_none_or(|uid| head.order.study_instance_uid == *uid);
-        let heads = self.heads.iter().filter(meant).map(&mut side);
+        let named = |candidate: &&Candidate| claimed == Some(&candidate.order.study_instance_uid);
+        let is_known = self.main.iter().chain(&self.heads).any(|one| named(&one));
+        let heads = self.heads.iter().filter(|head| !is_known || named(head)).map(&mut side);
         let against = heads.filter(|side| *side >= PatientSide::Disagree).max();
         if against.is_some() {
             let statement = "a received study of this order belongs to somebody else";

@@ -46,25 +46,24 @@ pub(crate) async fn orders_and_studies(
     let store = &state.environment.store;
     let mut candidates = orders(state, site, claim, policy).await?;
     let named = store.instances_by_search(site, &search_keys(claim, policy)).await?;
-    let numbers = named.iter().filter_map(number_of);
-    let mut keys: Vec<SearchKey> =
-        numbers.flat_map(|number| search_keys(&number, policy)).collect();
-    keys.sort();
-    keys.dedup();
-    let beside = store.instances_by_search(site, &keys).await?;
-    for record in named.into_iter().chain(beside) {
-        let Some((key, head)) = study_head(record, policy) else { continue };
-        if candidates.contains(&head) {
+    let beside = store.instances_by_search(site, &numbers(&named, policy)).await?;
+    let mut heads: Vec<Candidate> = Vec::new();
+    for head in named.into_iter().chain(beside).filter_map(|record| study_head(record, policy)) {
+        if heads.contains(&head) {
             continue;
         }
-        let is_order = |known: &&Candidate| known.source == CandidateSource::Order;
-        if !candidates.iter().filter(is_order).any(|order| stands_for(order, &head))
-            && let Some(order) = store.orders(site, &[key]).await?.into_iter().next()
-        {
-            candidates.push(candidate(order));
+        if !candidates.iter().any(|order| stands_for(order, &head)) {
+            let number = Some(head.order.accession.clone());
+            let claim = Claim { accession: number, ..Claim::default() };
+            for order in orders(state, site, &claim, policy).await? {
+                if !candidates.contains(&order) {
+                    candidates.push(order);
+                }
+            }
         }
-        candidates.push(head);
+        heads.push(head);
     }
+    candidates.append(&mut heads);
     Ok(candidates)
 }
 
@@ -77,9 +76,16 @@ fn candidate(record: OrderRecord) -> Candidate {
     }
 }
 
-/// The claim of an image's accession number alone.
-fn number_of(record: &InstanceRecord) -> Option<Claim> {
-    Some(Claim { accession: Some(record.head.accession.clone()?), ..Claim::default() })
+/// The accession numbers of images, as keys.
+fn numbers(records: &[InstanceRecord], policy: &AccessionPolicy) -> Vec<SearchKey> {
+    let number = |record: &InstanceRecord| {
+        let accession = record.head.accession.clone();
+        search_keys(&Claim { accession, ..Claim::default() }, policy)
+    };
+    let mut keys: Vec<SearchKey> = records.iter().flat_map(number).collect();
+    keys.sort();
+    keys.dedup();
+    keys
 }
 
 fn stands_for(known: &Candidate, other: &Candidate) -> bool {
@@ -88,7 +94,7 @@ fn stands_for(known: &Candidate, other: &Candidate) -> bool {
 
 /// A study as a candidate: what its images say, in the shape of an order. None without a number to file under; a
 /// placeholder is no number, and would join the studies of several patients.
-fn study_head(record: InstanceRecord, policy: &AccessionPolicy) -> Option<(OrderKey, Candidate)> {
+fn study_head(record: InstanceRecord, policy: &AccessionPolicy) -> Option<Candidate> {
     let head = record.head;
     let accession = head.accession.filter(|number| is_identifying(number.value()))?;
     let accession = accession.or_issuer(policy.default_issuer.as_ref());
@@ -106,12 +112,10 @@ fn study_head(record: InstanceRecord, policy: &AccessionPolicy) -> Option<(Order
         reason: String::new(),
         accession,
     };
-    let key = OrderKey::new(&record.site, &order.accession);
-    let candidate = Candidate {
-        key: key.as_str().to_owned(),
+    Some(Candidate {
+        key: OrderKey::new(&record.site, &order.accession).as_str().to_owned(),
         order,
         source: CandidateSource::StudyHead,
         also_known_as: Vec::new(),
-    };
-    Some((key, candidate))
+    })
 }

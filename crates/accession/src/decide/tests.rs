@@ -313,8 +313,11 @@ fn a_received_study_under_the_key_of_an_order_speaks_of_that_order() {
     check("1.9 100 - - B", &both, "conflict a");
     check("1.9 - - - B", &both, "conflict a");
     check("- 100 - - A", &both, "conflict a");
-    // The order's own study is another one, and is not in doubt.
+    // The order's own study is another one, and is not in doubt; nor is another one that has come.
     check("1.1 100 - - A", &both, "match a");
+    let three = [both[0].clone(), both[1].clone(), head("a 1.8 100 - - A")];
+    check("1.8 100 - - A", &three, "match a");
+    check("1.7 100 - - A", &three, "conflict a");
     check("1.9 - - - A", &[order(A), head("a 1.9 100 - - A")], "match a");
 }
 

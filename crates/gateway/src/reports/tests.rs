@@ -123,6 +123,22 @@ fn images_of_another_patient_under_the_number_of_an_order_stop_its_report() {
 }
 
 #[test]
+fn the_order_is_heard_when_it_writes_its_issuer_another_way() {
+    run(async {
+        let day = Day::new();
+        let accession = "A1^NORTH^1.2.3^ISO".to_owned();
+        day.order(&Case { accession, ..Case::new(1) }).await;
+        day.image("2.25.9", "P2", "A1").await;
+        assert_parked(&day.report(&saying("2.25.9", "P2", "A1")).await);
+        assert_parked(&day.report(&saying("2.25.9", "P2", "")).await);
+        assert_parked(&day.report(&saying("2.25.9", "P1", "")).await);
+        day.image("2.25.8", "P1", "A1").await;
+        let outcome = day.report(&saying("2.25.8", "P1", "A1")).await;
+        assert_eq!(outcome, MessageOutcome::Applied);
+    });
+}
+
+#[test]
 fn images_of_another_patient_in_the_study_of_an_order_stop_its_report() {
     run(async {
         let day = Day::new();
