@@ -219,7 +219,7 @@ impl Subject<'_> {
         // A claim on one known study is not about the others that carry its number.
         let claimed = claim.study_instance_uid.as_ref();
         let named = |candidate: &&Candidate| claimed == Some(&candidate.order.study_instance_uid);
-        let is_known = self.main.iter().chain(&self.heads).any(|one| named(one));
+        let is_known = self.main.iter().chain(&self.heads).any(&named);
         let heads = self.heads.iter().filter(|head| !is_known || named(head)).map(&mut side);
         let against = heads.filter(|side| *side >= PatientSide::Disagree).max();
         if against.is_some() {
