@@ -104,9 +104,9 @@ async fn a_week_without_the_destination_fails_nothing() {
         let line = house.delivery(&uid).await.unwrap();
         assert_eq!((line.state, line.attempts), (DeliveryState::Pending, 0));
     }
-    // Pauses of up to ten minutes, half of that on average, for each of two workers.
+    // Pauses of up to ten minutes, half of that on average; two workers may share one or not.
     let tries = house.network.refused();
-    assert!((2_000..8_000).contains(&tries), "{tries} tries");
+    assert!((1_000..6_000).contains(&tries), "{tries} tries");
     let archive = Archive::open(&house.network);
     house.delivered(40).await;
     house.event("destination up", is_up).await;
