@@ -124,8 +124,9 @@ impl<C: Connector> Worker<C> {
                         }
                     }
                     if recorded.is_err() {
-                        // What cannot be recorded would be sent again and again.
-                        self.rest(Some(LOOK_AGAIN)).await;
+                        // What cannot be recorded would be sent again and again. No bell cuts this short: a full
+                        // batch rings it.
+                        self.pause(LOOK_AGAIN).await;
                     }
                 }
                 Err(error) => {
@@ -133,6 +134,16 @@ impl<C: Connector> Worker<C> {
                     self.rest(Some(Duration::from_secs(1))).await;
                 }
             }
+        }
+    }
+
+    async fn pause(&self, pause: Duration) {
+        let clock = &self.state.environment.clock;
+        let wake = clock.sleep_until(clock.now() + pause);
+        tokio::select! {
+            biased;
+            () = self.shutdown.requested() => {}
+            () = wake => {}
         }
     }
 

@@ -333,6 +333,22 @@ async fn an_answer_that_could_not_be_recorded_is_asked_for_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_long_queue_is_not_sent_over_and_over_when_nothing_can_be_recorded() {
+    let mut house = House::open();
+    house.accept_all("CT1", &slices(40)).await;
+    house.store.judge(|_| crate::house::Verdict::Fail);
+    // Refused after so many: without the limit, a worker that never rests keeps the simulated time from passing.
+    let archive = Archive::open(&house.network)
+        .script(|_, times| if times < 1000 { Answer::Status(0) } else { Answer::Hang });
+    archive.came().await;
+    house.let_pass(Duration::from_secs(300)).await;
+    let offers: usize = archive.offers().values().sum();
+    assert!((1..=100).contains(&offers), "{offers} offers in five minutes");
+    house.store.judge_no_more();
+    house.delivered(40).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn stat_goes_before_routine() {
     use crate::house::case_of;
     use telerad_testkit::hl7::{Case, orm_o01};
