@@ -7,6 +7,8 @@
 #![expect(clippy::print_stdout, reason = "the table is what a benchmark is for")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock and opens sockets")]
 
+use std::fs::File;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,8 +46,11 @@ async fn run() -> anyhow::Result<()> {
     print_row("bare request/response over TCP", bare, bytes, bare);
     let sink = measure(|| sink(&slices)).await?;
     print_row("C-STORE into a sink", sink, bytes, bare);
+    let synced = measure(|| synced(&slices)).await?;
+    print_row("three syncs of the same bytes", synced, bytes, bare);
     let stored = measure(|| gateway(&slices)).await?;
     print_row("C-STORE into a durable gateway", stored, bytes, bare);
+    println!("\ngateway / three syncs: {:.2}", stored.as_secs_f64() / synced.as_secs_f64());
     Ok(())
 }
 
@@ -111,6 +116,25 @@ async fn bare(slices: &[Slice]) -> anyhow::Result<Duration> {
     let took = start.elapsed();
     server.await??;
     Ok(took)
+}
+
+/// What durability costs on this disk with nothing around it: the file, the name of the file, and a log record.
+async fn synced(slices: &[Slice]) -> anyhow::Result<Duration> {
+    let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
+    let directory = File::open(folder.path())?;
+    let mut log = File::create(folder.path().join("log"))?;
+    let start = Instant::now();
+    for (number, slice) in slices.iter().enumerate() {
+        let (unfinished, published) = (folder.path().join("tmp"), number.to_string());
+        let mut file = File::create(&unfinished)?;
+        file.write_all(&slice.data_set)?;
+        file.sync_data()?;
+        std::fs::rename(&unfinished, folder.path().join(published))?;
+        directory.sync_all()?;
+        log.write_all(&[0; 8192])?;
+        log.sync_data()?;
+    }
+    Ok(start.elapsed())
 }
 
 struct Sink;
