@@ -125,7 +125,8 @@ impl<C: Connector> Pump<C> {
             self.outages = 0;
             if let Err(error) = self.record(settled).await {
                 tracing::error!(receiver = %self.receiver.name, "answer not stored: {error}");
-                self.rest(Duration::from_secs(1)).await;
+                // It is sent again, and again for as long as nothing can be recorded.
+                self.rest_without_bell(LOOK_AGAIN).await;
                 return;
             }
         }

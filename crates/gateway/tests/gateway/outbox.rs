@@ -180,7 +180,7 @@ async fn an_answer_that_could_not_be_recorded_is_asked_for_again() {
     house.store.judge_no_more();
     house.event("sent", is_sent).await;
     let control_ids = ris.taken("MSH-10");
-    assert!(control_ids.len() > 1);
+    assert!((2..10).contains(&control_ids.len()), "{} times", control_ids.len());
     assert!(
         control_ids.iter().all(|id| *id == control_ids[0]),
         "the RIS cannot tell it is the same"
