@@ -104,10 +104,14 @@ async fn two_images_under_one_uid_at_once_are_both_kept_and_one_is_delivered() {
     let archive = Archive::open(&house.network);
     let one = Instance::new(1);
     let other = Instance { seed: 99, ..one.clone() };
+    // Their study is decided, so that nothing but the instance itself is in question.
+    let before = Instance { sop_instance_uid: "2.25.77".to_owned(), ..one.clone() };
+    house.accept("CT1", &before).await;
+    house.delivered(1).await;
     let statuses = tokio::join!(house.send("CT1", &one), house.send("PACS", &other));
     assert_eq!(statuses, (0, 0));
     house.settle().await;
-    assert_eq!((versions(&house, &one).await, archive.kept().len()), (2, 1));
+    assert_eq!((versions(&house, &one).await, archive.offers()[&one.sop_instance_uid]), (2, 1));
     assert_eq!(
         (house.reasons().await, house.count(is_conflict)),
         (vec!["uid conflict".to_owned()], 1)
