@@ -92,9 +92,9 @@ impl std::fmt::Debug for ParkedItem {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[non_exhaustive]
 pub enum ParkedKind {
-    /// An image that no rule wants, or whose identity is in doubt.
+    /// An image that no rule wants, whose identity is in doubt, or that a destination will not get.
     Instance,
-    /// A message that is no report.
+    /// A message in that is no report, or one out that was set aside; the subject is its id.
     Message,
     /// A report without a certain order.
     Report,
