@@ -11,7 +11,9 @@ use std::time::Duration;
 use telerad_core::Timestamp;
 use telerad_net::dicom::Peer;
 use telerad_net::{Connector, Shutdown};
-use telerad_routing::{Breaker, DeliveryKey, DeliveryRecord, DestinationId, RetryPolicy};
+use telerad_routing::{
+    Breaker, BreakerState, DeliveryKey, DeliveryRecord, DestinationId, RetryPolicy,
+};
 use telerad_store::StoreError;
 use tokio::sync::{Notify, oneshot};
 
@@ -158,14 +160,18 @@ impl<C: Connector> Worker<C> {
     /// Takes what is due and nobody else has taken. Nothing while the breaker is open.
     async fn claim(&self) -> Result<Vec<DeliveryRecord>, StoreError> {
         let now = self.state.now();
-        let claimed = {
+        let (claimed, is_probe) = {
             let shared = self.lane.shared();
             if !shared.breaker.may_try(now) {
                 return Ok(Vec::new());
             }
-            shared.claimed.len()
+            (shared.claimed.len(), shared.breaker.state() != BreakerState::Closed)
         };
-        let due = self.due(now, BATCH_MAX + claimed).await?;
+        let mut due = self.due(now, BATCH_MAX + claimed).await?;
+        if is_probe {
+            // Whether the destination works again shows best with what it has not refused before.
+            due.sort_by_key(|it| it.last_fault.is_some());
+        }
         let mut shared = self.lane.shared();
         let free = due.into_iter().filter(|it| !shared.claimed.contains(&it.key));
         let batch: Vec<DeliveryRecord> = free.take(BATCH_MAX).collect();

@@ -114,13 +114,15 @@ pub fn settle(
                 next.state = DeliveryState::Failed { status, reason: fault };
             }
         }
-        Some(FaultScope::Destination) => {
+        Some(FaultScope::Destination) if !matches!(outcome, DeliveryOutcome::Answered(_)) => {
             // The destination's breaker does the waiting.
             next.not_before = now.after(policy.pause(0, random));
         }
-        Some(FaultScope::Association | FaultScope::Local) => {
+        Some(FaultScope::Association | FaultScope::Destination | FaultScope::Local) => {
             // An instance that breaks every association, or whose payload is damaged, which shows with its last
-            // block, must not keep the others from going out: it waits the longer the older it is. Age needs no counter and cannot dead-letter anything.
+            // block, or that a receiver answers with A7xx for a fault of its own (Orthanc: no patient ID), must not
+            // keep the others from going out: it waits the longer the older it is. Age needs no counter and cannot
+            // dead-letter anything.
             let age = now.since(delivery.queued_at) / 4;
             let pause = policy.pause(1, random).max(age.min(policy.longest));
             next.not_before = now.after(pause);

@@ -192,6 +192,26 @@ async fn an_instance_that_breaks_every_association_does_not_hold_up_the_others()
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_instance_that_is_always_out_of_resources_does_not_hold_up_the_others() {
+    // Orthanc answers A700H, however often it is asked, to an instance without a patient ID.
+    let mut house = House::open();
+    let slices = slices(40);
+    let bad = [0, 20].map(|index: usize| slices[index].sop_instance_uid.clone());
+    let refused = bad.clone();
+    let archive = Archive::open(&house.network).script(move |uid, _| {
+        Answer::Status(if refused.iter().any(|it| it == uid) { 0xA700 } else { 0 })
+    });
+    let start = tokio::time::Instant::now();
+    house.accept_all("CT1", &slices).await;
+    house.delivered(38).await;
+    let taken = start.elapsed();
+    assert!(taken < Duration::from_secs(30), "{taken:?}");
+    assert_eq!(archive.kept_uids().len(), 38);
+    assert_eq!(house.state_of(&bad[0]).await, "pending");
+    assert_eq!(house.count(is_failure), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_destination_that_falls_silent_is_left_and_asked_again() {
     let mut house = House::open();
     let slices = slices(10);

@@ -125,6 +125,11 @@ fn an_instance_that_breaks_associations_waits_the_longer_the_older_it_is() {
 }
 
 #[test]
+fn an_instance_that_finds_no_resources_waits_the_longer_the_older_it_is() {
+    check_waits_longer_with_age(&answered(0xA700));
+}
+
+#[test]
 fn an_instance_that_cannot_be_read_waits_the_longer_the_older_it_is() {
     check_waits_longer_with_age(&refused(FaultScope::Local));
 }
