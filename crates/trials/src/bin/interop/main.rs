@@ -48,10 +48,13 @@ fn trial(verdict: &mut Verdict) -> Result<()> {
 
     dcmsend(verdict, &arguments, &folder.path().join("dcmsend"), &cases)?;
     storescu(verdict, &arguments, &folder.path().join("storescu"), &cases)?;
-    let folder = folder.path().join("worklist");
-    std::fs::create_dir_all(&folder)?;
-    let (gateway, addresses) = gateway(&arguments, &folder, vec![])?;
-    worklist::check(verdict, &folder, addresses)?;
+    let worklist = folder.path().join("worklist");
+    std::fs::create_dir_all(&worklist)?;
+    let (gateway, addresses) = gateway(&arguments, &worklist, vec![])?;
+    worklist::check(verdict, &worklist, addresses)?;
+    if verdict.failed() > 0 {
+        verdict::note(format!("logs and files are in {}", folder.keep().display()));
+    }
     gateway.terminate(Duration::from_secs(20))
 }
 
@@ -118,10 +121,6 @@ fn dcmsend(
     to_storescp.report(verdict, cases, Missing::IsFailure);
     // Orthanc refuses some of what storescp takes without looking.
     to_orthanc.report(verdict, cases, Missing::IsTheReceivers);
-    if verdict.failed() > 0 {
-        let log = std::fs::read_to_string(folder.join("gateway.log")).unwrap_or_default();
-        verdict::note(format!("the gateway's last word: {}", last_line(&log)));
-    }
     gateway.terminate(Duration::from_secs(20))
 }
 
