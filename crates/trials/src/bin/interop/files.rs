@@ -132,6 +132,10 @@ fn carried() -> Vec<(&'static str, Bytes)> {
 /// A quick run takes some of the corpus, which is about ten times as many files.
 const CORPUS_FILES_QUICK: usize = 120;
 
+fn is_uid(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit())
+}
+
 fn add_corpus(folder: &Path, cases: &mut Vec<Case>, seen: &mut BTreeSet<String>) -> Result<()> {
     let mut folders = vec![folder.to_owned()];
     let mut paths = Vec::new();
@@ -150,8 +154,10 @@ fn add_corpus(folder: &Path, cases: &mut Vec<Case>, seen: &mut BTreeSet<String>)
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         // Files without file meta information are not for DCMTK's senders either.
         let Ok(case) = Case::read(&name, path, Origin::Corpus) else { continue };
-        let is_whole = !case.sop_instance_uid.is_empty() && !case.transfer_syntax_uid.is_empty();
-        if is_whole && seen.insert(case.sop_instance_uid.clone()) {
+        // An instance whose UID is none (PS3.5 section 9.1) is refused, which its sender is told.
+        if !is_uid(&case.sop_instance_uid) {
+            verdict::note(format!("left out {}: its SOP instance UID is no UID", case.name));
+        } else if seen.insert(case.sop_instance_uid.clone()) {
             cases.push(case);
         }
     }
