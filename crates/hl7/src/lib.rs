@@ -61,7 +61,7 @@ pub use builder::{BuildError, MessageBuilder, MessageHead, SegmentBuilder};
 pub use delimiters::Delimiters;
 pub use index::{Limits, ParseError};
 pub use message::{Message, Segments};
-pub use path::{InvalidPath, Path};
+pub use path::{Depth, InvalidPath, Location, Path};
 pub use value::Value;
 pub use view::{Component, Field, Repetition, Segment, Subcomponent};
 pub use warning::{Warning, WarningKind};
