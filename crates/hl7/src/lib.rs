@@ -49,6 +49,7 @@ mod message;
 pub mod mllp;
 mod path;
 mod syntax;
+pub mod tables;
 mod value;
 mod view;
 mod warning;
