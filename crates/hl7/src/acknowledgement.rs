@@ -120,9 +120,16 @@ impl ParseError {
     pub fn acknowledgement(&self) -> Acknowledgement {
         let condition = match self {
             Self::FieldSeparator { .. } | Self::NoHeader => 100,
+            Self::Refused(warning) if warning.kind.needs_contents() => 102,
+            Self::Refused(_) => 100,
             Self::TooLarge { .. } | Self::TooManySegments { .. } => 207,
         };
-        let location = "MSH^1".to_owned();
+        let location = match self {
+            Self::Refused(warning) => {
+                warning.location.map(|location| location.error_location()).unwrap_or_default()
+            }
+            _ => "MSH^1".to_owned(),
+        };
         Acknowledgement::reject(AckError { condition, location, text: self.to_string() })
     }
 }

@@ -1,10 +1,12 @@
 //! Finding the segments of a message.
 
+use std::ops::Range;
+
 use memchr::{memchr, memchr_iter, memchr2_iter, memmem};
 use telerad_charset::Charset;
 
 use crate::syntax::{Piece, Syntax};
-use crate::{Delimiters, Warning, WarningKind};
+use crate::{Delimiters, Location, Path, Warning, WarningKind, WarningSet, path};
 
 /// How large a message may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,7 +23,16 @@ impl Default for Limits {
     }
 }
 
-/// Bytes that cannot be read as a message at all.
+/// How to read a message.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ParseOptions {
+    /// How large it may be.
+    pub limits: Limits,
+    /// Deviations that are errors here. Default none: real senders deviate.
+    pub refused: WarningSet,
+}
+
+/// Bytes that cannot be read as a message at all, or not by the options given.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseError {
@@ -31,6 +42,9 @@ pub enum ParseError {
         /// Offset of that byte, which may be the end of the input.
         offset: usize,
     },
+    /// The message deviates in a way that [`ParseOptions::refused`] does not allow.
+    #[error("refused: {0}")]
+    Refused(Warning),
     /// There is no MSH segment.
     #[error("no MSH segment")]
     NoHeader,
@@ -80,13 +94,15 @@ impl Index {
         };
         let mut warnings = Warnings(Vec::new());
         if header > 0 {
-            warnings.add(WarningKind::LeadingBytes, 0);
+            warnings.add(WarningKind::LeadingBytes, 0..header, None);
         }
         let segments = scan(bytes, header, field, limits, &mut warnings)?;
         let first = segments.first().map_or(&[][..], |entry| entry.bytes(bytes));
-        let (delimiters, is_usual) = Delimiters::read(field, raw_field(first, field, 1));
+        let characters = raw_field(first, field, 1);
+        let (delimiters, is_usual) = Delimiters::read(field, characters);
         if !is_usual {
-            warnings.add(WarningKind::EncodingCharacters, separator + 1);
+            let span = separator + 1..separator + 1 + characters.len();
+            warnings.add(WarningKind::EncodingCharacters, span, place(path!("MSH-2")));
         }
         // A byte order mark says nothing about the message after it.
         let body = bytes.get(header..).unwrap_or_default();
@@ -95,7 +111,8 @@ impl Index {
         let (charset, doubt) = choose_charset(body, is_ascii, declared, delimiters.repetition);
         if let Some(kind) = doubt {
             let offset = body.iter().position(|byte| !byte.is_ascii()).unwrap_or(0);
-            warnings.add(kind, header + offset);
+            let offset = header + offset;
+            warnings.add(kind, offset..offset + 1, place(path!("MSH-18")));
         }
         let is_splittable = charset.is_splittable() || (is_ascii && charset != Charset::Iso2022Jp);
         let syntax = Syntax { delimiters, charset, is_splittable };
@@ -117,12 +134,16 @@ impl Entry {
 struct Warnings(Vec<Warning>);
 
 impl Warnings {
-    fn add(&mut self, kind: WarningKind, offset: usize) {
+    fn add(&mut self, kind: WarningKind, span: Range<usize>, location: Option<Location>) {
         match self.0.iter_mut().find(|warning| warning.kind == kind) {
             Some(warning) => warning.count += 1,
-            None => self.0.push(Warning { kind, offset, count: 1 }),
+            None => self.0.push(Warning::new(kind, span, location)),
         }
     }
+}
+
+fn place(path: Path) -> Option<Location> {
+    Some(Location::from(path))
 }
 
 /// The end block of MLLP, which some senders leave after the message.
@@ -139,7 +160,7 @@ fn find_header(bytes: &[u8]) -> Option<usize> {
     let rest = after_mark.get(blanks..)?;
     // A frame inside a mark inside a frame has been seen, hence the second mark.
     let rest = rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest);
-    if rest.starts_with(b"MSH") {
+    if rest.get(..3).is_some_and(|id| id.eq_ignore_ascii_case(b"MSH")) {
         return Some(bytes.len() - rest.len());
     }
     let head = bytes.get(..LEADING_BYTES_MAX).unwrap_or(bytes);
@@ -185,7 +206,8 @@ fn scan(
             let is_text = !begins_line && run.is_text;
             lines.warnings.add(
                 if is_text { WarningKind::LineFeedInText } else { WarningKind::LineFeedTerminator },
-                position,
+                position..position + 1,
+                None,
             );
             if is_text {
                 continue;
@@ -200,7 +222,7 @@ fn scan(
     }
     if bytes.get(start..).is_some_and(|rest| rest.iter().any(|&byte| byte > b' ')) {
         lines.end(start, bytes.len())?;
-        lines.warnings.add(WarningKind::MissingTerminator, bytes.len());
+        lines.warnings.add(WarningKind::MissingTerminator, bytes.len()..bytes.len(), None);
     }
     Ok(lines.segments)
 }
@@ -221,7 +243,7 @@ impl Run {
         let is_segment = match rest.get(blanks..).unwrap_or_default() {
             [] | [b'\r' | END_BLOCK, ..] => true,
             [first, second, third, next, ..] if *next == field => {
-                segment_id([*first, *second, *third]).is_some()
+                lenient_id([*first, *second, *third]).is_some()
             }
             [first, second, third, rest @ ..] => {
                 rest.first().is_none_or(|&next| next < b' ')
@@ -257,6 +279,13 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
+    /// The segment about to be recorded. Only the first of its kind is ever asked for, so counting is cheap enough.
+    fn location(&self, id: [u8; 3]) -> Option<Location> {
+        let before = self.segments.iter().filter(|entry| entry.id == id).count();
+        let occurrence = u16::try_from(before + 1).ok()?;
+        Location::segment(std::str::from_utf8(&id).ok()?, occurrence).ok()
+    }
+
     /// Records the line `start..end`, without the blanks and frame bytes that some senders put before a segment.
     fn end(&mut self, start: usize, end: usize) -> Result<(), ParseError> {
         let line = self.bytes.get(start..end).unwrap_or_default();
@@ -264,24 +293,29 @@ impl Lines<'_> {
         let line = line.get(blanks..).unwrap_or_default();
         let id = match line {
             [] => {
-                self.warnings.add(WarningKind::BlankLine, start);
+                self.warnings.add(WarningKind::BlankLine, start..end, None);
                 return Ok(());
             }
             [first, second, third] => segment_id([*first, *second, *third]),
             [first, second, third, next, ..] if *next == self.field => {
-                segment_id([*first, *second, *third])
+                lenient_id([*first, *second, *third])
             }
             _ => None,
         };
-        match id {
-            None => self.warnings.add(WarningKind::StrayLine, start),
-            Some([b'A', b'D', b'D'] | [b'D', b'S', b'C']) => {
-                self.warnings.add(WarningKind::Continuation, start);
-            }
+        let deviation = match id {
+            None => Some(WarningKind::StrayLine),
+            Some([b'A', b'D', b'D'] | [b'D', b'S', b'C']) => Some(WarningKind::Continuation),
             Some([b'M', b'S', b'H']) if !self.segments.is_empty() => {
-                self.warnings.add(WarningKind::SecondHeader, start);
+                Some(WarningKind::SecondHeader)
             }
-            Some(_) => {}
+            Some(id) if !line.starts_with(&id) => Some(WarningKind::LowerCaseId),
+            Some(_) => None,
+        };
+        if let Some(kind) = deviation {
+            let location = id.and_then(|id| self.location(id));
+            // A stray line begins with its blanks: they may be the indentation of a text.
+            let span = if id.is_none() { start..end } else { start + blanks..end };
+            self.warnings.add(kind, span, location);
         }
         if self.segments.len() >= self.limits.segments_max {
             return Err(ParseError::TooManySegments { segments_max: self.limits.segments_max });
@@ -295,6 +329,21 @@ impl Lines<'_> {
         Ok(())
     }
 }
+
+/// The segment id in `id`, which may be in small letters where no text is likely to begin so.
+fn lenient_id(id: [u8; 3]) -> Option<[u8; 3]> {
+    segment_id(id).or_else(|| {
+        let capitals = id.map(|byte| byte.to_ascii_uppercase());
+        KNOWN.contains(&&capitals).then_some(capitals)
+    })
+}
+
+/// The segments that radiology sends. An unknown word in small letters before a `|` is rather text.
+const KNOWN: &[&[u8; 3]] = &[
+    b"AIG", b"AIL", b"AIP", b"AIS", b"AL1", b"DG1", b"ERR", b"EVN", b"GT1", b"IN1", b"IN2", b"IPC",
+    b"MRG", b"MSA", b"MSH", b"NK1", b"NTE", b"OBR", b"OBX", b"ORC", b"PD1", b"PID", b"PR1", b"PV1",
+    b"PV2", b"QPD", b"RCP", b"RGS", b"ROL", b"SCH", b"SFT", b"TQ1", b"TQ2", b"TXA", b"ZDS",
+];
 
 /// A field of MSH before its syntax is known; both fields read so hold no multi-byte text.
 fn raw_field(header: &[u8], field: u8, index: usize) -> &[u8] {

@@ -42,6 +42,7 @@
 
 mod acknowledgement;
 mod builder;
+mod check;
 mod delimiters;
 pub mod escape;
 mod index;
@@ -59,10 +60,11 @@ pub use acknowledgement::{
     read_acknowledgement,
 };
 pub use builder::{BuildError, MessageBuilder, MessageHead, SegmentBuilder};
+pub use check::CHECKED_WARNINGS_MAX;
 pub use delimiters::Delimiters;
-pub use index::{Limits, ParseError};
+pub use index::{Limits, ParseError, ParseOptions};
 pub use message::{Message, Segments};
 pub use path::{Depth, InvalidPath, Location, Path};
 pub use value::Value;
 pub use view::{Component, Field, Repetition, Segment, Subcomponent};
-pub use warning::{Warning, WarningKind};
+pub use warning::{InvalidWarningKind, Warning, WarningKind, WarningSet};

@@ -12,7 +12,7 @@ use crate::{Value, escape};
 pub struct Segment<'a> {
     syntax: &'a Syntax,
     piece: Piece<'a>,
-    id: [u8; 3],
+    id: &'a [u8; 3],
     index: usize,
 }
 
@@ -34,17 +34,17 @@ pub struct Subcomponent<'a>(Slot<'a>);
 
 impl<'a> Segment<'a> {
     #[inline]
-    pub(crate) fn new(syntax: &'a Syntax, piece: Piece<'a>, id: [u8; 3], index: usize) -> Self {
+    pub(crate) fn new(syntax: &'a Syntax, piece: Piece<'a>, id: &'a [u8; 3], index: usize) -> Self {
         Self { syntax, piece, id, index }
     }
 
     /// The segment id, such as `PID`; empty for a line that has none.
     #[inline]
     pub fn id(&self) -> &'a str {
-        if self.id == [0; 3] {
+        if *self.id == [0; 3] {
             return "";
         }
-        self.piece.bytes.get(..3).and_then(|id| std::str::from_utf8(id).ok()).unwrap_or_default()
+        std::str::from_utf8(self.id).unwrap_or_default()
     }
 
     /// Place among the segments of the message, from 0.
@@ -101,7 +101,7 @@ impl<'a> Segment<'a> {
 
     #[inline]
     fn is_header(&self) -> bool {
-        matches!(&self.id, b"MSH" | b"FHS" | b"BHS")
+        matches!(self.id, b"MSH" | b"FHS" | b"BHS")
     }
 
     #[inline]

@@ -62,6 +62,19 @@ pub(crate) fn formatted_with(syntax: &Syntax, raw: &[u8]) -> String {
     if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text }
 }
 
+/// Where in `raw` an escape character stands that begins no sequence, and so is read as text.
+pub(crate) fn stray(syntax: &Syntax, raw: &[u8]) -> Option<usize> {
+    let escape = syntax.delimiters.escape?;
+    syntax.find(escape, raw)?;
+    Tokens::new(syntax, raw).find_map(|token| match token.kind {
+        Kind::Text => {
+            let text = raw.get(token.start..token.end)?;
+            syntax.find(escape, text).map(|position| token.start + position)
+        }
+        Kind::Escape(_) => None,
+    })
+}
+
 fn syntax_of(delimiters: Delimiters, charset: Charset) -> Syntax {
     Syntax { delimiters, charset, is_splittable: charset.is_splittable() }
 }

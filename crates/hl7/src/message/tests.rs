@@ -186,7 +186,7 @@ fn a_line_feed_in_text_stays_in_its_field() {
 
 #[test]
 fn lines_that_are_no_segments_are_kept_and_reported() {
-    let message = parse("MSH|^~\\&\rOBX|1|TX|X||first\rsecond\rpid|1\rPV1\rPID^1\r");
+    let message = parse("MSH|^~\\&\rOBX|1|TX|X||first\rsecond\rabc|1\rPV1\rPID^1\r");
     assert_eq!(ids(&message), ["MSH", "OBX", "", "", "PV1", ""]);
     assert_eq!(message.warnings().len(), 1);
     assert_eq!(message.warnings()[0].kind, WarningKind::StrayLine);
