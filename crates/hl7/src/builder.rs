@@ -206,9 +206,13 @@ impl SegmentBuilder {
     /// Sets field `n` to components made of subcomponents.
     #[must_use]
     pub fn subcomponents(self, n: usize, parts: &[&[&str]]) -> Self {
-        let components: Vec<_> =
-            parts.iter().map(|parts| joined(parts, DELIMITERS.subcomponent)).collect();
-        self.set(n, join_encoded(&components, DELIMITERS.component))
+        self.set(n, composite(parts))
+    }
+
+    /// Adds a repetition of components made of subcomponents to field `n`, or sets it where it is empty.
+    #[must_use]
+    pub fn repeat_subcomponents(self, n: usize, parts: &[&[&str]]) -> Self {
+        self.repeat(n, &composite(parts))
     }
 
     /// Adds a repetition of components to field `n`, or sets it where it is empty.
@@ -293,6 +297,12 @@ fn is_segment_id(id: &str) -> bool {
     id.len() == 3
         && characters.next().is_some_and(|first| first.is_ascii_uppercase())
         && characters.all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+fn composite(parts: &[&[&str]]) -> String {
+    let components: Vec<_> =
+        parts.iter().map(|parts| joined(parts, DELIMITERS.subcomponent)).collect();
+    join_encoded(&components, DELIMITERS.component)
 }
 
 fn joined(parts: &[&str], delimiter: Option<u8>) -> String {

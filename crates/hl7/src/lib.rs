@@ -43,12 +43,14 @@
 mod acknowledgement;
 mod builder;
 mod check;
+pub mod datatype;
 mod delimiters;
 pub mod escape;
 mod index;
 mod message;
 pub mod mllp;
 mod path;
+pub mod segment;
 mod syntax;
 pub mod tables;
 mod value;

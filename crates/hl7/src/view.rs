@@ -199,6 +199,11 @@ impl<'a> Field<'a> {
 }
 
 impl<'a> Repetition<'a> {
+    #[inline]
+    pub(crate) fn escape_character(&self) -> Option<u8> {
+        self.0.syntax.delimiters.escape
+    }
+
     /// The components in order; none for an empty repetition.
     #[inline]
     pub fn components(&self) -> impl Iterator<Item = Component<'a>> + use<'a> {
@@ -214,6 +219,11 @@ impl<'a> Repetition<'a> {
 }
 
 impl<'a> Component<'a> {
+    #[inline]
+    pub(crate) fn escape_character(&self) -> Option<u8> {
+        self.0.syntax.delimiters.escape
+    }
+
     /// The subcomponents in order; none for an empty component.
     #[inline]
     pub fn subcomponents(&self) -> impl Iterator<Item = Subcomponent<'a>> + use<'a> {
@@ -225,6 +235,13 @@ impl<'a> Component<'a> {
     #[inline]
     pub fn subcomponent(&self, n: usize) -> Subcomponent<'a> {
         Subcomponent(self.0.part_or_null(self.0.syntax.delimiters.subcomponent, n))
+    }
+}
+
+impl Subcomponent<'_> {
+    #[inline]
+    pub(crate) fn escape_character(&self) -> Option<u8> {
+        self.0.syntax.delimiters.escape
     }
 }
 
