@@ -1,6 +1,7 @@
 //! Where a byte below 80H is a character and where it is half of one.
 
-use crate::Charset;
+use crate::extension::ESCAPE;
+use crate::{CharacterSets, Charset};
 
 impl Charset {
     /// Whether a byte below 80H always stands for itself, so that text may be split at it without decoding.
@@ -29,8 +30,24 @@ impl Charset {
             Self::Gbk | Self::Gb18030 | Self::Big5 => {
                 find_between_pairs(byte, text, |lead| matches!(lead, 0x81..=0xfe))
             }
-            Self::Iso2022Jp => find_unshifted(byte, text),
+            Self::Iso2022Jp | Self::JisX0208 | Self::JisX0212 => find_unshifted(byte, text),
             _ => text.iter().position(|&candidate| candidate == byte),
+        }
+    }
+}
+
+impl CharacterSets {
+    /// As [`Charset::is_splittable`], for a text that may switch to any of these sets.
+    pub fn is_splittable(&self) -> bool {
+        self.iter().all(Charset::is_splittable)
+    }
+
+    /// Position of the first `byte` that is a character of its own, in text that begins unshifted.
+    pub fn find(&self, byte: u8, text: &[u8]) -> Option<usize> {
+        if self.has_extensions() && !self.is_splittable() {
+            find_unshifted(byte, text)
+        } else {
+            self.first().find(byte, text)
         }
     }
 }
@@ -53,16 +70,21 @@ fn find_unshifted(byte: u8, text: &[u8]) -> Option<usize> {
     loop {
         rest = match rest {
             [] => return None,
-            // ESC $ … designates a two-byte set, ESC ( … a one-byte set (ISO 2022 as used by RFC 1468).
-            [0x1b, b'$', b'(', _, tail @ ..] | [0x1b, b'$', b'@' | b'B', tail @ ..] => {
+            // ESC $ … designates a two-byte set to the codes below 80H, ESC ( … a one-byte set.
+            [ESCAPE, b'$', b'(', _, tail @ ..] | [ESCAPE, b'$', b'@' | b'B', tail @ ..] => {
                 shifted = true;
                 tail
             }
-            [0x1b, b'(', _, tail @ ..] => {
+            [ESCAPE, b'(', _, tail @ ..] => {
                 shifted = false;
                 tail
             }
             [first, ..] if !shifted && *first == byte => return Some(text.len() - rest.len()),
+            // Whoever forgets to switch back does not get past the end of the line.
+            [0..=0x1a | 0x1c..=0x1f, tail @ ..] => {
+                shifted = false;
+                tail
+            }
             [_, tail @ ..] => tail,
         };
     }

@@ -2,7 +2,8 @@
 
 use encoding_rs::{EncoderResult, Encoding};
 
-use crate::Charset;
+use crate::pairs::Pairs;
+use crate::{CharacterSets, Charset, Separators, single};
 
 /// A character that the set cannot carry.
 ///
@@ -10,7 +11,7 @@ use crate::Charset;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("character at byte {offset} of the text has no place in {charset:?}")]
 pub struct Unmappable {
-    /// The set that was asked for.
+    /// The set that was asked for; of several, the first.
     pub charset: Charset,
     /// Offset of the first such character in the UTF-8 text.
     pub offset: usize,
@@ -27,11 +28,13 @@ impl Charset {
             return Ok(text.as_bytes().to_vec());
         }
         let bytes = match (self, self.encoding()) {
-            (Self::JisX0201, _) => by_character(self, text, half_width)?,
+            (Self::Gb2312 | Self::Iso2022Jp, _) => {
+                CharacterSets::from(self).encode_extended(text, Separators::None)?
+            }
+            (Self::JisX0208, _) => by_pair(self, text, Pairs::JisX0208)?,
+            (Self::JisX0212, _) => by_pair(self, text, Pairs::JisX0212)?,
             (_, Some(encoding)) => by_table(self, text, encoding)?,
-            (_, None) => by_character(self, text, |character| {
-                u8::try_from(u32::from(character)).ok().filter(u8::is_ascii)
-            })?,
+            (_, None) => by_character(self, text)?,
         };
         let decoded = self.decode(&bytes).text;
         if decoded == text {
@@ -41,24 +44,44 @@ impl Charset {
         }
     }
 
-    fn unmappable(self, offset: usize) -> Unmappable {
+    pub(crate) fn unmappable(self, offset: usize) -> Unmappable {
         Unmappable { charset: self, offset }
     }
 
-    /// Sets read through a Windows superset that puts letters where ISO leaves control codes.
-    fn has_control_codes_above(self) -> bool {
-        matches!(self, Self::Latin1 | Self::Iso8859_9 | Self::Tis620)
+    /// The byte above 7FH of a character, in a set that has one byte a character.
+    pub(crate) fn high_byte(self, character: char) -> Option<u8> {
+        let byte = match self.encoding() {
+            None => single::byte(self, character),
+            Some(encoding) => {
+                let mut buffer = [0; 4];
+                let (bytes, _, unmappable) = encoding.encode(character.encode_utf8(&mut buffer));
+                match *bytes {
+                    [byte] if !unmappable => Some(byte),
+                    _ => None,
+                }
+            }
+        };
+        byte.filter(|byte| !byte.is_ascii())
     }
 }
 
-fn by_character(
-    charset: Charset,
-    text: &str,
-    byte: impl Fn(char) -> Option<u8>,
-) -> Result<Vec<u8>, Unmappable> {
-    text.char_indices()
-        .map(|(offset, character)| byte(character).ok_or_else(|| charset.unmappable(offset)))
-        .collect()
+fn by_character(charset: Charset, text: &str) -> Result<Vec<u8>, Unmappable> {
+    let byte = |(offset, character)| {
+        single::byte(charset, character).ok_or_else(|| charset.unmappable(offset))
+    };
+    text.char_indices().map(byte).collect()
+}
+
+fn by_pair(charset: Charset, text: &str, pairs: Pairs) -> Result<Vec<u8>, Unmappable> {
+    let mut bytes = Vec::with_capacity(text.len());
+    for (offset, character) in text.char_indices() {
+        match (character, pairs.bytes(character)) {
+            ('\0'..=' ' | '\x7f', _) => bytes.extend(u8::try_from(character)),
+            (_, Some(pair)) => bytes.extend(pair),
+            (_, None) => return Err(charset.unmappable(offset)),
+        }
+    }
+    Ok(bytes)
 }
 
 fn by_table(
@@ -75,31 +98,12 @@ fn by_table(
         rest = rest.get(read..).unwrap_or_default();
         let offset = text.len() - rest.len();
         match result {
-            EncoderResult::InputEmpty => break,
+            EncoderResult::InputEmpty => return Ok(bytes),
             EncoderResult::OutputFull => bytes.reserve(rest.len().saturating_mul(2) + 16),
             EncoderResult::Unmappable(character) => {
                 return Err(charset.unmappable(offset.saturating_sub(character.len_utf8())));
             }
         }
-    }
-    if charset.has_control_codes_above() {
-        let superset = |(&byte, character): (&u8, char)| {
-            (0x80..=0x9f).contains(&byte) && u32::from(character) != u32::from(byte)
-        };
-        let mut pairs = bytes.iter().zip(text.chars());
-        if let Some(position) = pairs.position(superset) {
-            let offset = text.char_indices().nth(position).map_or(0, |(offset, _)| offset);
-            return Err(charset.unmappable(offset));
-        }
-    }
-    Ok(bytes)
-}
-
-fn half_width(character: char) -> Option<u8> {
-    match u32::from(character) {
-        code @ 0..=0x7f => u8::try_from(code).ok(),
-        code @ 0xff61..=0xff9f => u8::try_from(code - 0xff61 + 0xa1).ok(),
-        _ => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Names of the sets in MSH-18 and in (0008,0005), and the spellings seen in the field.
 
-use crate::Charset;
 use crate::Charset as C;
+use crate::{CharacterSets, Charset};
 
 struct Label {
     charset: Charset,
@@ -38,14 +38,13 @@ impl Charset {
             return Some(Self::Ascii);
         }
         let without_extension = |name: &str| {
-            let number = name.strip_prefix("ISO_IR ")?;
-            let given = term.trim().strip_prefix("ISO 2022 IR ")?;
-            (given == number).then_some(())
+            let extended = name.strip_prefix("ISO_IR ").map(|number| ["ISO2022IR", number]);
+            extended.is_some_and(|name| {
+                significant(term).eq(name.iter().flat_map(|part| significant(part)))
+            })
         };
         let label = TABLE.iter().find(|label| {
-            label
-                .dicom
-                .is_some_and(|name| same_letters(term, name) || without_extension(name).is_some())
+            label.dicom.is_some_and(|name| same_letters(term, name) || without_extension(name))
         });
         label.map(|label| label.charset).or_else(|| Self::from_hl7(term))
     }
@@ -58,6 +57,88 @@ impl Charset {
     /// The defined term for (0008,0005); `None` for a set that DICOM does not name. ASCII is the empty term.
     pub fn to_dicom(self) -> Option<&'static str> {
         TABLE.iter().find(|label| label.charset == self).and_then(|label| label.dicom)
+    }
+}
+
+/// Names that nobody has defined, among names that are known.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("value {position} names no known character set")]
+pub struct UnknownSet {
+    /// The sets that are known.
+    pub understood: CharacterSets,
+    /// Which name is the first unknown one, from 1.
+    pub position: usize,
+}
+
+impl CharacterSets {
+    /// Reads the value of (0008,0005), its values separated by `\\` (PS3.3 section C.12.1.1.2).
+    ///
+    /// # Errors
+    /// [`UnknownSet`] when a term is not defined; an unknown first one counts as ASCII.
+    pub fn from_dicom(value: &str) -> Result<Self, UnknownSet> {
+        Self::from_names(value.split('\\').map(Charset::from_dicom))
+    }
+
+    /// Reads the repetitions of MSH-18 (table 0211).
+    ///
+    /// # Errors
+    /// [`UnknownSet`] when a name is not known; an unknown first one counts as ASCII.
+    pub fn from_hl7<'a>(
+        repetitions: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, UnknownSet> {
+        Self::from_names(repetitions.into_iter().map(Charset::from_hl7))
+    }
+
+    fn from_names(names: impl Iterator<Item = Option<Charset>>) -> Result<Self, UnknownSet> {
+        let mut first = None;
+        let mut others = [None; Self::OTHERS_MAX];
+        let mut unknown = None;
+        let mut free = others.iter_mut();
+        for (index, name) in names.enumerate() {
+            if name.is_none() && unknown.is_none() {
+                unknown = Some(index + 1);
+            }
+            match (index, name) {
+                (0, _) => first = name,
+                (_, None | Some(Charset::Ascii)) => {}
+                (_, Some(_)) => {
+                    if let Some(place) = free.next() {
+                        *place = name;
+                    }
+                }
+            }
+        }
+        let understood = Self::new(first.unwrap_or_default(), others.into_iter().flatten());
+        match unknown {
+            None => Ok(understood),
+            Some(position) => Err(UnknownSet { understood, position }),
+        }
+    }
+
+    /// The value of (0008,0005); `None` when DICOM does not name one of the sets.
+    ///
+    /// Several sets are written by their terms with code extensions, and a set of two-byte characters, which cannot
+    /// be the first value, behind an empty one.
+    pub fn to_dicom(&self) -> Option<String> {
+        let is_pure = matches!(self.first(), C::Iso2022Jp | C::JisX0208 | C::JisX0212 | C::Gb2312);
+        if !self.has_extensions() && !is_pure {
+            return self.first().to_dicom().map(str::to_owned);
+        }
+        let term = |charset: Charset| {
+            let term = charset.to_dicom()?;
+            Some(match term.strip_prefix("ISO_IR ") {
+                Some(number) => format!("ISO 2022 IR {number}"),
+                None => term.to_owned(),
+            })
+        };
+        let terms: Option<Vec<String>> = self.iter().map(term).collect();
+        let terms = terms?.join("\\");
+        Some(if is_pure { format!("\\{terms}") } else { terms })
+    }
+
+    /// The repetitions of MSH-18; `None` when HL7 does not name one of the sets.
+    pub fn to_hl7(&self) -> Option<Vec<&'static str>> {
+        self.iter().map(Charset::to_hl7).collect()
     }
 }
 
@@ -113,7 +194,8 @@ const TABLE: &[Label] = &[
     label(C::Windows1251, None, None, &["WINDOWS1251", "CP1251"]),
     label(C::Tis620, None, Some("ISO_IR 166"), &["TIS620", "ISO885911", "885911"]),
     label(C::Gb18030, Some("GB 18030-2000"), Some("GB18030"), &["GB180302005"]),
-    label(C::Gbk, None, Some("GBK"), &["CP936", "GB2312", "ISO2022IR58"]),
+    label(C::Gbk, None, Some("GBK"), &["CP936", "GB2312", "EUCCN"]),
+    label(C::Gb2312, None, Some("ISO 2022 IR 58"), &["ISOIR58"]),
     label(C::Big5, Some("BIG-5"), None, &["BIG5"]),
     label(
         C::EucKr,
@@ -123,6 +205,11 @@ const TABLE: &[Label] = &[
     ),
     label(C::ShiftJis, None, None, &["SHIFTJIS", "SJIS", "MS932", "CP932", "WINDOWS31J"]),
     label(C::JisX0201, Some("ISO IR14"), Some("ISO_IR 13"), &["ISOIR13", "JISX0201"]),
-    label(C::Iso2022Jp, Some("ISO IR87"), Some("ISO 2022 IR 87"), &["ISO2022JP", "JISX0208"]),
-    label(C::JisX0212, Some("ISO IR159"), Some("ISO 2022 IR 159"), &["JISX0212"]),
+    label(
+        C::Iso2022Jp,
+        Some("ISO IR87"),
+        Some("ISO 2022 IR 87"),
+        &["ISO2022JP", "JISX0208", "ISOIR87"],
+    ),
+    label(C::JisX0212, Some("ISO IR159"), Some("ISO 2022 IR 159"), &["JISX0212", "ISOIR159"]),
 ];

@@ -4,38 +4,50 @@
 //! written by the same rules. Decoding keeps going over malformed bytes but says so; encoding never drops,
 //! replaces or approximates a character: what a set cannot carry is an error.
 //!
-//! This crate is *not* a code extension engine: DICOM values that switch sets with ISO 2022 escapes are read
-//! set by set, by their caller. It does not guess a character set either; [`telerad-hl7`] does, and warns.
+//! [`Charset`] is one set; [`CharacterSets`] are several that a text switches between with the escape sequences of
+//! ISO 2022, as (0008,0005) and MSH-18 announce them. This crate does *not* guess a character set: [`telerad-hl7`]
+//! does, and warns.
 //!
 //! ```
-//! use telerad_charset::Charset;
+//! use telerad_charset::{CharacterSets, Charset, Separators};
 //!
 //! let latin = Charset::from_hl7("8859/1").ok_or("unknown label")?;
 //! assert_eq!(latin.decode(b"M\xfcller").text, "Müller");
 //! assert_eq!(latin.encode("Müller")?, b"M\xfcller");
 //! assert!(latin.encode("山田").is_err());
 //! assert_eq!(latin.to_dicom(), Some("ISO_IR 100"));
+//!
+//! let korean = CharacterSets::from_dicom("\\ISO 2022 IR 149")?;
+//! let name = korean.encode("Hong^Gildong=洪^吉洞", Separators::PersonName)?;
+//! assert_eq!(name, b"Hong^Gildong=\x1b$)C\xfb\xf3^\x1b$)C\xd1\xce\xd4\xd7");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Limits
-//! Work and memory are linear in the input; nothing is kept between calls. UTF-16 and UTF-32, which neither MLLP
+//! Work and memory are linear in the input; nothing is kept between calls but one table of JIS X 0212. Of the
+//! places of malformed bytes, [`MALFORMED_MAX`] are told. UTF-16 and UTF-32, which neither MLLP
 //! nor DICOM allows, are unknown here, and so is CNS 11643.
 //!
 //! # Parts of the standards
 //! HL7 2.5.1 table 0211 with the spellings seen in the field; DICOM PS3.3 section C.12.1.1.2, defined terms
-//! without and with code extensions (each as a set of its own).
+//! without and with code extensions; PS3.5 section 6.1.2.5, code extensions, and annexes H to K.
 //!
 //! [`telerad-hl7`]: https://github.com/telerad/telerad
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod boundary;
 mod decode;
+mod designation;
 mod encode;
+mod extension;
 mod labels;
+mod pairs;
+mod single;
 
-pub use decode::Decoded;
+pub use decode::{Decoded, MALFORMED_MAX};
 pub use encode::Unmappable;
+pub use extension::{CharacterSets, Separators};
+pub use labels::UnknownSet;
 
 /// A coded character set.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -44,7 +56,7 @@ pub enum Charset {
     /// ASCII (ISO IR 6), seven bits.
     #[default]
     Ascii,
-    /// ISO 8859-1. Bytes 80H to 9FH, which it leaves to control codes, are read as Windows-1252 but never written.
+    /// ISO 8859-1, Western European.
     Latin1,
     /// ISO 8859-2, Central European.
     Iso8859_2,
@@ -78,6 +90,8 @@ pub enum Charset {
     Gb18030,
     /// GBK, Chinese.
     Gbk,
+    /// GB 2312 behind its escape sequence, Chinese.
+    Gb2312,
     /// Big5, traditional Chinese.
     Big5,
     /// KS X 1001 as EUC-KR, Korean.

@@ -22,6 +22,7 @@ const ALL: &[Charset] = &[
     Charset::Gb18030,
     Charset::Gbk,
     Charset::Big5,
+    Charset::Gb2312,
     Charset::EucKr,
     Charset::ShiftJis,
     Charset::Iso2022Jp,
@@ -98,6 +99,11 @@ fn known_texts() {
     check_text(Charset::JisX0201, b"\xd4\xcf\xc0\xde", "ﾔﾏﾀﾞ");
     check_text(Charset::EucKr, b"\xb1\xe8", "김");
     check_text(Charset::Utf8, "Ж".as_bytes(), "Ж");
+    check_text(Charset::JisX0212, b"\x30\x21 \x30\x22", "丂 丄");
+    check_text(Charset::Iso8859_9, b"\xd0\xdd\xfe\xe9", "Ğİşé");
+    check_text(Charset::Iso8859_15, b"\xa4", "€");
+    check_text(Charset::Tis620, b"\xa0\xca\xc1\xdf\xfb", "\u{a0}สม฿๛");
+    check_text(Charset::Gb2312, b"a\x1b$)A\xcd\xf5", "a王");
 }
 
 #[test]
@@ -114,6 +120,43 @@ fn malformed_bytes_are_reported() {
     }
 }
 
+/// Every byte of every single-byte set: what it defines comes back, and what it does not is malformed.
+#[test]
+fn every_byte_is_a_character_or_malformed() {
+    for (charset, undefined) in [
+        (Charset::Latin1, 0),
+        (Charset::Iso8859_2, 0),
+        (Charset::Iso8859_3, 7),
+        (Charset::Iso8859_4, 0),
+        (Charset::Iso8859_5, 0),
+        (Charset::Iso8859_6, 45),
+        (Charset::Iso8859_7, 3),
+        (Charset::Iso8859_8, 36),
+        (Charset::Iso8859_9, 0),
+        (Charset::Iso8859_15, 0),
+        (Charset::Tis620, 8),
+        (Charset::JisX0201, 65),
+        (Charset::Ascii, 128),
+    ] {
+        let mut found = 0;
+        for byte in 0..=u8::MAX {
+            let bytes = [byte];
+            let decoded = charset.decode(&bytes);
+            if decoded.malformed {
+                found += 1;
+                assert_eq!(decoded.malformed_at.first(), Some(&(0..1)));
+            } else {
+                assert_eq!(charset.encode(&decoded.text).as_deref(), Ok(&bytes[..]));
+            }
+            // ISO 8859 leaves these to the control codes; the Windows sets do not.
+            if (0x80..=0x9f).contains(&byte) && !decoded.malformed {
+                assert_eq!(decoded.text.chars().next(), Some(char::from(byte)));
+            }
+        }
+        assert_eq!(found, undefined, "{charset:?}");
+    }
+}
+
 #[track_caller]
 fn check_unmappable(charset: Charset, text: &str, offset: usize) {
     assert_eq!(charset.encode(text).map_err(|error| error.offset), Err(offset));
@@ -125,6 +168,9 @@ fn what_a_set_does_not_have_is_refused_with_its_place() {
     check_unmappable(Charset::Latin1, "5 €", 2);
     check_unmappable(Charset::Latin1, "aé€", 3);
     check_unmappable(Charset::Iso8859_5, "Ж 王", 3);
+    check_unmappable(Charset::Latin1, "aŒ", 1);
+    check_unmappable(Charset::Iso8859_9, "aÐ", 1);
+    check_unmappable(Charset::JisX0212, "丂山", 3);
     check_unmappable(Charset::ShiftJis, "a¥", 1);
     check_unmappable(Charset::Tis620, "€", 0);
     assert_eq!(

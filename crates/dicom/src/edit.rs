@@ -176,7 +176,7 @@ impl Repertoire {
     fn encode_value(self, tag: Tag, vr: &str, text: &str) -> Result<Vec<u8>, HeadError> {
         let vr = vr_bytes(tag, vr)?;
         let mut value = if vr::has_character_set(vr) {
-            self.encode(text).ok_or(HeadError::Unmappable(tag))?
+            self.encode(text, vr).ok_or(HeadError::Unmappable(tag))?
         } else if text.is_ascii() {
             text.as_bytes().to_vec()
         } else {

@@ -5,7 +5,7 @@ use telerad_core::Uid;
 use crate::inflate::Inflater;
 use crate::text::Repertoire;
 use crate::walk::{Action, Element, Visitor, Walker};
-use crate::{Damage, DamageKind, Encoding, Tag, tags};
+use crate::{Damage, DamageKind, Encoding, Tag, tags, vr};
 
 /// Limits of a [`HeadScanner`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -155,12 +155,12 @@ impl Head {
     /// The value of a top-level element, decoded and without padding: every value, separated by `\`. `None` when the
     /// element is absent or not part of the head, empty when it has no value.
     pub fn text(&self, tag: Tag) -> Option<String> {
-        self.raw(tag).map(|bytes| self.decode(bytes))
+        self.raw(tag).map(|bytes| self.decode(tag, bytes))
     }
 
     /// The value of an element in the first item of a sequence of the head.
     pub fn text_in(&self, sequence: Tag, tag: Tag) -> Option<String> {
-        self.find(Some(sequence), tag).map(|bytes| self.decode(bytes))
+        self.find(Some(sequence), tag).map(|bytes| self.decode(tag, bytes))
     }
 
     /// The value of a top-level element as a unique identifier, if it is one.
@@ -185,16 +185,18 @@ impl Head {
         self.encoding
     }
 
-    /// Whether some text of the head could not be read with certainty: (0008,0005) is missing, unknown or names code
-    /// extensions, or a value has bytes outside it.
+    /// Whether some text of the head could not be read with certainty: (0008,0005) is missing or unknown, or a value has
+    /// bytes outside it.
     pub fn has_doubtful_text(&self) -> bool {
         let repertoire = self.repertoire();
-        let mut values = self.kept.iter().filter_map(|kept| self.bytes.get(kept.start..kept.end));
-        values.any(|bytes| repertoire.decode(bytes).is_doubtful)
+        self.kept.iter().any(|kept| {
+            let bytes = self.bytes.get(kept.start..kept.end).unwrap_or_default();
+            repertoire.decode(bytes, vr::of(kept.tag).to_bytes()).is_doubtful
+        })
     }
 
-    fn decode(&self, bytes: &[u8]) -> String {
-        let decoded = self.repertoire().decode(bytes);
+    fn decode(&self, tag: Tag, bytes: &[u8]) -> String {
+        let decoded = self.repertoire().decode(bytes, vr::of(tag).to_bytes());
         decoded.text.trim_matches([' ', '\0']).to_owned()
     }
 

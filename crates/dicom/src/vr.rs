@@ -22,6 +22,11 @@ pub(crate) fn has_character_set(vr: [u8; 2]) -> bool {
     matches!(&vr, b"LO" | b"LT" | b"PN" | b"SH" | b"ST" | b"UC" | b"UT")
 }
 
+/// Whether `\` separates values in text of this representation (PS3.5 section 6.2).
+pub(crate) fn is_multi_valued_text(vr: [u8; 2]) -> bool {
+    has_character_set(vr) && !matches!(&vr, b"LT" | b"ST" | b"UT")
+}
+
 /// The representation that the data dictionary gives an element; private creators are `LO`, the rest of what it does
 /// not know is `UN` (PS3.5 section 6.2.2, section 7.8.1).
 pub(crate) fn of(tag: Tag) -> VR {

@@ -112,7 +112,10 @@ impl Level {
                 }
                 Value::Bytes(bytes)
             }
-            None => Value::Text(trimmed(&self.repertoire.decode(&bytes).text, vr)),
+            None => {
+                let decoded = self.repertoire.decode(&bytes, vr.to_bytes());
+                Value::Text(trimmed(&decoded.text, vr))
+            }
         };
         // The first one counts when an element is repeated, as in a head.
         self.data_set.elements.entry(tag).or_insert(Element { vr, value });
