@@ -81,11 +81,7 @@ impl CharacterSets {
     /// One to a known set that was not declared is followed too, and reported; an unknown one stays in the text and
     /// is reported.
     pub fn decode<'a>(&self, bytes: &'a [u8], separators: Separators) -> Decoded<'a> {
-        if self.first.is_extensible() && bytes.contains(&ESCAPE) {
-            self.decode_extended(bytes, separators)
-        } else {
-            self.first.decode(bytes)
-        }
+        self.decoder(separators).decode(bytes)
     }
 
     /// Writes `text`, switching sets where the first does not have a character. What comes out decodes, with the same
@@ -109,67 +105,12 @@ impl CharacterSets {
     }
 
     pub(crate) fn decode_extended(&self, bytes: &[u8], separators: Separators) -> Decoded<'static> {
-        let initial = State::of(self.first);
-        let mut state = initial;
-        let mut output = Output::with_capacity(bytes.len().saturating_mul(2));
-        let mut rest = bytes;
-        while let Some((&byte, tail)) = rest.split_first() {
-            let start = bytes.len() - rest.len();
-            let mut run = |belongs: fn(&u8) -> bool| {
-                let length = rest.iter().take_while(|byte| belongs(byte)).count();
-                let (run, tail) = rest.split_at(length.min(rest.len()));
-                rest = tail;
-                run
-            };
-            match (byte, state.g0, state.g1) {
-                (ESCAPE, ..) => {
-                    rest = tail;
-                    match Designation::read(tail) {
-                        Some((designation, length)) => {
-                            state.designate(designation);
-                            rest = tail.get(length..).unwrap_or_default();
-                            if !self.iter().any(|charset| designation.is_declared_by(charset)) {
-                                output.doubt(start..start + 1 + length);
-                            }
-                        }
-                        None => {
-                            output.text.push(char::from(ESCAPE));
-                            output.doubt(start..start + 1);
-                        }
-                    }
-                }
-                (0x21..=0x7e, G0::Pairs(pairs), _) => {
-                    pairs.read(run(|byte| matches!(byte, 0x21..=0x7e)), start, &mut output);
-                }
-                (0x21..=0x5f, G0::Katakana, _) => {
-                    output.text.extend(char::from_u32(u32::from(byte) + (0xff61 - 0x21)));
-                    rest = tail;
-                }
-                (0x60..=0x7e, G0::Katakana, _) | (0x80.., _, G1::None) => {
-                    output.malformed(start..start + 1);
-                    rest = tail;
-                }
-                (0..=0x7f, ..) => {
-                    if byte < b' ' || separators.contain(byte) {
-                        state = initial;
-                    }
-                    output.text.push(char::from(byte));
-                    rest = tail;
-                }
-                (0xa1..=0xfe, _, G1::Pairs(pairs)) => {
-                    pairs.read(run(|byte| matches!(byte, 0xa1..=0xfe)), start, &mut output);
-                }
-                (0x80.., _, G1::Pairs(_)) => {
-                    output.malformed(start..start + 1);
-                    rest = tail;
-                }
-                (0x80.., _, G1::Single(charset)) => {
-                    let part = charset.decode(run(|byte| !byte.is_ascii()));
-                    output.append(&part, start);
-                }
-            }
-        }
-        output.into_decoded()
+        self.decoder(separators).decode_extended(bytes)
+    }
+
+    /// A decoder of one value that comes in pieces.
+    pub fn decoder(&self, separators: Separators) -> PieceDecoder {
+        PieceDecoder { sets: *self, separators, state: State::of(self.first) }
     }
 
     pub(crate) fn encode_extended(
@@ -217,8 +158,18 @@ impl CharacterSets {
 }
 
 impl From<Charset> for CharacterSets {
+    /// A set that must be switched to, such as JIS X 0212, comes behind ASCII.
     fn from(first: Charset) -> Self {
-        Self { first, others: [None; Self::OTHERS_MAX] }
+        let none = [None; Self::OTHERS_MAX];
+        match first {
+            Charset::JisX0208 => Self { first: Charset::Iso2022Jp, others: none },
+            Charset::JisX0212 => {
+                let mut sets = Self { first: Charset::Ascii, others: none };
+                sets.add(first);
+                sets
+            }
+            _ => Self { first, others: none },
+        }
     }
 }
 
@@ -253,6 +204,93 @@ impl Charset {
             | Self::Big5
             | Self::ShiftJis => false,
         }
+    }
+}
+
+/// Reads the pieces of one value, remembering the sets that are in force between them.
+///
+/// HL7 needs it: escape sequences of its own stand between stretches of text that one designation covers.
+#[derive(Clone, Copy, Debug)]
+pub struct PieceDecoder {
+    sets: CharacterSets,
+    separators: Separators,
+    state: State,
+}
+
+impl PieceDecoder {
+    /// Reads the next piece, as [`CharacterSets::decode`] does.
+    pub fn decode<'a>(&mut self, bytes: &'a [u8]) -> Decoded<'a> {
+        let first = self.sets.first;
+        let is_plain = self.state == State::of(first) && !bytes.contains(&ESCAPE);
+        if is_plain || !first.is_extensible() {
+            first.decode(bytes)
+        } else {
+            self.decode_extended(bytes)
+        }
+    }
+
+    fn decode_extended(&mut self, bytes: &[u8]) -> Decoded<'static> {
+        let Self { sets, separators, state } = self;
+        let initial = State::of(sets.first);
+        let mut output = Output::with_capacity(bytes.len().saturating_mul(2));
+        let mut rest = bytes;
+        while let Some((&byte, tail)) = rest.split_first() {
+            let start = bytes.len() - rest.len();
+            let mut run = |belongs: fn(&u8) -> bool| {
+                let length = rest.iter().take_while(|byte| belongs(byte)).count();
+                let (run, tail) = rest.split_at(length.min(rest.len()));
+                rest = tail;
+                run
+            };
+            match (byte, state.g0, state.g1) {
+                (ESCAPE, ..) => {
+                    rest = tail;
+                    match Designation::read(tail) {
+                        Some((designation, length)) => {
+                            state.designate(designation);
+                            rest = tail.get(length..).unwrap_or_default();
+                            if !sets.iter().any(|charset| designation.is_declared_by(charset)) {
+                                output.doubt(start..start + 1 + length);
+                            }
+                        }
+                        None => {
+                            output.text.push(char::from(ESCAPE));
+                            output.doubt(start..start + 1);
+                        }
+                    }
+                }
+                (0x21..=0x7e, G0::Pairs(pairs), _) => {
+                    pairs.read(run(|byte| matches!(byte, 0x21..=0x7e)), start, &mut output);
+                }
+                (0x21..=0x5f, G0::Katakana, _) => {
+                    output.text.extend(char::from_u32(u32::from(byte) + (0xff61 - 0x21)));
+                    rest = tail;
+                }
+                (0x60..=0x7e, G0::Katakana, _) | (0x80.., _, G1::None) => {
+                    output.malformed(start..start + 1);
+                    rest = tail;
+                }
+                (0..=0x7f, ..) => {
+                    if byte < b' ' || separators.contain(byte) {
+                        *state = initial;
+                    }
+                    output.text.push(char::from(byte));
+                    rest = tail;
+                }
+                (0xa1..=0xfe, _, G1::Pairs(pairs)) => {
+                    pairs.read(run(|byte| matches!(byte, 0xa1..=0xfe)), start, &mut output);
+                }
+                (0x80.., _, G1::Pairs(_)) => {
+                    output.malformed(start..start + 1);
+                    rest = tail;
+                }
+                (0x80.., _, G1::Single(charset)) => {
+                    let part = charset.decode(run(|byte| !byte.is_ascii()));
+                    output.append(&part, start);
+                }
+            }
+        }
+        output.into_decoded()
     }
 }
 

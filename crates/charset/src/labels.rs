@@ -120,7 +120,7 @@ impl CharacterSets {
     /// Several sets are written by their terms with code extensions, and a set of two-byte characters, which cannot
     /// be the first value, behind an empty one.
     pub fn to_dicom(&self) -> Option<String> {
-        let is_pure = matches!(self.first(), C::Iso2022Jp | C::JisX0208 | C::JisX0212 | C::Gb2312);
+        let is_pure = matches!(self.first(), C::Iso2022Jp | C::Gb2312);
         if !self.has_extensions() && !is_pure {
             return self.first().to_dicom().map(str::to_owned);
         }

@@ -46,7 +46,7 @@ mod single;
 
 pub use decode::{Decoded, MALFORMED_MAX};
 pub use encode::Unmappable;
-pub use extension::{CharacterSets, Separators};
+pub use extension::{CharacterSets, PieceDecoder, Separators};
 pub use labels::UnknownSet;
 
 /// A coded character set.

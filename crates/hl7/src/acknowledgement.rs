@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use bytes::Bytes;
+use telerad_charset::{CharacterSets, Separators};
 use telerad_core::Timestamp;
 
 use crate::{Delimiters, Message, ParseError, Path, Segment, escape};
@@ -165,7 +166,7 @@ pub fn acknowledge(
     let mut writer = Writer {
         request: request.and_then(|request| request.segment("MSH")),
         delimiters,
-        charset: request.map(Message::charset).unwrap_or_default(),
+        sets: request.map(Message::character_sets).unwrap_or_default(),
         version: version_numbers(version.as_deref().unwrap_or(DEFAULT_VERSION)),
         bytes: Vec::with_capacity(256),
     };
@@ -179,7 +180,7 @@ const DEFAULT_VERSION: &str = "2.5.1";
 struct Writer<'a> {
     request: Option<Segment<'a>>,
     delimiters: Delimiters,
-    charset: telerad_charset::Charset,
+    sets: CharacterSets,
     version: (u16, u16),
     bytes: Vec<u8>,
 }
@@ -282,7 +283,7 @@ impl Writer<'_> {
             // Nothing can be escaped, and this is our own wording.
             None => text.replace(|letter: char| self.is_special(letter), " "),
         };
-        match self.charset.encode(&text) {
+        match self.sets.encode(&text, Separators::None) {
             Ok(bytes) => self.bytes.extend(bytes),
             Err(_) => {
                 let plain = text.chars().map(|letter| if letter.is_ascii() { letter } else { '?' });

@@ -68,8 +68,9 @@ fn check_field(
     if let Some(offset) = stray {
         add(WarningKind::Escape, offset, 1);
     }
-    if syntax.charset.decode(raw).malformed {
-        add(WarningKind::MalformedText, 0, raw.len());
+    let decoded = syntax.decode(raw);
+    if let Some(place) = decoded.malformed_at.first() {
+        add(WarningKind::MalformedText, place.start, place.len());
     }
     if is_running_text {
         let delimiters = [syntax.delimiters.component, syntax.delimiters.subcomponent];

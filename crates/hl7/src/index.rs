@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter, memchr2_iter, memmem};
-use telerad_charset::Charset;
+use memchr::{memchr_iter, memchr2_iter, memmem};
 
+use crate::sets::{self, Choice};
 use crate::syntax::{Piece, Syntax};
 use crate::{Delimiters, Location, Path, Warning, WarningKind, WarningSet, path};
 
@@ -106,16 +106,14 @@ impl Index {
         }
         // A byte order mark says nothing about the message after it.
         let body = bytes.get(header..).unwrap_or_default();
-        let is_ascii = body.is_ascii();
         let declared = raw_field(first, field, 17);
-        let (charset, doubt) = choose_charset(body, is_ascii, declared, delimiters.repetition);
-        if let Some(kind) = doubt {
-            let offset = body.iter().position(|byte| !byte.is_ascii()).unwrap_or(0);
+        let Choice { sets, is_splittable, doubt } =
+            sets::choose(body, declared, delimiters.repetition);
+        if let Some((kind, offset)) = doubt {
             let offset = header + offset;
             warnings.add(kind, offset..offset + 1, place(path!("MSH-18")));
         }
-        let is_splittable = charset.is_splittable() || (is_ascii && charset != Charset::Iso2022Jp);
-        let syntax = Syntax { delimiters, charset, is_splittable };
+        let syntax = Syntax { delimiters, sets, is_splittable };
         Ok(Self { syntax, segments, warnings: warnings.0 })
     }
 }
@@ -348,52 +346,4 @@ const KNOWN: &[&[u8; 3]] = &[
 /// A field of MSH before its syntax is known; both fields read so hold no multi-byte text.
 fn raw_field(header: &[u8], field: u8, index: usize) -> &[u8] {
     header.split(|&byte| byte == field).nth(index).unwrap_or_default()
-}
-
-/// The set to read by, and the reason to doubt it. `declared` is MSH-18, which may repeat: the first repetition
-/// is the set of the message, further ones are switched to (HL7 2.5.1 section 2.15.9.18).
-fn choose_charset(
-    bytes: &[u8],
-    is_ascii: bool,
-    declared: &[u8],
-    repetition: Option<u8>,
-) -> (Charset, Option<WarningKind>) {
-    let mut named = None;
-    let mut doubt = None;
-    for (index, name) in declared.split(|&byte| Some(byte) == repetition).enumerate() {
-        let charset = std::str::from_utf8(name).ok().and_then(Charset::from_hl7);
-        match charset {
-            Some(charset) if index == 0 => named = Some(charset),
-            // Shifted runs may hold any delimiter, so the whole message is read as ISO 2022.
-            Some(Charset::Iso2022Jp | Charset::JisX0212) => named = Some(Charset::Iso2022Jp),
-            Some(_) => {}
-            None if index == 0 => doubt = Some(WarningKind::CharsetUnknown),
-            None => {}
-        }
-    }
-    if is_ascii {
-        let is_shifted = memchr(0x1b, bytes).is_some();
-        let charset = match named {
-            Some(Charset::JisX0212) => Charset::Iso2022Jp,
-            Some(Charset::Iso2022Jp) if !is_shifted => Charset::Ascii,
-            named => named.unwrap_or_default(),
-        };
-        return (charset, doubt);
-    }
-    let is_utf8 = std::str::from_utf8(bytes).is_ok();
-    match named {
-        None | Some(Charset::Ascii) => {
-            let charset = if is_utf8 { Charset::Utf8 } else { Charset::Latin1 };
-            (charset, doubt.or(Some(WarningKind::CharsetUndeclared)))
-        }
-        // Text that means something in Western Europe is never valid UTF-8 by accident.
-        Some(Charset::Latin1 | Charset::Iso8859_9 | Charset::Iso8859_15 | Charset::Windows1252)
-            if is_utf8 =>
-        {
-            (Charset::Utf8, Some(WarningKind::CharsetContradicted))
-        }
-        Some(Charset::Utf8) if !is_utf8 => (Charset::Utf8, Some(WarningKind::CharsetContradicted)),
-        Some(Charset::JisX0212) => (Charset::Iso2022Jp, doubt),
-        Some(charset) => (charset, doubt),
-    }
 }

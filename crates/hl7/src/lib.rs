@@ -51,6 +51,7 @@ mod message;
 pub mod mllp;
 mod path;
 pub mod segment;
+mod sets;
 mod syntax;
 pub mod tables;
 mod value;

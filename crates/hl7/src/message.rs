@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use telerad_charset::Charset;
+use telerad_charset::{CharacterSets, Charset};
 
 use crate::check;
 use crate::index::{Entry, Index, Limits, ParseError, ParseOptions};
@@ -84,7 +84,14 @@ impl Message {
     /// Without a name in MSH-18, or with ASCII, bytes above 7FH are read as UTF-8 if all of them are, and else as
     /// Latin-1; [`warnings`](Self::warnings) says so.
     pub fn charset(&self) -> Charset {
-        self.index.syntax.charset
+        self.index.syntax.sets.first()
+    }
+
+    /// All character sets the message is read by: [`charset`](Self::charset), and those that its values may switch to
+    /// with the escape sequences of ISO 2022 (HL7 2.5.1 section 2.15.9.18). [`CharacterSets::to_dicom`] names them
+    /// for (0008,0005).
+    pub fn character_sets(&self) -> CharacterSets {
+        self.index.syntax.sets
     }
 
     /// What deviates from the encoding rules, one entry per kind.

@@ -1,6 +1,6 @@
 //! How the bytes of one message are to be split and read.
 
-use telerad_charset::Charset;
+use telerad_charset::{CharacterSets, Decoded, Separators};
 
 use crate::Delimiters;
 
@@ -8,7 +8,7 @@ use crate::Delimiters;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Syntax {
     pub(crate) delimiters: Delimiters,
-    pub(crate) charset: Charset,
+    pub(crate) sets: CharacterSets,
     /// Delimiters are always characters of their own, so that `memchr` may look for them.
     pub(crate) is_splittable: bool,
 }
@@ -40,6 +40,11 @@ impl<'a> Piece<'a> {
 }
 
 impl Syntax {
+    /// Reads bytes that begin a value, without its escape sequences.
+    pub(crate) fn decode<'a>(&self, bytes: &'a [u8]) -> Decoded<'a> {
+        self.sets.decode(bytes, Separators::None)
+    }
+
     /// Position of the next `delimiter`, in bytes that begin outside any multi-byte character.
     #[inline]
     pub(crate) fn find(&self, delimiter: u8, bytes: &[u8]) -> Option<usize> {
@@ -49,7 +54,7 @@ impl Syntax {
         } else if self.is_splittable {
             memchr::memchr(delimiter, bytes)
         } else {
-            self.charset.find(delimiter, bytes)
+            self.sets.find(delimiter, bytes)
         }
     }
 

@@ -329,7 +329,7 @@ impl<'a> Slot<'a> {
     #[inline]
     fn text(self) -> Cow<'a, str> {
         match self.presence {
-            Presence::Literal => self.syntax.charset.decode(self.piece.bytes).text,
+            Presence::Literal => self.syntax.decode(self.piece.bytes).text,
             Presence::There if !self.is_null() => {
                 escape::decode_with(self.syntax, self.piece.bytes)
             }

@@ -52,7 +52,7 @@ fn malformed_text_and_control_codes_are_found() {
     check(
         b"PID|1||7||M\xdcLLER\rZZZ|a\x07b\tc\r",
         &[
-            (WarningKind::MalformedText, "PID-5", b"M\xdcLLER"),
+            (WarningKind::MalformedText, "PID-5", b"\xdc"),
             (WarningKind::ControlCode, "ZZZ-1", b"\x07"),
         ],
     );

@@ -9,7 +9,7 @@ mod sequence;
 
 use std::borrow::Cow;
 
-use telerad_charset::Charset;
+use telerad_charset::{CharacterSets, Charset, PieceDecoder, Separators};
 
 use self::page::Page;
 use self::sequence::{Kind, Sequence, Tokens};
@@ -48,7 +48,7 @@ pub fn encode_formatted(text: &str, delimiters: Delimiters) -> String {
 pub(crate) fn decode_with<'a>(syntax: &Syntax, raw: &'a [u8]) -> Cow<'a, str> {
     let escape = syntax.delimiters.escape;
     if escape.is_none_or(|escape| syntax.find(escape, raw).is_none()) {
-        return syntax.charset.decode(raw).text;
+        return syntax.decode(raw).text;
     }
     let mut reader = Reader::new(syntax, raw, Commands::Kept);
     reader.read();
@@ -76,7 +76,8 @@ pub(crate) fn stray(syntax: &Syntax, raw: &[u8]) -> Option<usize> {
 }
 
 fn syntax_of(delimiters: Delimiters, charset: Charset) -> Syntax {
-    Syntax { delimiters, charset, is_splittable: charset.is_splittable() }
+    let sets = CharacterSets::from(charset);
+    Syntax { delimiters, sets, is_splittable: sets.is_splittable() }
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -136,8 +137,10 @@ struct Reader<'a> {
     syntax: &'a Syntax,
     raw: &'a [u8],
     commands: Commands,
-    /// The set of the text being read, which `\C..\` and `\M..\` change until the end of the value.
-    charset: Charset,
+    /// Reads the text in the sets of the message, following their escape sequences.
+    decoder: PieceDecoder,
+    /// The set that `\C..\` or `\M..\` switched to, until the end of the value or the next switch.
+    switched: Option<Charset>,
     /// Bytes of adjacent hexadecimal sequences, which may hold one character between them.
     hexadecimal: Vec<u8>,
     hexadecimal_start: usize,
@@ -150,7 +153,8 @@ impl<'a> Reader<'a> {
             syntax,
             raw,
             commands,
-            charset: syntax.charset,
+            decoder: syntax.sets.decoder(Separators::None),
+            switched: None,
             hexadecimal: Vec::new(),
             hexadecimal_start: 0,
             page: Page::with_capacity(raw.len()),
@@ -163,8 +167,11 @@ impl<'a> Reader<'a> {
             match token.kind {
                 Kind::Text => {
                     self.end_hexadecimal(token.start);
-                    let text = self.charset.decode(written).text;
-                    self.page.push_str(&text);
+                    let decoded = match self.switched {
+                        Some(charset) => charset.decode(written),
+                        None => self.decoder.decode(written),
+                    };
+                    self.page.push_str(&decoded.text);
                 }
                 Kind::Escape(Sequence::Hexadecimal(digits)) => {
                     if self.hexadecimal.is_empty() {
@@ -202,8 +209,9 @@ impl<'a> Reader<'a> {
             Sequence::Formatting(command) if self.commands == Commands::Obeyed => {
                 self.page.obey(command);
             }
-            Sequence::Set(designation) => match set_of(designation, self.syntax.charset) {
-                Some(charset) => self.charset = charset,
+            Sequence::Set(b"2842" | b"284A") => self.switched = None,
+            Sequence::Set(designation) => match set_of(designation) {
+                Some(charset) => self.switched = Some(charset),
                 None => self.keep(written),
             },
             _ => self.keep(written),
@@ -221,8 +229,12 @@ impl<'a> Reader<'a> {
         }
         let bytes = std::mem::take(&mut self.hexadecimal);
         // Control codes and ASCII mean the same in every set, even where ISO-2022-JP gives ESC a task.
-        let charset = if bytes.is_ascii() { Charset::Ascii } else { self.charset };
-        let decoded = charset.decode(&bytes);
+        let charset = if bytes.is_ascii() { Some(Charset::Ascii) } else { self.switched };
+        let decoded = match charset {
+            Some(charset) => charset.decode(&bytes),
+            // A copy: bytes written out in full do not switch the text around them.
+            None => { self.decoder }.decode(&bytes),
+        };
         if decoded.malformed {
             // A byte of another set than the message's: what was written tells more than U+FFFD.
             self.keep(self.raw.get(self.hexadecimal_start..end).unwrap_or_default());
@@ -233,9 +245,10 @@ impl<'a> Reader<'a> {
 }
 
 /// The set that `\C..\` or `\M..\` designates (HL7 2.5.1 section 2.7.4): the bytes that follow ESC in ISO 2022.
-fn set_of(designation: &[u8], base: Charset) -> Option<Charset> {
+///
+/// `ESC ( B` and `ESC ( J`, which are not here, bring the set of the message back.
+fn set_of(designation: &[u8]) -> Option<Charset> {
     Some(match designation {
-        b"2842" | b"284A" => base,
         b"2D41" => Charset::Latin1,
         b"2D42" => Charset::Iso8859_2,
         b"2D43" => Charset::Iso8859_3,
@@ -247,7 +260,8 @@ fn set_of(designation: &[u8], base: Charset) -> Option<Charset> {
         b"2D4D" => Charset::Iso8859_9,
         b"2D54" => Charset::Tis620,
         b"2949" => Charset::JisX0201,
-        b"2442" => Charset::JisX0208,
+        b"2D62" => Charset::Iso8859_15,
+        b"2440" | b"2442" => Charset::JisX0208,
         b"242844" => Charset::JisX0212,
         b"242943" => Charset::EucKr,
         b"242941" => Charset::Gbk,

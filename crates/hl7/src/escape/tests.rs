@@ -1,8 +1,9 @@
 use proptest::prelude::*;
-use telerad_charset::Charset;
+use telerad_charset::{CharacterSets, Charset};
 
-use super::{decode, encode, encode_formatted, formatted_text};
+use super::{decode, decode_with, encode, encode_formatted, formatted_text};
 use crate::Delimiters;
+use crate::syntax::Syntax;
 
 #[track_caller]
 fn check(raw: &str, expected: &str) {
@@ -72,6 +73,15 @@ fn a_stray_backslash_does_not_hide_the_sequence_after_it() {
 fn switched_sets_are_read_until_the_end_or_the_next_switch() {
     let raw = b"a\\M2442\\;3ED\\C2842\\b \\C2D41\\\xe9";
     assert_eq!(decode(raw, Delimiters::STANDARD, Charset::Ascii), "a山田b é");
+}
+
+#[test]
+fn a_designation_reaches_over_the_sequences_in_the_text() {
+    // KS X 1001 stays in force after the ampersand, which HL7 escapes.
+    let sets = CharacterSets::from_hl7(["ASCII", "KS X 1001"]).unwrap();
+    let syntax = Syntax { delimiters: Delimiters::STANDARD, sets, is_splittable: true };
+    let raw = b"\x1b$)C\xb1\xe8\\T\\\xb1\xe8\\XB1E8\\";
+    assert_eq!(decode_with(&syntax, raw), "김&김김");
 }
 
 #[test]

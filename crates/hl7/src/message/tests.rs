@@ -298,11 +298,59 @@ fn the_character_set_is_the_declared_one_unless_the_bytes_contradict_it() {
 }
 
 #[test]
+fn mislabelled_bytes_are_read_as_what_they_are_if_that_is_certain() {
+    use WarningKind::{CharsetContradicted, CharsetUndeclared};
+    let contradicted = &[CharsetContradicted];
+    check_charset("8859/1", b"M\x9cller \x80", Charset::Windows1252, "Mœller €", contradicted);
+    check_charset("", b"M\x9cller", Charset::Windows1252, "Mœller", &[CharsetUndeclared]);
+    check_charset("8859/5", "Люк".as_bytes(), Charset::Utf8, "Люк", contradicted);
+    check_charset("8859/6", "قب".as_bytes(), Charset::Utf8, "قب", contradicted);
+    check_charset("ISO IR14", "山田".as_bytes(), Charset::Utf8, "山田", contradicted);
+    check_charset("KS X 1001", b"\xb1\xe8\xff", Charset::EucKr, "김\u{fffd}", contradicted);
+    check_charset("BIG-5", b"\xa4\xfd", Charset::Big5, "王", &[]);
+    check_charset("GB 18030-2000", b"\xcd\xf5", Charset::Gb18030, "王", &[]);
+}
+
+#[test]
+fn a_doubt_about_the_character_set_says_where() {
+    let message =
+        parse(b"MSH|^~\\&|||||||ADT^A04|1|P|2.5.1||||||KS X 1001\rPID|1||7||\xb1\xe8\xff\r");
+    let warnings: Vec<_> = message.warnings().iter().map(|warning| warning.offset).collect();
+    assert_eq!(warnings, [message.as_bytes().iter().position(|&byte| byte == 0xff).unwrap()]);
+}
+
+#[test]
+fn values_switch_between_the_declared_sets() {
+    let name = b"M\xfcller \x1b$B;3|^\x1b(B\xe9^\x1b-L\xbb\xee\xda\x1b-A\xe9";
+    let text = [
+        &b"MSH|^~\\&|||||||ADT^A04|1|P|2.5.1||||||8859/1~ISO IR87~8859/5\rPID|1||7||"[..],
+        name,
+        b"|X\r",
+    ]
+    .concat();
+    let message = parse(&text);
+    assert_eq!(message.text("PID-5").as_deref(), Some("Müller 山餧é"));
+    assert_eq!(message.text("PID-5.2").as_deref(), Some("Люкé"));
+    assert_eq!(message.text("PID-6").as_deref(), Some("X"));
+    assert_eq!(kinds(&message), []);
+    let terms = message.character_sets().to_dicom();
+    let expected = "ISO 2022 IR 100\\ISO 2022 IR 87\\ISO 2022 IR 144";
+    assert_eq!(terms.as_deref(), Some(expected));
+}
+
+#[test]
+fn a_two_byte_set_that_nobody_announced_splits_nothing_either() {
+    let contradicted = &[WarningKind::CharsetContradicted];
+    check_charset("", b"\x1b$B|^\x1b(B^TARO", Charset::Ascii, "餧", contradicted);
+    check_charset("8859/1", b"\x1b$B|^\x1b(B\xe9", Charset::Latin1, "餧é", contradicted);
+}
+
+#[test]
 fn a_delimiter_inside_a_character_splits_nothing() {
     // The second byte of each of these characters is 7CH or 5EH, a field or component separator.
     check_charset("GB 18030-2000", b"\x81\x7c\x81\x5e", Charset::Gb18030, "亅乛", &[]);
-    check_charset("~ISO IR87", b"\x1b$B;3ED\x1b(B^TARO", Charset::Iso2022Jp, "山田", &[]);
-    check_charset("~ISO IR87", b"\x1b$B|^\x1b(B", Charset::Iso2022Jp, "餧", &[]);
+    check_charset("~ISO IR87", b"\x1b$B;3ED\x1b(B^TARO", Charset::Ascii, "山田", &[]);
+    check_charset("~ISO IR87", b"\x1b$B|^\x1b(B", Charset::Ascii, "餧", &[]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! OBX: lines of text and encapsulated documents.
 
+use telerad_charset::Separators;
 use telerad_core::{Code, PartialDateTime, Uid};
 use telerad_hl7::{Delimiters, Field, Message, Segment, escape};
 
@@ -152,7 +153,7 @@ fn lines(
 /// The field in the standard delimiters, everything else as it came.
 fn standard(message: &Message, field: Field<'_>) -> String {
     let encoded = if message.delimiters() == Delimiters::STANDARD {
-        message.charset().decode(field.raw()).text.into_owned()
+        message.character_sets().decode(field.raw(), Separators::None).text.into_owned()
     } else {
         let joined = |parts: Vec<String>, delimiter: &str| parts.join(delimiter);
         let repetitions = field.repetitions().map(|repetition| {
