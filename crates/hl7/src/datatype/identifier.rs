@@ -84,6 +84,15 @@ impl Hd {
 }
 
 impl Ei {
+    /// EI-2 to EI-4 as the authority that assigned the number.
+    pub fn authority(&self) -> Hd {
+        Hd {
+            namespace_id: self.namespace_id.clone(),
+            universal_id: self.universal_id.clone(),
+            universal_id_type: self.universal_id_type.clone(),
+        }
+    }
+
     /// Who assigned the number, where that is said.
     pub fn issuer(&self) -> Option<Issuer> {
         Issuer::from_parts(&self.namespace_id, &self.universal_id, &self.universal_id_type)

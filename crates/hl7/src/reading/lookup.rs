@@ -1,0 +1,112 @@
+//! Finding the sources of an item among the segments that belong to it.
+
+use super::{Found, Reading};
+use crate::datatype::{Composite, Datatype};
+use crate::group::{DocumentGroup, Groups, ObservationGroup, OrderGroup, PatientGroup, Placed};
+use crate::{Depth, Path, Value};
+
+/// The segments that speak of one order, report, patient or appointment.
+#[derive(Clone, Copy)]
+pub(super) struct Lookup<'g, 'a> {
+    pub(super) groups: &'g Groups<'a>,
+    pub(super) patient: Option<&'g PatientGroup<'a>>,
+    pub(super) order: Option<&'g OrderGroup<'a>>,
+    pub(super) document: Option<&'g DocumentGroup<'a>>,
+}
+
+impl<'g, 'a> Lookup<'g, 'a> {
+    /// The segments with this id, those nearest first.
+    fn segments(&self, id: &str) -> Vec<Placed<'a>> {
+        let mut found = Vec::new();
+        let mut add = |list: &[Placed<'a>]| {
+            found.extend(list.iter().filter(|placed| placed.id() == id));
+        };
+        if let Some(document) = self.document {
+            add(&[document.header]);
+            add(&document.others);
+        }
+        if let Some(order) = self.order {
+            add(order.order.as_slice());
+            add(order.request.as_slice());
+            let lists =
+                [&order.timings, &order.steps, &order.studies, &order.notes, &order.diagnoses];
+            lists.into_iter().for_each(|list| add(list));
+            add(&order.others);
+        }
+        if let Some(patient) = self.patient {
+            add(patient.patient.as_slice());
+            add(patient.demographics.as_slice());
+            let lists = [&patient.visits, &patient.merges, &patient.diagnoses, &patient.notes];
+            lists.into_iter().for_each(|list| add(list));
+            add(&patient.others);
+        }
+        for group in &self.groups.resources {
+            let lists = [&group.services, &group.devices, &group.locations, &group.persons];
+            lists.into_iter().for_each(|list| add(list));
+        }
+        add(self.groups.schedule.as_slice());
+        add(&self.groups.timings);
+        add(self.groups.event.as_slice());
+        add(self.groups.header.as_slice());
+        add(&self.groups.others);
+        found
+    }
+
+    /// The observations of the order or document, else those of the patient.
+    pub(super) fn observations(&self) -> &'g [ObservationGroup<'a>] {
+        let document = self.document.map(|document| document.observations.as_slice());
+        let order = self.order.map(|order| order.observations.as_slice());
+        let patient = self.patient.map(|patient| patient.observations.as_slice());
+        document.or(order).or(patient).unwrap_or_default()
+    }
+
+    /// What the sources say, in their order.
+    pub(super) fn read<T: Datatype>(&self, sources: &[Path]) -> Reading<T> {
+        let mut found = Vec::new();
+        let mut null = None;
+        for path in sources {
+            // An observation has no place of its own in a list of paths: it is found by its identifier.
+            for placed in self.segments(path.segment()) {
+                match read_at::<T>(&placed, *path) {
+                    Said::Nothing => {}
+                    Said::Delete(location) if found.is_empty() => {
+                        null.get_or_insert(location);
+                    }
+                    Said::Delete(_) => {}
+                    Said::This(value) => found.push(value),
+                }
+            }
+        }
+        Reading::new(found, null)
+    }
+}
+
+enum Said<T> {
+    Nothing,
+    Delete(crate::Location),
+    This(Found<T>),
+}
+
+fn read_at<T: Datatype>(placed: &Placed<'_>, path: Path) -> Said<T> {
+    let repetition = placed.field(path.field()).repetition(path.repetition());
+    let component = repetition.component(path.component());
+    // A path to component 1 means the whole value: IPC-1 is a number with its issuer.
+    let (place, depth) = match (path.component(), path.subcomponent()) {
+        (1, 1) => (Composite::from(repetition), Depth::Field),
+        (_, 1) => (Composite::from(component), Depth::Component),
+        (_, subcomponent) => {
+            (Composite::from(component.subcomponent(subcomponent)), Depth::Subcomponent)
+        }
+    };
+    let depth =
+        if depth == Depth::Field && path.repetition() > 1 { Depth::Repetition } else { depth };
+    let location = placed.locate(path, depth);
+    let value = T::read(place);
+    if !value.is_empty() {
+        return Said::This(Found { value, location, span: place.span() });
+    }
+    match place.value() {
+        Value::Null => Said::Delete(location),
+        Value::Absent | Value::Empty | Value::Present(_) => Said::Nothing,
+    }
+}

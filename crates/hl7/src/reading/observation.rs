@@ -1,0 +1,157 @@
+//! Observations.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::datatype::{Ce, Datatype, Ts, Xcn};
+use crate::group::ObservationGroup;
+use crate::{Location, Segment};
+
+/// One OBX with its text.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Observation {
+    /// OBX-2, table 0125; empty means text.
+    pub value_type: String,
+    /// OBX-3.
+    pub identifier: Ce,
+    /// The suffix of OBX-3.1 after `&`, such as `GDT`, `IMP`, `ADT` (HL7 2.3.1 section 7.1.3).
+    pub suffix: String,
+    /// OBX-4.
+    pub sub_id: String,
+    /// OBX-5 as lines: each repetition is one or more. Of coded values the text, of a number the number; empty for
+    /// encapsulated data.
+    pub text: String,
+    /// OBX-6, identifier or text.
+    pub units: String,
+    /// OBX-8, table 0078.
+    pub abnormal_flags: Vec<String>,
+    /// OBX-11.
+    pub status: ObservationStatus,
+    /// OBX-14.
+    pub observed: Ts,
+    /// OBX-16, who is responsible.
+    pub responsible: Xcn,
+    /// NTE after the OBX, as lines.
+    pub notes: Vec<String>,
+    /// Where the OBX is.
+    pub location: Option<Location>,
+    /// The bytes of OBX-5 in the message.
+    pub span: Range<usize>,
+}
+
+/// OBX-11, table 0085.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum ObservationStatus {
+    /// `C`: corrects a final result.
+    Correction,
+    /// `D`: deletes the line.
+    Delete,
+    /// `F`
+    Final,
+    /// `N`
+    NotAsked,
+    /// `X`
+    NotObtainable,
+    /// `O`: detail of an order, no result.
+    OrderDetail,
+    /// `S`
+    Partial,
+    /// `I`
+    Pending,
+    /// `P`
+    Preliminary,
+    /// `U`: final without being sent again.
+    StatusOnly,
+    /// Empty, or a code that is not in the table.
+    #[default]
+    Unknown,
+    /// `R`
+    Unverified,
+    /// `W`: wrong, such as another patient's.
+    Wrong,
+}
+
+impl ObservationStatus {
+    /// Reads a code of table 0085.
+    pub fn from_code(code: &str) -> Self {
+        match code.trim() {
+            "C" => Self::Correction,
+            "D" => Self::Delete,
+            "F" => Self::Final,
+            "I" => Self::Pending,
+            "N" => Self::NotAsked,
+            "O" => Self::OrderDetail,
+            "P" => Self::Preliminary,
+            "R" => Self::Unverified,
+            "S" => Self::Partial,
+            "U" => Self::StatusOnly,
+            "W" => Self::Wrong,
+            "X" => Self::NotObtainable,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Whether the line is taken back rather than said.
+    pub fn is_withdrawn(self) -> bool {
+        matches!(self, Self::Delete | Self::Wrong)
+    }
+}
+
+impl Observation {
+    /// Reads one OBX and its notes.
+    pub fn of(group: &ObservationGroup<'_>) -> Self {
+        let obx = group.observation;
+        let value_type = String::read(obx.field(2));
+        let units = Ce::read(obx.field(6));
+        Self {
+            text: text(&obx, &value_type),
+            value_type,
+            identifier: Ce::read(obx.field(3)),
+            suffix: obx.field(3).component(1).subcomponent(2).text().trim().to_owned(),
+            sub_id: String::read(obx.field(4)),
+            units: if units.identifier.is_empty() { units.text } else { units.identifier },
+            abnormal_flags: String::read_all(obx.field(8)),
+            status: ObservationStatus::from_code(&obx.field(11).text()),
+            observed: Ts::read(obx.field(14)),
+            responsible: Xcn::read(obx.field(16)),
+            notes: group.notes.iter().map(|note| lines(note, 3)).collect(),
+            location: obx.location(),
+            span: obx.field(5).span(),
+        }
+    }
+
+    /// Whether OBX-5 is text to be read by a person.
+    pub fn is_text(&self) -> bool {
+        matches!(self.value_type.as_str(), "" | "TX" | "FT" | "ST")
+    }
+}
+
+impl fmt::Debug for Observation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Observation({:?}, {:?}, <redacted>)", self.value_type, self.status)
+    }
+}
+
+fn text(obx: &Segment<'_>, value_type: &str) -> String {
+    match value_type {
+        "ED" | "RP" => String::new(),
+        "CE" | "CWE" | "CNE" | "CF" => {
+            let said = Ce::read_all(obx.field(5)).into_iter();
+            let words =
+                said.map(|code| if code.text.is_empty() { code.identifier } else { code.text });
+            words.collect::<Vec<_>>().join("\n")
+        }
+        _ => lines(obx, 5),
+    }
+}
+
+/// The repetitions of a field, each as one or more lines.
+pub(super) fn lines(segment: &Segment<'_>, n: usize) -> String {
+    let field = segment.field(n);
+    if field.is_null() {
+        return String::new();
+    }
+    let lines: Vec<String> =
+        field.repetitions().map(|repetition| repetition.whole_text()).collect();
+    lines.join("\n")
+}

@@ -1,0 +1,279 @@
+//! Orders.
+
+use std::fmt;
+
+use super::declare::readings;
+use super::lookup::Lookup;
+use super::observation::lines;
+use super::{Conflict, Observation, PatientSources, PatientValues, Reading};
+use crate::datatype::{Ce, Datatype, Ei, Ndl, Ts, Xcn, Xon};
+use crate::group::{Groups, OrderGroup, PatientGroup, Placed};
+use crate::{Depth, Message, path};
+
+readings! {
+    /// What an order says, wherever it says it.
+    OrderValues
+    /// Where to read an order; the default is the order of IHE RAD. Vendors write accession numbers into OBR-20, ORC-3,
+    /// OBR-3, ORC-2 or OBR-2 as well: name the field of the sender in front.
+    OrderSources {
+        /// Order control, table 0119.
+        order_control: String = ["ORC-1"],
+        /// Order status, table 0038.
+        order_status: String = ["ORC-5"],
+        /// The placer's number.
+        placer_order_number: Ei = ["ORC-2", "OBR-2"],
+        /// The filler's number.
+        filler_order_number: Ei = ["ORC-3", "OBR-3"],
+        /// The number of a group of orders.
+        placer_group_number: Ei = ["ORC-4"],
+        /// When the order was made or changed.
+        transaction_time: Ts = ["ORC-9"],
+        /// Accession Number (0008,0050).
+        accession: Ei = ["IPC-1", "OBR-18"],
+        /// Requested Procedure ID (0040,1001).
+        requested_procedure_id: Ei = ["IPC-2", "OBR-19"],
+        /// Study Instance UID (0020,000D).
+        study_instance_uid: String = ["IPC-3", "ZDS-1"],
+        /// Modality (0008,0060).
+        modality: String = ["IPC-5", "OBR-24"],
+        /// Requested Procedure Code Sequence (0032,1064).
+        procedure: Ce = ["OBR-44", "OBR-4"],
+        /// Scheduled start (0040,0002), (0040,0003).
+        start: Ts = ["TQ1-7", "ORC-7.4", "OBR-27.4", "OBR-36"],
+        /// Requested Procedure Priority (0040,1003), table 0485.
+        priority: String = ["TQ1-9", "ORC-7.6", "OBR-27.6", "OBR-5"],
+        /// Who orders.
+        ordering_provider: Xcn = ["OBR-16", "ORC-12"],
+        /// Who is to perform, in IHE RAD-4.
+        performing_physician: Ndl = ["OBR-34"],
+        /// Who entered the order.
+        entered_by: Xcn = ["ORC-10"],
+        /// Who verified the order; in the French profile the radiologist who checks the request.
+        verified_by: Xcn = ["ORC-11"],
+        /// Where it was entered.
+        entering_organization: Ce = ["ORC-17"],
+        /// The facility that orders: the client of a teleradiology group.
+        ordering_facility: Xon = ["ORC-21"],
+        /// Why the order was changed or cancelled.
+        control_reason: Ce = ["ORC-16"],
+        /// Why the examination is asked for.
+        reason: Ce = ["OBR-31"],
+        /// Relevant clinical information.
+        clinical_information: String = ["OBR-13"],
+        /// Danger to staff, Patient State (0038,0500).
+        danger: Ce = ["OBR-12"],
+        /// Where on the body.
+        body_site: String = ["OBR-15.4"],
+        /// Which side.
+        laterality: Ce = ["OBR-46", "OBR-45", "OBR-15.5"],
+        /// Transportation mode, table 0124.
+        transportation_mode: String = ["OBR-30"],
+    }
+}
+
+/// One order of ORM, OMG or OMI, or the order part of ORR, ORG, ORI.
+#[derive(Clone)]
+pub struct OrderView {
+    /// Whom it is for.
+    pub patient: PatientValues,
+    /// What it says.
+    pub values: OrderValues,
+    /// The scheduled procedure steps: one for each IPC, else the one of the OBR.
+    pub steps: Vec<StepView>,
+    /// NTE after ORC or OBR, as lines.
+    pub notes: Vec<String>,
+    /// OBX, such as weight, height and history.
+    pub observations: Vec<Observation>,
+    /// Which order of the message it is, from 1.
+    pub number: usize,
+}
+
+/// One scheduled procedure step.
+#[derive(Clone, Debug, Default)]
+pub struct StepView {
+    /// Scheduled Procedure Step ID (0040,0009): IPC-4, OBR-20.
+    pub id: Reading<Ei>,
+    /// Modality (0008,0060): IPC-5, OBR-24.
+    pub modality: Reading<String>,
+    /// Scheduled Protocol Code Sequence (0040,0008): IPC-6, else OBR-4.4 to OBR-4.6.
+    pub protocol_codes: Vec<Ce>,
+    /// Scheduled Station Name (0040,0010): IPC-7.
+    pub station_names: Vec<String>,
+    /// Scheduled Procedure Step Location (0040,0011): IPC-8.
+    pub locations: Vec<Ce>,
+    /// Scheduled Station AE Title (0040,0001): IPC-9.
+    pub station_ae_titles: Vec<String>,
+}
+
+/// What an order message asks for, by ORC-1 and, where it is filled, ORC-5 (IHE RAD TF-2 sections 4.4 and 4.13).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum OrderAction {
+    /// `NA`: the placer's number, in answer to `SN`.
+    AssignNumber,
+    /// `CA`, `OC`, `CR`: will not be done.
+    Cancel,
+    /// `XO` or `SC` with `CM` or `A`: done.
+    Complete,
+    /// `DC`, `OD`, `DR`: was begun and will not be finished.
+    Discontinue,
+    /// `HD`, `OH`, `HR`.
+    Hold,
+    /// `NW`: a new order.
+    New,
+    /// `SN`: a new order of the filler, which asks for a number.
+    NewByFiller,
+    /// `PA`, `CH`: an order among several.
+    ParentOrChild,
+    /// `RL`, `OE`, `OR`.
+    Release,
+    /// `RP`, `RO`, `RU`, `RQ`.
+    Replace,
+    /// `OK`, `UA` and the other answers.
+    Respond,
+    /// `RE`: results follow.
+    Result,
+    /// `SC` with `IP`: being done.
+    Start,
+    /// `SC`, `SR` with anything else.
+    StatusChange,
+    /// Anything else.
+    Unknown,
+    /// `XO`, `XX`: changed.
+    Update,
+}
+
+impl OrderAction {
+    /// Reads order control and order status; an empty status, which is common, leaves it to order control.
+    pub fn of(order_control: &str, order_status: &str) -> Self {
+        match (order_control.trim(), order_status.trim()) {
+            ("NW", _) => Self::New,
+            ("CA" | "OC" | "CR", _) => Self::Cancel,
+            ("DC" | "OD" | "DR", _) => Self::Discontinue,
+            ("XO" | "XX", "CM") => Self::Complete,
+            ("XO" | "XX", "CA") => Self::Cancel,
+            ("XO" | "XX", "DC") => Self::Discontinue,
+            ("XO" | "XX" | "XR", _) => Self::Update,
+            ("SC", "CM" | "A") => Self::Complete,
+            ("SC", "CA") => Self::Cancel,
+            ("SC", "DC") => Self::Discontinue,
+            ("SC", "IP") => Self::Start,
+            ("SC" | "SR", _) => Self::StatusChange,
+            ("SN", _) => Self::NewByFiller,
+            ("NA", _) => Self::AssignNumber,
+            ("HD" | "OH" | "HR", _) => Self::Hold,
+            ("RL" | "OE" | "OR", _) => Self::Release,
+            ("RP" | "RO" | "RU" | "RQ", _) => Self::Replace,
+            ("RE", _) => Self::Result,
+            ("PA" | "CH", _) => Self::ParentOrChild,
+            (
+                "OK" | "UA" | "UC" | "UD" | "UH" | "UM" | "UR" | "UX" | "UF" | "AF" | "DF" | "RR",
+                _,
+            ) => Self::Respond,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl OrderView {
+    /// Every order of a message, those of earlier orders (OMG) left out.
+    pub fn read_all(message: &Message, sources: &OrderSources) -> Vec<Self> {
+        let groups = Groups::of(message);
+        let orders = groups.orders().zip(1..);
+        orders.map(|((patient, order), n)| Self::of(&groups, patient, order, sources, n)).collect()
+    }
+
+    /// Reads one group.
+    pub fn of(
+        groups: &Groups<'_>,
+        patient: &PatientGroup<'_>,
+        order: &OrderGroup<'_>,
+        sources: &OrderSources,
+        number: usize,
+    ) -> Self {
+        let lookup = Lookup { groups, patient: Some(patient), order: Some(order), document: None };
+        let mut values = OrderValues::read(&lookup, sources);
+        // OBR-4 stands in for OBR-44 and is often the code of another list; so are the three places of a side.
+        values.procedure = values.procedure.first_only();
+        values.laterality = values.laterality.first_only();
+        Self {
+            patient: PatientValues::of(groups, patient, &PatientSources::default()),
+            values,
+            steps: StepView::of(order),
+            notes: order.notes.iter().map(|note| lines(note, 3)).collect(),
+            observations: order.observations.iter().map(Observation::of).collect(),
+            number,
+        }
+    }
+
+    /// What the order asks for.
+    pub fn action(&self) -> OrderAction {
+        let text = |reading: &Reading<String>| reading.value().cloned().unwrap_or_default();
+        OrderAction::of(&text(&self.values.order_control), &text(&self.values.order_status))
+    }
+
+    /// Every pair of sources that disagree, those of the patient included.
+    pub fn conflicts(&self) -> impl Iterator<Item = Conflict> {
+        let steps =
+            self.steps.iter().flat_map(|step| step.id.conflicts_of("scheduled_procedure_step_id"));
+        self.patient.conflicts().chain(self.values.conflicts()).chain(steps)
+    }
+}
+
+impl fmt::Debug for OrderView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OrderView")
+            .field("number", &self.number)
+            .field("action", &self.action())
+            .field("values", &self.values)
+            .field("steps", &self.steps.len())
+            .field("notes", &format_args!("<redacted>"))
+            .finish()
+    }
+}
+
+impl StepView {
+    fn of(order: &OrderGroup<'_>) -> Vec<Self> {
+        if order.steps.is_empty() {
+            return order.request.map(|obr| Self::of_request(&obr)).into_iter().collect();
+        }
+        order.steps.iter().map(Self::of_control).collect()
+    }
+
+    fn of_control(ipc: &Placed<'_>) -> Self {
+        Self {
+            id: one(ipc, path!("IPC-4")),
+            modality: one(ipc, path!("IPC-5")),
+            protocol_codes: Ce::read_all(ipc.field(6)),
+            station_names: String::read_all(ipc.field(7)),
+            locations: Ce::read_all(ipc.field(8)),
+            station_ae_titles: String::read_all(ipc.field(9)),
+        }
+    }
+
+    fn of_request(obr: &Placed<'_>) -> Self {
+        let service = Ce::read(obr.field(4));
+        let protocol = Ce {
+            identifier: service.alternate_identifier,
+            text: service.alternate_text,
+            coding_system: service.alternate_coding_system,
+            ..Ce::default()
+        };
+        Self {
+            id: one(obr, path!("OBR-20")),
+            modality: one(obr, path!("OBR-24")),
+            protocol_codes: Some(protocol).filter(|code| !code.is_empty()).into_iter().collect(),
+            ..Self::default()
+        }
+    }
+}
+
+fn one<T: Datatype>(placed: &Placed<'_>, path: crate::Path) -> Reading<T> {
+    let field = placed.field(path.field());
+    let value = T::read(field);
+    let location = placed.locate(path, Depth::Field);
+    if value.is_empty() {
+        return Reading::new(Vec::new(), field.is_null().then_some(location));
+    }
+    Reading::new(vec![super::Found { value, location, span: field.span() }], None)
+}
