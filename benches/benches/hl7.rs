@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use telerad_hl7::{Message, Path, mllp};
+use telerad_hl7::{Message, Path, mllp, path};
 
 const RUNS: usize = 15;
 const RUN_TIME: Duration = Duration::from_millis(60);
@@ -53,7 +53,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     measure("index a report with a PDF of 1 MiB", pdf.len(), || {
         Message::parse(black_box(&pdf).clone()).is_ok()
     });
-    for chunk in [64, 1460, 64 << 10] {
+    let pdf_message = Message::parse(pdf.clone())?;
+    for (name, message) in [("60 OBX", &parsed), ("a PDF of 1 MiB", &pdf_message)] {
+        let bytes = message.as_bytes();
+        measure(&format!("baseline: copy {name}"), bytes.len(), || black_box(bytes).to_vec());
+        measure(&format!("edit one field of {name} and encode"), bytes.len(), || {
+            let mut edit = black_box(message).edit();
+            edit.set(&path!("PID-5.2"), "EVA").is_ok().then(|| edit.encode())
+        });
+    }
+    for chunk in [7, 64, 1460, 64 << 10] {
         measure(&format!("MLLP frame in reads of {chunk}"), framed.len(), || {
             decode(black_box(&framed), chunk)
         });

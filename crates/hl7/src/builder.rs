@@ -87,14 +87,17 @@ pub struct MessageBuilder {
 /// The fields of one segment being built. Trailing empty components are left out.
 #[derive(Clone, Default)]
 pub struct SegmentBuilder {
+    delimiters: Delimiters,
     /// Encoded, from field 1.
     fields: Vec<String>,
     fault: Option<Fault>,
 }
 
 #[derive(Clone, Copy)]
-enum Fault {
+pub(crate) enum Fault {
     ControlCode,
+    /// The message declares no delimiter or escape character that is needed.
+    Delimiter,
     FieldNumber(usize),
 }
 
@@ -123,7 +126,8 @@ impl MessageBuilder {
             self.fault.get_or_insert(BuildError::SegmentId { segment });
         }
         match built.fault {
-            Some(Fault::ControlCode) => {
+            // The standard delimiters are never missing.
+            Some(Fault::ControlCode | Fault::Delimiter) => {
                 self.fault.get_or_insert(BuildError::ControlCode { segment });
             }
             Some(Fault::FieldNumber(field)) => {
@@ -132,6 +136,7 @@ impl MessageBuilder {
             None => {}
         }
         built.write(id, &mut self.body);
+        self.body.push('\r');
         self
     }
 
@@ -173,22 +178,30 @@ impl MessageBuilder {
             .field(17, charset_name);
         let mut text = String::with_capacity(self.body.len() + 256);
         fields.write("MSH", &mut text);
+        text.push('\r');
         text.push_str(&self.body);
         text
     }
 }
 
 impl SegmentBuilder {
+    pub(crate) fn with_delimiters(delimiters: Delimiters) -> Self {
+        Self { delimiters, ..Self::default() }
+    }
+
     /// Sets field `n`, from 1, to one value. Line ends in it go out as `\X0D\` and `\X0A\`.
     #[must_use]
-    pub fn field(self, n: usize, text: &str) -> Self {
-        self.set(n, escape::encode(text, DELIMITERS))
+    pub fn field(mut self, n: usize, text: &str) -> Self {
+        let encoded = self.escaped(text);
+        self.set(n, encoded)
     }
 
     /// Sets field `n` to formatted text, data types FT and TX: line ends in it go out as `\.br\`.
     #[must_use]
-    pub fn formatted(self, n: usize, text: &str) -> Self {
-        self.set(n, escape::encode_formatted(text, DELIMITERS))
+    pub fn formatted(mut self, n: usize, text: &str) -> Self {
+        self.must_be_escapable(text);
+        let encoded = escape::encode_formatted(text, self.delimiters);
+        self.set(n, encoded)
     }
 
     /// Sets field `n` to the null value `""`, which deletes what the receiver has.
@@ -199,47 +212,64 @@ impl SegmentBuilder {
 
     /// Sets field `n` to components, from component 1.
     #[must_use]
-    pub fn components(self, n: usize, parts: &[&str]) -> Self {
-        self.set(n, joined(parts, DELIMITERS.component))
+    pub fn components(mut self, n: usize, parts: &[&str]) -> Self {
+        let encoded = self.joined(parts, self.delimiters.component);
+        self.set(n, encoded)
     }
 
     /// Sets field `n` to components made of subcomponents.
     #[must_use]
-    pub fn subcomponents(self, n: usize, parts: &[&[&str]]) -> Self {
-        self.set(n, composite(parts))
+    pub fn subcomponents(mut self, n: usize, parts: &[&[&str]]) -> Self {
+        let encoded = self.composite(parts);
+        self.set(n, encoded)
     }
 
     /// Adds a repetition of components made of subcomponents to field `n`, or sets it where it is empty.
     #[must_use]
-    pub fn repeat_subcomponents(self, n: usize, parts: &[&[&str]]) -> Self {
-        self.repeat(n, &composite(parts))
+    pub fn repeat_subcomponents(mut self, n: usize, parts: &[&[&str]]) -> Self {
+        let encoded = self.composite(parts);
+        self.repeat(n, &encoded)
     }
 
     /// Adds a repetition of components to field `n`, or sets it where it is empty.
     #[must_use]
-    pub fn repeat_components(self, n: usize, parts: &[&str]) -> Self {
-        self.repeat(n, &joined(parts, DELIMITERS.component))
+    pub fn repeat_components(mut self, n: usize, parts: &[&str]) -> Self {
+        let encoded = self.joined(parts, self.delimiters.component);
+        self.repeat(n, &encoded)
     }
 
     /// Adds a repetition of one value to field `n`, or sets it where it is empty.
     #[must_use]
-    pub fn repeat_field(self, n: usize, text: &str) -> Self {
-        self.repeat(n, &escape::encode(text, DELIMITERS))
+    pub fn repeat_field(mut self, n: usize, text: &str) -> Self {
+        let encoded = self.escaped(text);
+        self.repeat(n, &encoded)
     }
 
-    /// Sets field `n` to text that is already encoded with the standard delimiters.
+    /// Sets field `n` to text that is already encoded with the delimiters of the message.
     #[must_use]
     pub fn raw(mut self, n: usize, encoded: &str) -> Self {
-        if encoded.bytes().any(|byte| byte < b' ' && byte != b'\t') {
+        if holds_control_code(encoded) {
             self.fault.get_or_insert(Fault::ControlCode);
         }
         self.set(n, encoded.to_owned())
     }
 
+    /// The segment without its terminator.
+    pub(crate) fn encode(&self, id: &str) -> Result<String, Fault> {
+        let mut text = String::new();
+        self.write(id, &mut text);
+        self.fault.map_or(Ok(text), Err)
+    }
+
     fn repeat(mut self, n: usize, encoded: &str) -> Self {
+        let repetition = self.delimiters.repetition;
         if let Some(field) = self.place(n) {
             if !field.is_empty() {
-                field.extend(DELIMITERS.repetition.map(char::from));
+                field.extend(repetition.map(char::from));
+                if repetition.is_none() {
+                    self.fault.get_or_insert(Fault::Delimiter);
+                    return self;
+                }
             }
             field.push_str(encoded);
         }
@@ -264,15 +294,52 @@ impl SegmentBuilder {
         self.fields.get_mut(n - 1)
     }
 
+    fn escaped(&mut self, text: &str) -> String {
+        self.must_be_escapable(text);
+        escape::encode(text, self.delimiters)
+    }
+
+    fn must_be_escapable(&mut self, text: &str) {
+        if self.delimiters.escape.is_none() && needs_escape(text, self.delimiters) {
+            self.fault.get_or_insert(Fault::Delimiter);
+        }
+    }
+
+    fn composite(&mut self, parts: &[&[&str]]) -> String {
+        let Delimiters { component, subcomponent, .. } = self.delimiters;
+        let components: Vec<_> =
+            parts.iter().map(|parts| self.joined(parts, subcomponent)).collect();
+        self.join_encoded(&components, component)
+    }
+
+    fn joined(&mut self, parts: &[&str], delimiter: Option<u8>) -> String {
+        let encoded: Vec<_> = parts.iter().map(|part| self.escaped(part)).collect();
+        self.join_encoded(&encoded, delimiter)
+    }
+
+    fn join_encoded(&mut self, parts: &[String], delimiter: Option<u8>) -> String {
+        let used = parts.iter().rposition(|part| !part.is_empty()).map_or(0, |last| last + 1);
+        if used > 1 && delimiter.is_none() {
+            self.fault.get_or_insert(Fault::Delimiter);
+        }
+        let mut text = String::new();
+        for (index, part) in parts.iter().take(used).enumerate() {
+            if index > 0 {
+                text.extend(delimiter.map(char::from));
+            }
+            text.push_str(part);
+        }
+        text
+    }
+
     fn write(&self, id: &str, text: &mut String) {
         let used =
             self.fields.iter().rposition(|field| !field.is_empty()).map_or(0, |last| last + 1);
         text.push_str(id);
         for field in self.fields.iter().take(used) {
-            text.push(char::from(DELIMITERS.field));
+            text.push(char::from(self.delimiters.field));
             text.push_str(field);
         }
-        text.push('\r');
     }
 }
 
@@ -299,27 +366,17 @@ fn is_segment_id(id: &str) -> bool {
         && characters.all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
-fn composite(parts: &[&[&str]]) -> String {
-    let components: Vec<_> =
-        parts.iter().map(|parts| joined(parts, DELIMITERS.subcomponent)).collect();
-    join_encoded(&components, DELIMITERS.component)
+/// Whether already encoded text would break its segment apart.
+pub(crate) fn holds_control_code(encoded: &str) -> bool {
+    encoded.bytes().any(|byte| byte < b' ' && byte != b'\t')
 }
 
-fn joined(parts: &[&str], delimiter: Option<u8>) -> String {
-    let encoded: Vec<_> = parts.iter().map(|part| escape::encode(part, DELIMITERS)).collect();
-    join_encoded(&encoded, delimiter)
-}
-
-fn join_encoded(parts: &[String], delimiter: Option<u8>) -> String {
-    let used = parts.iter().rposition(|part| !part.is_empty()).map_or(0, |last| last + 1);
-    let mut text = String::new();
-    for (index, part) in parts.iter().take(used).enumerate() {
-        if index > 0 {
-            text.extend(delimiter.map(char::from));
-        }
-        text.push_str(part);
-    }
-    text
+/// Whether text holds what cannot go out as it is.
+pub(crate) fn needs_escape(text: &str, delimiters: Delimiters) -> bool {
+    let Delimiters { field, component, repetition, subcomponent, .. } = delimiters;
+    let specials = [Some(field), component, repetition, subcomponent];
+    text == "\"\""
+        || text.bytes().any(|byte| (byte < b' ' && byte != b'\t') || specials.contains(&Some(byte)))
 }
 
 #[cfg(test)]

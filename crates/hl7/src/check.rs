@@ -19,7 +19,7 @@ pub(crate) fn check(message: &Message) -> Vec<Warning> {
         let place = u16::try_from(*count)
             .ok()
             .and_then(|occurrence| Location::segment(segment.id(), occurrence).ok());
-        let literals = if is_header(&segment) { 2 } else { 0 };
+        let literals = if segment.is_header() { 2 } else { 0 };
         for (field, n) in segment.fields().zip(1_usize..).skip(literals) {
             let location = place.and_then(|place| {
                 let path = Path { field: u16::try_from(n).ok()?, ..place.path() };
@@ -33,10 +33,6 @@ pub(crate) fn check(message: &Message) -> Vec<Warning> {
         }
     }
     warnings
-}
-
-fn is_header(segment: &Segment<'_>) -> bool {
-    matches!(segment.id(), "MSH" | "FHS" | "BHS")
 }
 
 /// Fields whose data type has no components (HL7 2.5.1 sections 2.A.31, 2.A.73 and 2.A.78).

@@ -194,6 +194,24 @@ impl Message {
         &self.index.syntax
     }
 
+    pub(crate) fn id_at(&self, index: usize) -> Option<[u8; 3]> {
+        self.index.segments.get(index).map(|entry| entry.id)
+    }
+
+    pub(crate) fn segment_at(&self, index: usize) -> Option<Segment<'_>> {
+        self.index.segments.get(index).map(|entry| self.view(index, entry))
+    }
+
+    /// What ends the first segment, and so should end new ones.
+    pub(crate) fn terminator(&self) -> &'static [u8] {
+        let end = self.index.segments.first().map_or(0, |entry| entry.end as usize);
+        match self.bytes.get(end..).unwrap_or_default() {
+            [b'\r', b'\n', ..] => b"\r\n",
+            [b'\n', ..] => b"\n",
+            _ => b"\r",
+        }
+    }
+
     fn view<'a>(&'a self, index: usize, entry: &'a Entry) -> Segment<'a> {
         Segment::new(&self.index.syntax, entry.piece(&self.bytes), &entry.id, index)
     }

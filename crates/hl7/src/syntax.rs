@@ -1,6 +1,6 @@
 //! How the bytes of one message are to be split and read.
 
-use telerad_charset::{CharacterSets, Decoded, Separators};
+use telerad_charset::{CharacterSets, Decoded, Separators, Unmappable};
 
 use crate::Delimiters;
 
@@ -43,6 +43,22 @@ impl Syntax {
     /// Reads bytes that begin a value, without its escape sequences.
     pub(crate) fn decode<'a>(&self, bytes: &'a [u8]) -> Decoded<'a> {
         self.sets.decode(bytes, Separators::None)
+    }
+
+    /// Writes text that is escaped already, a value or many with delimiters between them. Each value begins in the
+    /// first set of the message, since that is how values are read.
+    pub(crate) fn encode(&self, text: &str) -> Result<Vec<u8>, Unmappable> {
+        if !self.sets.has_extensions() || text.is_ascii() {
+            return self.sets.encode(text, Separators::None);
+        }
+        let Delimiters { field, component, repetition, subcomponent, .. } = self.delimiters;
+        let delimiters =
+            [Some(field), component, repetition, subcomponent].map(|byte| byte.map(char::from));
+        let mut bytes = Vec::with_capacity(text.len() + 16);
+        for value in text.split_inclusive(|letter| delimiters.contains(&Some(letter))) {
+            bytes.extend(self.sets.encode(value, Separators::None)?);
+        }
+        Ok(bytes)
     }
 
     /// Position of the next `delimiter`, in bytes that begin outside any multi-byte character.

@@ -100,7 +100,7 @@ impl<'a> Segment<'a> {
     }
 
     #[inline]
-    fn is_header(&self) -> bool {
+    pub(crate) fn is_header(&self) -> bool {
         matches!(self.id, b"MSH" | b"FHS" | b"BHS")
     }
 
