@@ -1,0 +1,69 @@
+//! Finding frames in a stream that comes in reads.
+
+use bytes::BytesMut;
+use telerad_hl7::mllp as ours;
+use tokio_util::codec::Decoder as _;
+
+use crate::inputs::{report, report_with_pdf};
+use crate::race::Race;
+
+/// A document at reads of 64 KiB and a report at reads of 7 bytes.
+pub fn decode() -> Vec<Race> {
+    let document = report_with_pdf(1 << 20);
+    let report = report(60);
+    vec![
+        race("64 KiB", &document, 64 << 10),
+        race("1,460 bytes", &document, 1460),
+        race("7 bytes", &report, 7),
+    ]
+}
+
+fn race(name: &str, message: &str, read: usize) -> Race {
+    let stream = ours::frame(message.as_bytes());
+    let bytes: &'static [u8] = stream.to_vec().leak();
+    let rust_codec = move || {
+        let mut codec = hl7_mllp_codec::MllpCodec::new();
+        let mut buffer = BytesMut::new();
+        let mut total = 0;
+        for piece in bytes.chunks(read) {
+            buffer.extend_from_slice(piece);
+            while let Ok(Some(frame)) = codec.decode(&mut buffer) {
+                total += frame.len();
+            }
+        }
+        total
+    };
+    Race::new(format!("MLLP in reads of {name}"), bytes.len())
+        .steps(bytes.len().div_ceil(read))
+        .with("telerad-hl7", move || {
+            let mut decoder = ours::Decoder::new(ours::Limits::default());
+            let mut rest = stream.clone();
+            let mut total = 0;
+            while !rest.is_empty() {
+                decoder.feed(rest.split_to(read.min(rest.len())));
+                while let Some(event) = decoder.poll() {
+                    if let ours::Event::Frame(frame) = event {
+                        total += frame.len();
+                    }
+                }
+            }
+            total
+        })
+        .with("mllp", move || {
+            let mut decoder = mllp::Decoder::new();
+            let mut total = 0;
+            for piece in bytes.chunks(read) {
+                decoder.push(piece);
+                while let Some(Ok(frame)) = decoder.next_frame() {
+                    total += frame.len();
+                }
+            }
+            total
+        })
+        .with("hl7-mllp-codec", rust_codec)
+        .with("copy", move || {
+            let mut copy = Vec::new();
+            bytes.chunks(read).for_each(|piece| copy.extend_from_slice(piece));
+            std::hint::black_box(&copy).len()
+        })
+}
