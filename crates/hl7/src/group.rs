@@ -75,7 +75,8 @@ pub struct Groups<'a> {
 pub struct PatientGroup<'a> {
     /// PID.
     pub patient: Option<Placed<'a>>,
-    /// Whether this patient stands after the orders of an OMG, where the results of earlier orders follow.
+    /// Whether this stands after the orders of an OMG, where the results of earlier orders follow. It may be the same
+    /// patient, whose PID is then not repeated.
     pub is_prior: bool,
     /// PD1.
     pub demographics: Option<Placed<'a>>,
@@ -233,6 +234,7 @@ impl<'a> Grouping<'a> {
                 self.open = Open::Resources;
             }
             "AIS" | "AIG" | "AIL" | "AIP" => self.resource(placed),
+            "PV1" if self.has_prior && self.has_orders() => self.open_prior_visit(placed),
             "PV1" => self.patient().visits.push(placed),
             "MRG" => self.patient().merges.push(placed),
             "ZDS" if self.has_orders() => self.study(placed),
@@ -254,6 +256,16 @@ impl<'a> Grouping<'a> {
                 PatientGroup { patient: Some(placed), is_prior, ..PatientGroup::default() };
             self.groups.patients.extend(self.patient.replace(opened));
         }
+        self.open = Open::Patient;
+    }
+
+    /// In OMG a visit after orders begins earlier results of the same patient, whose PID may be left out (HL7 2.5.1
+    /// section 4.4.4). Read as orders they would be done again.
+    fn open_prior_visit(&mut self, placed: Placed<'a>) {
+        let patient = self.patient.as_ref().and_then(|group| group.patient);
+        let visits = vec![placed];
+        let opened = PatientGroup { patient, is_prior: true, visits, ..PatientGroup::default() };
+        self.groups.patients.extend(self.patient.replace(opened));
         self.open = Open::Patient;
     }
 

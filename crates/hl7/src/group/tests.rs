@@ -4,7 +4,7 @@ use super::*;
 fn shape(body: &str) -> String {
     let head = body.split_whitespace().next().unwrap_or_default();
     let segments: Vec<&str> = body.split_whitespace().skip(1).collect();
-    let raw = format!("MSH|^~\\&|A|||||| {head}^X|1|P|2.5\r{}\r", segments.join("|\r"));
+    let raw = format!("MSH|^~\\&|A||||||{head}^X|1|P|2.5\r{}\r", segments.join("|\r"));
     let message = Message::parse(raw).unwrap();
     let groups = Groups::of(&message);
     let ids = |list: &[Placed<'_>]| {
@@ -98,6 +98,7 @@ fn every_pid_opens_a_patient() {
     check("ORU PID OBR OBX PID OBR OBX", "p[PID]o[OBR OBX]p[PID]o[OBR OBX]");
     check("ADT EVN PID PD1 MRG PID MRG PV1", "p[PID PD1 MRG]p[PID PV1 MRG]");
     check("OMG PID ORC OBR PID ORC OBR", "p[PID]o[ORC OBR]priorp[PID]o[ORC OBR]");
+    check("OMG PID PV1 ORC OBR PV1 OBR OBX", "p[PID PV1]o[ORC OBR]priorp[PID PV1]o[OBR OBX]");
 }
 
 #[test]
