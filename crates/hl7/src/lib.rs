@@ -42,6 +42,7 @@
 
 mod acknowledgement;
 mod builder;
+mod bytescan;
 mod check;
 pub mod datatype;
 mod delimiters;

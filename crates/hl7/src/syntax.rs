@@ -2,7 +2,7 @@
 
 use telerad_charset::{CharacterSets, Decoded, Separators, Unmappable};
 
-use crate::Delimiters;
+use crate::{Delimiters, bytescan};
 
 /// What every view of a message needs to know.
 #[derive(Clone, Copy, Debug)]
@@ -12,9 +12,6 @@ pub(crate) struct Syntax {
     /// Delimiters are always characters of their own, so that `memchr` may look for them.
     pub(crate) is_splittable: bool,
 }
-
-/// Below this length a plain loop finds a byte sooner.
-const SHORT: usize = 16;
 
 /// A part of a message and where it stands.
 #[derive(Clone, Copy)]
@@ -64,9 +61,8 @@ impl Syntax {
     /// Position of the next `delimiter`, in bytes that begin outside any multi-byte character.
     #[inline]
     pub(crate) fn find(&self, delimiter: u8, bytes: &[u8]) -> Option<usize> {
-        // Most values are a few bytes long, for which a call into memchr costs more than it saves.
-        if self.is_splittable && bytes.len() < SHORT {
-            bytes.iter().position(|&byte| byte == delimiter)
+        if self.is_splittable && bytes.len() < bytescan::SHORT {
+            bytescan::find(delimiter, bytes)
         } else if self.is_splittable {
             memchr::memchr(delimiter, bytes)
         } else {
@@ -97,22 +93,50 @@ impl Syntax {
         }
     }
 
+    /// Whether a field is one subcomponent for certain, which most are: then nothing below it needs to be searched.
+    #[inline]
+    pub(crate) fn is_atom(&self, bytes: &[u8]) -> bool {
+        // A delimiter that does not exist is nowhere, just as the field separator is nowhere in a field.
+        let Delimiters { field, component, repetition, subcomponent, .. } = self.delimiters;
+        let three = [component, repetition, subcomponent].map(|byte| byte.unwrap_or(field));
+        let [a, b, c] = three;
+        if !self.is_splittable {
+            false
+        } else if bytes.len() < bytescan::SHORT {
+            !bytescan::has_any(three, bytes)
+        } else {
+            memchr::memchr3(a, b, c, bytes).is_none()
+        }
+    }
+
     /// All parts of `piece` split at `delimiter`; at least one.
     #[inline]
-    pub(crate) fn parts<'a>(&self, piece: Piece<'a>, delimiter: Option<u8>) -> Parts<'a> {
-        Parts { syntax: *self, rest: Some(piece), delimiter }
+    pub(crate) fn parts<'s, 'a>(
+        &'s self,
+        piece: Piece<'a>,
+        delimiter: Option<u8>,
+    ) -> Parts<'s, 'a> {
+        Parts { syntax: self, rest: Some(piece), delimiter }
     }
 }
 
 /// Iterator over the parts of a piece.
 #[derive(Clone)]
-pub(crate) struct Parts<'a> {
-    syntax: Syntax,
+pub(crate) struct Parts<'s, 'a> {
+    syntax: &'s Syntax,
     rest: Option<Piece<'a>>,
     delimiter: Option<u8>,
 }
 
-impl<'a> Iterator for Parts<'a> {
+impl Parts<'_, '_> {
+    /// No parts at all.
+    #[inline]
+    pub(crate) fn none(self) -> Self {
+        Self { rest: None, ..self }
+    }
+}
+
+impl<'a> Iterator for Parts<'_, 'a> {
     type Item = Piece<'a>;
 
     #[inline]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use crate::syntax::{Piece, Syntax};
 use crate::{Value, escape};
@@ -89,14 +89,19 @@ impl<'a> Segment<'a> {
     #[inline]
     pub fn fields(&self) -> impl Iterator<Item = Field<'a>> + use<'a> {
         let segment = *self;
-        let literals = if self.is_header() { 2 } else { 0 };
-        let parts = self.syntax.parts(self.piece, Some(self.syntax.delimiters.field));
-        let first = (1..=literals).map(move |n| segment.field(n));
-        first.chain(
-            parts
-                .skip(literals.max(1))
-                .map(move |piece| Field(segment.slot(piece, Presence::There))),
-        )
+        let mut parts = self.syntax.parts(self.piece, Some(self.syntax.delimiters.field));
+        // The segment id; MSH-1 is the separator behind it, and MSH-2 never split.
+        parts.next();
+        let mut literals = if self.is_header() { 1..=2 } else { RangeInclusive::new(1, 0) };
+        std::iter::from_fn(move || {
+            if let Some(n) = literals.next() {
+                if n == 2 {
+                    parts.next();
+                }
+                return Some(segment.field(n));
+            }
+            parts.next().map(|piece| Field(segment.slot(piece, Presence::There)))
+        })
     }
 
     #[inline]
@@ -182,7 +187,7 @@ impl<'a> Field<'a> {
     #[inline]
     pub fn repetitions(&self) -> impl Iterator<Item = Repetition<'a>> + use<'a> {
         let delimiter = self.0.syntax.delimiters.repetition;
-        self.0.parts(delimiter).map(Repetition)
+        self.0.sized().parts(delimiter).map(Repetition)
     }
 
     /// Repetition `n`, from 1.
@@ -254,9 +259,19 @@ impl fmt::Debug for Segment<'_> {
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Presence {
     Absent,
+    /// There, and without a delimiter in it: what is below it is the same again.
+    Atom,
     /// MSH-1 and MSH-2 are never split nor unescaped.
     Literal,
     There,
+}
+
+impl Presence {
+    /// Whether escapes and null have their meaning.
+    #[inline]
+    fn is_value(self) -> bool {
+        matches!(self, Self::Atom | Self::There)
+    }
 }
 
 /// A place below the segment.
@@ -270,7 +285,7 @@ struct Slot<'a> {
 impl<'a> Slot<'a> {
     #[inline]
     fn is_null(self) -> bool {
-        self.presence == Presence::There && self.piece.bytes == b"\"\""
+        self.presence.is_value() && self.piece.bytes == b"\"\""
     }
 
     #[inline]
@@ -287,8 +302,8 @@ impl<'a> Slot<'a> {
                 .syntax
                 .part(self.piece, delimiter, index)
                 .map_or_else(|| self.absent(), |piece| Self { piece, ..self }),
-            Presence::Literal if index == 0 => self,
-            Presence::Literal | Presence::Absent => self.absent(),
+            Presence::Atom | Presence::Literal if index == 0 => self,
+            Presence::Atom | Presence::Literal | Presence::Absent => self.absent(),
         }
     }
 
@@ -297,12 +312,23 @@ impl<'a> Slot<'a> {
         if n > 0 && self.is_null() { self } else { self.part(delimiter, n) }
     }
 
+    /// Finds out whether anything below has to be looked for, which one search tells for all levels.
+    #[inline]
+    fn sized(self) -> Self {
+        match self.presence {
+            Presence::There if self.syntax.is_atom(self.piece.bytes) => {
+                Self { presence: Presence::Atom, ..self }
+            }
+            _ => self,
+        }
+    }
+
     #[inline]
     fn parts(self, delimiter: Option<u8>) -> impl Iterator<Item = Self> + use<'a> {
         let delimiter = delimiter.filter(|_| self.presence == Presence::There);
-        let parts =
-            (!self.piece.bytes.is_empty()).then(|| self.syntax.parts(self.piece, delimiter));
-        parts.into_iter().flatten().map(move |piece| Self { piece, ..self })
+        let parts = self.syntax.parts(self.piece, delimiter);
+        let parts = if self.piece.bytes.is_empty() { parts.none() } else { parts };
+        parts.map(move |piece| Self { piece, ..self })
     }
 
     /// The first subcomponent of the first component of the first repetition.
@@ -330,10 +356,10 @@ impl<'a> Slot<'a> {
     fn text(self) -> Cow<'a, str> {
         match self.presence {
             Presence::Literal => self.syntax.decode(self.piece.bytes).text,
-            Presence::There if !self.is_null() => {
+            Presence::Atom | Presence::There if !self.is_null() => {
                 escape::decode_with(self.syntax, self.piece.bytes)
             }
-            Presence::There | Presence::Absent => Cow::Borrowed(""),
+            Presence::Atom | Presence::There | Presence::Absent => Cow::Borrowed(""),
         }
     }
 
@@ -348,7 +374,7 @@ impl<'a> Slot<'a> {
     }
 
     fn whole_text(self) -> String {
-        if self.presence == Presence::There && !self.is_null() {
+        if self.presence.is_value() && !self.is_null() {
             escape::formatted_with(self.syntax, self.piece.bytes)
         } else {
             self.text().into_owned()
