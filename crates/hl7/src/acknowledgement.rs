@@ -1,13 +1,20 @@
-//! Acknowledgements in original mode (HL7 2.5.1 section 2.9.2).
+//! Acknowledgements in original and enhanced mode (HL7 2.5.1 section 2.9).
+
+mod mode;
+mod received;
+mod write;
 
 use std::fmt;
 use std::str::FromStr;
 
 use bytes::Bytes;
-use telerad_charset::{CharacterSets, Separators};
 use telerad_core::Timestamp;
 
-use crate::{Delimiters, Message, ParseError, Path, Segment, escape};
+use crate::{Location, Message, ParseError, Path};
+
+pub use self::mode::{AckCondition, AckMode, Outcome};
+pub use self::received::{ReceivedAck, ReceivedError, read_acknowledgement, read_errors};
+pub use self::write::{ECHOED_BYTES_MAX, ERRORS_MAX};
 
 /// MSA-1, table 0008.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -98,6 +105,163 @@ impl AckError {
     }
 }
 
+/// How bad an error is: ERR-4, table 0516.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Severity {
+    /// The message was not taken over, or not wholly.
+    #[default]
+    Error,
+    /// For the record.
+    Information,
+    /// The message was taken over, but something is doubtful.
+    Warning,
+}
+
+impl Severity {
+    /// The code as written in ERR-4.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "E",
+            Self::Information => "I",
+            Self::Warning => "W",
+        }
+    }
+}
+
+/// Which fields of ERR are written.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum ErrorForm {
+    /// That of the version in MSH-12 of the request.
+    #[default]
+    ByVersion,
+    /// Both, for receivers whose version is not to be trusted.
+    Both,
+    /// ERR-1, data type ELD, as before 2.5: one segment, an error per repetition.
+    Old,
+    /// ERR-2 to ERR-8, as from 2.5: a segment per error.
+    New,
+}
+
+/// One ERR segment.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ErrorSegment {
+    /// Where and what: ERR-2, ERR-3 and ERR-8.
+    pub error: AckError,
+    /// ERR-4.
+    pub severity: Severity,
+    /// ERR-7, for the people who run the sender, without patient data.
+    pub diagnostic: String,
+}
+
+impl ErrorSegment {
+    /// An error, or a warning, at a place.
+    pub fn at(
+        location: Location,
+        condition: u16,
+        severity: Severity,
+        text: impl Into<String>,
+    ) -> Self {
+        let error = AckError { condition, location: location.error_location(), text: text.into() };
+        Self { error, severity, diagnostic: String::new() }
+    }
+}
+
+impl From<AckError> for ErrorSegment {
+    fn from(error: AckError) -> Self {
+        Self { error, severity: Severity::Error, diagnostic: String::new() }
+    }
+}
+
+/// An acknowledgement with everything that can be said in it.
+///
+/// ```
+/// use telerad_core::Timestamp;
+/// use telerad_hl7::{AckCode, AckCondition, AckMode, ErrorSegment, Message, Outcome, Reply, Severity};
+///
+/// let order = Message::parse("MSH|^~\\&|RIS||||||ORM^O01|42|P|2.5.1|||AL|AL\rPID|1\r")?;
+/// let mode = AckMode::of(&order);
+/// // First, once the message is in safe storage …
+/// let code = mode.commit_code(Outcome::Accepted).ok_or("no commit answer is wanted")?;
+/// let commit = Reply::new(code).write(Some(&order), "A-1", Timestamp::default());
+/// // … then, when the application has looked at it, perhaps much later and on another connection.
+/// let code = mode.application_code(Outcome::Error).ok_or("no application answer is wanted")?;
+/// let missing = ErrorSegment::at("PID-3".parse()?, 101, Severity::Error, "PID-3 is missing");
+/// let answer = Reply::new(code).with_error(missing).asking(AckCondition::Never);
+/// let answer = answer.write(Some(&order), "A-2", Timestamp::default());
+/// # assert_eq!(Message::parse(commit)?.text("MSA-1").as_deref(), Some("CA"));
+/// # let answer = Message::parse(answer)?;
+/// # assert_eq!(answer.text("MSA-1").as_deref(), Some(AckCode::AE.as_str()));
+/// # assert_eq!(answer.text("MSH-15").as_deref(), Some("NE"));
+/// # assert_eq!(answer.text("ERR-2.3").as_deref(), Some("3"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reply {
+    /// MSA-1.
+    pub code: AckCode,
+    /// ERR, in order; of more than [`ERRORS_MAX`] the first are written. The first text is MSA-3 too.
+    pub errors: Vec<ErrorSegment>,
+    /// Which fields of ERR are written.
+    pub form: ErrorForm,
+    /// For an application acknowledgement in enhanced mode: MSH-15, when the peer shall confirm it. MSH-16 is then `NE`.
+    pub accept_acknowledgement: Option<AckCondition>,
+}
+
+impl Reply {
+    /// An answer without errors.
+    pub fn new(code: AckCode) -> Self {
+        let (errors, form) = (Vec::new(), ErrorForm::ByVersion);
+        Self { code, errors, form, accept_acknowledgement: None }
+    }
+
+    /// Adds an error.
+    #[must_use]
+    pub fn with_error(mut self, error: impl Into<ErrorSegment>) -> Self {
+        self.errors.push(error.into());
+        self
+    }
+
+    /// Chooses the form of ERR.
+    #[must_use]
+    pub fn in_form(mut self, form: ErrorForm) -> Self {
+        self.form = form;
+        self
+    }
+
+    /// Says in MSH-15 when the peer shall confirm this application acknowledgement.
+    #[must_use]
+    pub fn asking(mut self, condition: AckCondition) -> Self {
+        self.accept_acknowledgement = Some(condition);
+        self
+    }
+
+    /// Writes the answer to `request`; see [`acknowledge`] for what is taken from it.
+    pub fn write(&self, request: Option<&Message>, control_id: &str, now: Timestamp) -> Bytes {
+        write::write(request, self, control_id, now)
+    }
+}
+
+impl From<&Acknowledgement> for Reply {
+    fn from(ack: &Acknowledgement) -> Self {
+        let errors = ack.error.iter().cloned().map(ErrorSegment::from).collect();
+        Self { errors, ..Self::new(ack.code) }
+    }
+}
+
+/// Writes the acknowledgement of `request`: applications and facilities change places, delimiters, processing id,
+/// version and character set are the sender's, MSA-2 is its MSH-10 byte for byte.
+///
+/// Without a request, because the frame held nothing readable, MSA-2 is empty. `control_id` is MSH-10 of the
+/// answer. The error is written as ERR-2 to ERR-8 from version 2.5, and as ERR-1 before; [`Reply`] says more.
+pub fn acknowledge(
+    request: Option<&Message>,
+    ack: &Acknowledgement,
+    control_id: &str,
+    now: Timestamp,
+) -> Bytes {
+    Reply::from(ack).write(request, control_id, now)
+}
+
 impl Acknowledgement {
     /// AA: what the message carried is durable.
     pub fn accept() -> Self {
@@ -147,240 +311,7 @@ pub fn header_fault(message: &Message) -> Option<Acknowledgement> {
     Some(Acknowledgement::reject(AckError { condition: 101, location, text }))
 }
 
-/// Fields of the request longer than this are left out of the answer instead of being echoed.
-pub const ECHOED_BYTES_MAX: usize = 4096;
-
-/// Writes the acknowledgement of `request`: applications and facilities change places, delimiters, processing id,
-/// version and character set are the sender's, MSA-2 is its MSH-10 byte for byte.
-///
-/// Without a request, because the frame held nothing readable, MSA-2 is empty. `control_id` is MSH-10 of the
-/// answer. The error is written as ERR-2 to ERR-8 from version 2.5, and as ERR-1 before.
-pub fn acknowledge(
-    request: Option<&Message>,
-    ack: &Acknowledgement,
-    control_id: &str,
-    now: Timestamp,
-) -> Bytes {
-    let delimiters = request.map_or(Delimiters::STANDARD, Message::delimiters);
-    let version = request.map(Message::version).filter(|version| !version.is_empty());
-    let mut writer = Writer {
-        request: request.and_then(|request| request.segment("MSH")),
-        delimiters,
-        sets: request.map(Message::character_sets).unwrap_or_default(),
-        version: version_numbers(version.as_deref().unwrap_or(DEFAULT_VERSION)),
-        bytes: Vec::with_capacity(256),
-    };
-    writer.header(request, control_id, now);
-    writer.body(ack);
-    Bytes::from(writer.bytes)
-}
-
-const DEFAULT_VERSION: &str = "2.5.1";
-
-struct Writer<'a> {
-    request: Option<Segment<'a>>,
-    delimiters: Delimiters,
-    sets: CharacterSets,
-    version: (u16, u16),
-    bytes: Vec<u8>,
-}
-
-impl Writer<'_> {
-    fn header(&mut self, request: Option<&Message>, control_id: &str, now: Timestamp) {
-        self.bytes.extend_from_slice(b"MSH");
-        self.separator();
-        match self.request.map(|header| header.field(2).raw()).filter(|raw| raw.len() <= 16) {
-            Some(characters) => self.bytes.extend(characters.iter().filter(|&&byte| byte >= b' ')),
-            None => self.bytes.extend(self.delimiters.encoding_characters().bytes()),
-        }
-        for field in [5, 6, 3, 4] {
-            self.separator();
-            self.echo(field);
-        }
-        self.separator();
-        self.text(&format!("{}+0000", now.to_compact_utc()));
-        self.separator();
-        self.separator();
-        // An event has three characters; whatever is much longer is none, and not worth echoing.
-        let event = request.map(Message::trigger_event).filter(|event| event.len() <= 32);
-        let event = event.unwrap_or_default();
-        // The structure is a third component from 2.4; before, many receivers compare the whole field.
-        match (event.is_empty(), self.version >= (2, 4)) {
-            (true, _) => self.components(&["ACK"]),
-            (false, true) => self.components(&["ACK", &event, "ACK"]),
-            (false, false) => self.components(&["ACK", &event]),
-        }
-        self.separator();
-        self.text(control_id);
-        for (field, default) in [(11, "P"), (12, DEFAULT_VERSION)] {
-            self.separator();
-            if !self.echo(field) {
-                self.text(default);
-            }
-        }
-        if self.request.is_some_and(|header| !header.field(18).is_empty()) {
-            (13..=18).for_each(|_| self.separator());
-            self.echo(18);
-        }
-        self.bytes.push(b'\r');
-    }
-
-    fn body(&mut self, ack: &Acknowledgement) {
-        let message = ack.error.as_ref().map(|error| error.text.as_str()).unwrap_or_default();
-        self.bytes.extend_from_slice(b"MSA");
-        self.separator();
-        self.text(ack.code.as_str());
-        self.separator();
-        self.echo(10);
-        if !message.is_empty() {
-            self.separator();
-            self.text(message);
-        }
-        self.bytes.push(b'\r');
-        let Some(error) = &ack.error else { return };
-        self.bytes.extend_from_slice(b"ERR");
-        if self.version >= (2, 5) {
-            self.separator();
-            self.separator();
-            self.components(&error.location.split('^').collect::<Vec<_>>());
-            self.separator();
-            self.components(&condition(error.condition));
-            self.separator();
-            self.text("E");
-            (5..=8).for_each(|_| self.separator());
-            self.text(message);
-        } else {
-            self.separator();
-            // ELD: segment, sequence, field position, then a coded element of subcomponents.
-            let mut location = error.location.split('^');
-            for _ in 0..3 {
-                self.text(location.next().unwrap_or_default());
-                self.bytes.extend(self.delimiters.component);
-            }
-            self.joined(&condition(error.condition), self.delimiters.subcomponent);
-        }
-        self.bytes.push(b'\r');
-    }
-
-    fn separator(&mut self) {
-        self.bytes.push(self.delimiters.field);
-    }
-
-    /// Copies a field of the request as it is encoded there; false when there is nothing to copy.
-    fn echo(&mut self, field: usize) -> bool {
-        let raw = self.request.map(|header| header.field(field).raw()).unwrap_or_default();
-        if raw.is_empty() || raw.len() > ECHOED_BYTES_MAX {
-            return false;
-        }
-        // A line feed or frame byte of the request would break the answer apart.
-        self.bytes.extend(raw.iter().filter(|&&byte| byte >= b' ' || byte == 0x1b));
-        true
-    }
-
-    fn text(&mut self, text: &str) {
-        let text = match self.delimiters.escape {
-            Some(_) => escape::encode(text, self.delimiters),
-            // Nothing can be escaped, and this is our own wording.
-            None => text.replace(|letter: char| self.is_special(letter), " "),
-        };
-        match self.sets.encode(&text, Separators::None) {
-            Ok(bytes) => self.bytes.extend(bytes),
-            Err(_) => {
-                let plain = text.chars().map(|letter| if letter.is_ascii() { letter } else { '?' });
-                self.bytes.extend(plain.filter_map(|letter| u8::try_from(letter).ok()));
-            }
-        }
-    }
-
-    fn is_special(&self, letter: char) -> bool {
-        let Delimiters { field, component, repetition, subcomponent, .. } = self.delimiters;
-        let specials = [Some(field), component, repetition, subcomponent];
-        letter.is_ascii_control()
-            || specials.into_iter().flatten().any(|byte| char::from(byte) == letter)
-    }
-
-    fn components(&mut self, parts: &[&str]) {
-        self.joined(parts, self.delimiters.component);
-    }
-
-    fn joined(&mut self, parts: &[&str], delimiter: Option<u8>) {
-        for (index, part) in parts.iter().enumerate() {
-            if index > 0 {
-                self.bytes.extend(delimiter);
-            }
-            self.text(part);
-        }
-    }
-}
-
-/// `2.3.1` as (2, 3). What is no version counts as the newest, whose ERR says most.
-fn version_numbers(version: &str) -> (u16, u16) {
-    let mut numbers = version.split('.').map(|number| number.trim().parse().ok());
-    match (numbers.next().flatten(), numbers.next().flatten()) {
-        (Some(major), Some(minor)) => (major, minor),
-        _ => (u16::MAX, 0),
-    }
-}
-
-/// A condition of table 0357 as a coded element.
-fn condition(code: u16) -> [&'static str; 3] {
-    let (code, text) = match code {
-        0 => ("0", "Message accepted"),
-        100 => ("100", "Segment sequence error"),
-        101 => ("101", "Required field missing"),
-        102 => ("102", "Data type error"),
-        103 => ("103", "Table value not found"),
-        200 => ("200", "Unsupported message type"),
-        201 => ("201", "Unsupported event code"),
-        202 => ("202", "Unsupported processing id"),
-        203 => ("203", "Unsupported version id"),
-        204 => ("204", "Unknown key identifier"),
-        205 => ("205", "Duplicate key identifier"),
-        206 => ("206", "Application record locked"),
-        _ => ("207", "Application internal error"),
-    };
-    [code, text, "HL70357"]
-}
-
-/// An acknowledgement that a peer sent.
-#[derive(Clone, Eq, PartialEq)]
-pub struct ReceivedAck {
-    /// MSA-1.
-    pub code: AckCode,
-    /// MSA-2: MSH-10 of the message it answers; empty when the peer could not read that.
-    pub control_id: String,
-    /// MSA-3, else ERR-8, else ERR-7; in the peer's words, so it may name a patient.
-    pub text: String,
-    /// Table 0357, from ERR-3, ERR-1 or MSA-6.
-    pub condition: Option<u16>,
-}
-
-impl fmt::Debug for ReceivedAck {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReceivedAck")
-            .field("code", &self.code)
-            .field("control_id", &self.control_id)
-            .field("text", &format_args!("<redacted>"))
-            .field("condition", &self.condition)
-            .finish()
-    }
-}
-
-/// Reads an acknowledgement, or any application response with MSA in it.
-///
-/// `None` when there is no MSA, or its code is not in table 0008.
-pub fn read_acknowledgement(message: &Message) -> Option<ReceivedAck> {
-    let msa = message.segment("MSA")?;
-    let code = msa.field(1).text().trim().parse().ok()?;
-    let texts = ["MSA-3", "ERR-8", "ERR-7"];
-    let conditions = ["ERR-3", "ERR-1.4", "MSA-6"];
-    Some(ReceivedAck {
-        code,
-        control_id: msa.field(2).text().into_owned(),
-        text: texts.iter().find_map(|path| message.text(path)).unwrap_or_default(),
-        condition: conditions.iter().find_map(|path| message.text(path)?.trim().parse().ok()),
-    })
-}
-
+#[cfg(test)]
+mod mode_tests;
 #[cfg(test)]
 mod tests;

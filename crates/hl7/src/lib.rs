@@ -64,8 +64,9 @@ mod view;
 mod warning;
 
 pub use acknowledgement::{
-    AckCode, AckError, Acknowledgement, ECHOED_BYTES_MAX, ReceivedAck, acknowledge, header_fault,
-    read_acknowledgement,
+    AckCode, AckCondition, AckError, AckMode, Acknowledgement, ECHOED_BYTES_MAX, ERRORS_MAX,
+    ErrorForm, ErrorSegment, Outcome, ReceivedAck, ReceivedError, Reply, Severity, acknowledge,
+    header_fault, read_acknowledgement, read_errors,
 };
 pub use builder::{BuildError, MessageBuilder, MessageHead, SegmentBuilder};
 pub use check::CHECKED_WARNINGS_MAX;
