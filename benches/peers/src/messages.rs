@@ -1,7 +1,9 @@
 //! Parsing, reading and walking.
 
+use std::hint::black_box;
+
 use bytes::Bytes;
-use telerad_hl7::{Message, Path};
+use telerad_hl7::{Message, Path, path};
 
 use crate::inputs::{PATHS, report, report_with_pdf};
 use crate::race::Race;
@@ -179,7 +181,31 @@ fn with_document(size: usize) -> Race {
         })
 }
 
-/// Change PID-5.2 of a parsed message and encode it.
+/// Change PID-5.2 of a parsed message and encode it, beside copying as many bytes.
 pub fn edit() -> Vec<Race> {
-    Vec::new()
+    let small = report(60);
+    vec![change("60 lines", small), change("a document of 1 MiB", report_with_pdf(1 << 20))]
+}
+
+fn change(name: &str, text: String) -> Race {
+    let text: &'static str = text.leak();
+    let parsed = Message::parse(Bytes::from_static(text.as_bytes()));
+    let copied = text.as_bytes();
+    let race =
+        Race::new(format!("edit and encode, {name}"), text.len()).with("telerad-hl7", move || {
+            let Ok(message) = &parsed else { return 0 };
+            let mut edit = message.edit();
+            match edit.set(&path!("PID-5.2"), "MARIA") {
+                Ok(edit) => edit.encode().len(),
+                Err(_) => 0,
+            }
+        });
+    let race = race.with("copy", move || black_box(copied.to_vec()).len());
+    match hl7_2::parse(text) {
+        Ok(mut tree) => race.with("hl7-2", move || match tree.set("PID-5.2", "MARIA") {
+            Ok(()) => tree.to_er7().len(),
+            Err(_) => 0,
+        }),
+        Err(_) => race,
+    }
 }

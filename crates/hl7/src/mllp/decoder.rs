@@ -78,6 +78,8 @@ pub enum Fault {
 /// byte; see [`end_without_carriage_return`](Self::end_without_carriage_return).
 pub struct Decoder {
     limits: Limits,
+    /// The chunk that is being looked at, kept apart because there is hardly ever another behind it.
+    current: Bytes,
     input: VecDeque<Bytes>,
     state: State,
     content: Vec<u8>,
@@ -101,6 +103,7 @@ impl Decoder {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
+            current: Bytes::new(),
             input: VecDeque::new(),
             state: State::Outside,
             content: Vec::new(),
@@ -111,7 +114,9 @@ impl Decoder {
 
     /// Takes bytes off the stream. They are looked at by [`poll`](Self::poll), so feed only when it has nothing more.
     pub fn feed(&mut self, bytes: Bytes) {
-        if !bytes.is_empty() {
+        if self.is_used_up() {
+            self.current = bytes;
+        } else if !bytes.is_empty() {
             self.input.push_back(bytes);
         }
     }
@@ -122,18 +127,21 @@ impl Decoder {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
             }
-            let mut chunk = self.input.pop_front()?;
+            if self.current.is_empty() {
+                self.current = self.input.pop_front()?;
+            }
+            let mut chunk = std::mem::take(&mut self.current);
             let taken = self.step(&chunk);
-            chunk.advance(taken.min(chunk.len()));
-            if !chunk.is_empty() {
-                self.input.push_front(chunk);
+            if taken < chunk.len() {
+                chunk.advance(taken);
+                self.current = chunk;
             }
         }
     }
 
     /// Whether fed bytes have not been looked at yet.
     pub fn has_input(&self) -> bool {
-        !self.input.is_empty() || !self.ready.is_empty()
+        !self.is_used_up() || !self.ready.is_empty()
     }
 
     /// Whether a frame has begun and not ended.
@@ -143,7 +151,7 @@ impl Decoder {
 
     /// Whether the bytes so far end with an end block, so that only a carriage return is missing.
     pub fn awaits_carriage_return(&self) -> bool {
-        self.state == State::AfterEndBlock && self.input.is_empty()
+        self.state == State::AfterEndBlock && self.is_used_up()
     }
 
     /// Gives up waiting for the carriage return: some senders never write it and wait for their answer. Does
@@ -158,6 +166,11 @@ impl Decoder {
     /// Reports stray bytes that no frame has followed, as at the end of the stream.
     pub fn finish(&mut self) {
         self.report_stray();
+    }
+
+    /// Whether everything that was fed has been looked at.
+    fn is_used_up(&self) -> bool {
+        self.current.is_empty() && self.input.is_empty()
     }
 
     /// Looks at a chunk until an event is ready or the state changes; how many bytes were used.
@@ -192,7 +205,12 @@ impl Decoder {
     }
 
     fn inside(&mut self, chunk: &[u8]) -> usize {
-        let end = memchr2(START_BLOCK, END_BLOCK, chunk).unwrap_or(chunk.len());
+        let end = match chunk.len() {
+            // Not worth a call into memchr.
+            ..16 => chunk.iter().position(|byte| matches!(*byte, START_BLOCK | END_BLOCK)),
+            _ => memchr2(START_BLOCK, END_BLOCK, chunk),
+        };
+        let end = end.unwrap_or(chunk.len());
         let text = chunk.get(..end).unwrap_or_default();
         if !self.keep(text) {
             return end;
