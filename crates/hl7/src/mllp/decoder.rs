@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use bytes::{Buf, Bytes};
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
 
-use super::{CARRIAGE_RETURN, END_BLOCK, START_BLOCK};
+use super::{CARRIAGE_RETURN, Commit, END_BLOCK, START_BLOCK};
 
 /// How large a frame may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,9 +23,23 @@ impl Default for Limits {
     }
 }
 
+/// What a start block inside a frame means.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum StartBlockInFrame {
+    /// The sender gave up and began again: the rest of the first frame was lost. Content never holds a start block
+    /// (HL7 MLLP release 1, section 2), so nothing else is safe.
+    #[default]
+    NewFrame,
+    /// Text, of a sender that is known to put such bytes into reports. A frame whose end was lost then swallows the
+    /// next one.
+    Content,
+}
+
 /// What the decoder found.
 #[derive(Clone, Eq, PartialEq)]
 pub enum Event {
+    /// A commit block of release 2.
+    Commit(Commit),
     /// The content of a frame, without its block characters.
     Frame(Bytes),
     /// The peer broke the framing rules.
@@ -35,6 +49,7 @@ pub enum Event {
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Commit(commit) => write!(f, "Commit({commit:?})"),
             Self::Frame(bytes) => write!(f, "Frame({} bytes, <redacted>)", bytes.len()),
             Self::Fault(fault) => write!(f, "Fault({fault:?})"),
         }
@@ -66,25 +81,33 @@ pub enum Fault {
         /// The limit.
         frame_bytes_max: usize,
     },
+    /// A commit block where release 2 was not agreed, or nothing was left to commit.
+    #[error("unexpected commit block")]
+    UnexpectedCommit,
 }
 
 /// Incremental decoder of one stream.
 ///
-/// The events depend on the bytes only, not on how they were cut into reads, and the work is linear in them. The
-/// content of a frame is copied once, so that a message does not pin the read buffers it came in.
+/// The events depend on the bytes only, not on how they were cut into reads, and no byte is looked at more than
+/// twice. The content of a frame is copied once, so that a message does not pin the read buffers it came in.
 ///
 /// An end block that is not followed by a carriage return, a line feed or a start block is content: text is rather
 /// kept with a character too many than cut. So a frame that ends without carriage return waits for the next
 /// byte; see [`end_without_carriage_return`](Self::end_without_carriage_return).
 pub struct Decoder {
     limits: Limits,
-    /// The chunk that is being looked at, kept apart because there is hardly ever another behind it.
+    start_block_in_frame: StartBlockInFrame,
+    /// What is left of the read being looked at.
     current: Bytes,
+    /// Reads after it.
     input: VecDeque<Bytes>,
     state: State,
     content: Vec<u8>,
     stray: usize,
     ready: VecDeque<Event>,
+    /// How many bytes were looked at.
+    #[cfg(test)]
+    pub(super) examined: usize,
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -103,18 +126,28 @@ impl Decoder {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
+            start_block_in_frame: StartBlockInFrame::NewFrame,
             current: Bytes::new(),
             input: VecDeque::new(),
             state: State::Outside,
             content: Vec::new(),
             stray: 0,
             ready: VecDeque::new(),
+            #[cfg(test)]
+            examined: 0,
         }
+    }
+
+    /// Reads start blocks inside frames as `meaning` says.
+    #[must_use]
+    pub fn with_start_block_in_frame(mut self, meaning: StartBlockInFrame) -> Self {
+        self.start_block_in_frame = meaning;
+        self
     }
 
     /// Takes bytes off the stream. They are looked at by [`poll`](Self::poll), so feed only when it has nothing more.
     pub fn feed(&mut self, bytes: Bytes) {
-        if self.is_used_up() {
+        if self.current.is_empty() {
             self.current = bytes;
         } else if !bytes.is_empty() {
             self.input.push_back(bytes);
@@ -127,21 +160,24 @@ impl Decoder {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
             }
-            if self.current.is_empty() {
-                self.current = self.input.pop_front()?;
-            }
             let mut chunk = std::mem::take(&mut self.current);
-            let taken = self.step(&chunk);
-            if taken < chunk.len() {
-                chunk.advance(taken);
+            let used = self.step(&chunk);
+            if used < chunk.len() {
+                chunk.advance(used);
                 self.current = chunk;
+            } else {
+                match self.input.pop_front() {
+                    Some(next) => self.current = next,
+                    None if self.ready.is_empty() => return None,
+                    None => {}
+                }
             }
         }
     }
 
     /// Whether fed bytes have not been looked at yet.
     pub fn has_input(&self) -> bool {
-        !self.is_used_up() || !self.ready.is_empty()
+        !self.current.is_empty() || !self.input.is_empty() || !self.ready.is_empty()
     }
 
     /// Whether a frame has begun and not ended.
@@ -151,7 +187,7 @@ impl Decoder {
 
     /// Whether the bytes so far end with an end block, so that only a carriage return is missing.
     pub fn awaits_carriage_return(&self) -> bool {
-        self.state == State::AfterEndBlock && self.is_used_up()
+        self.state == State::AfterEndBlock && self.current.is_empty() && self.input.is_empty()
     }
 
     /// Gives up waiting for the carriage return: some senders never write it and wait for their answer. Does
@@ -168,11 +204,6 @@ impl Decoder {
         self.report_stray();
     }
 
-    /// Whether everything that was fed has been looked at.
-    fn is_used_up(&self) -> bool {
-        self.current.is_empty() && self.input.is_empty()
-    }
-
     /// Looks at a chunk until an event is ready or the state changes; how many bytes were used.
     fn step(&mut self, chunk: &[u8]) -> usize {
         match self.state {
@@ -184,33 +215,30 @@ impl Decoder {
     }
 
     fn outside(&mut self, chunk: &[u8]) -> usize {
-        let end = memchr(START_BLOCK, chunk).unwrap_or(chunk.len());
         let room = self.limits.stray_bytes_max.max(1);
-        for (offset, &byte) in chunk.iter().take(end).enumerate() {
-            // Keep-alive bytes and line ends between frames are so usual that nobody needs to hear of them.
-            if !matches!(byte, 0 | b' ' | b'\t' | b'\r' | b'\n') {
-                self.stray += 1;
+        for (offset, &byte) in chunk.iter().enumerate() {
+            self.examine(1);
+            match byte {
+                START_BLOCK => {
+                    self.report_stray();
+                    self.state = State::Inside;
+                    return offset + 1;
+                }
+                // Keep-alive bytes and line ends between frames are so usual that nobody needs to hear of them.
+                0 | b' ' | b'\t' | b'\r' | b'\n' => continue,
+                _ => self.stray += 1,
             }
             if self.stray >= room {
                 self.report_stray();
                 return offset + 1;
             }
         }
-        if end == chunk.len() {
-            return end;
-        }
-        self.report_stray();
-        self.state = State::Inside;
-        end + 1
+        chunk.len()
     }
 
     fn inside(&mut self, chunk: &[u8]) -> usize {
-        let end = match chunk.len() {
-            // Not worth a call into memchr.
-            ..16 => chunk.iter().position(|byte| matches!(*byte, START_BLOCK | END_BLOCK)),
-            _ => memchr2(START_BLOCK, END_BLOCK, chunk),
-        };
-        let end = end.unwrap_or(chunk.len());
+        let end = find_block(chunk).unwrap_or(chunk.len());
+        self.examine(chunk.len().min(end + 1));
         let text = chunk.get(..end).unwrap_or_default();
         if !self.keep(text) {
             return end;
@@ -229,6 +257,7 @@ impl Decoder {
     }
 
     fn after_end_block(&mut self, chunk: &[u8]) -> usize {
+        self.examine(1);
         match chunk.first() {
             None => 0,
             Some(&CARRIAGE_RETURN) => {
@@ -256,6 +285,7 @@ impl Decoder {
 
     fn discarding(&mut self, chunk: &[u8]) -> usize {
         if self.state == State::DiscardingAfterEndBlock {
+            self.examine(1);
             self.state = State::Discarding;
             match chunk.first() {
                 Some(&CARRIAGE_RETURN | b'\n') => {
@@ -269,7 +299,9 @@ impl Decoder {
                 _ => {}
             }
         }
-        let Some(end) = memchr2(START_BLOCK, END_BLOCK, chunk) else { return chunk.len() };
+        let found = find_block(chunk);
+        self.examine(found.map_or(chunk.len(), |end| end + 1));
+        let Some(end) = found else { return chunk.len() };
         let is_end = chunk.get(end) == Some(&END_BLOCK);
         self.state = if is_end { State::DiscardingAfterEndBlock } else { State::Inside };
         end + 1
@@ -289,6 +321,10 @@ impl Decoder {
     }
 
     fn restart(&mut self) {
+        if self.start_block_in_frame == StartBlockInFrame::Content {
+            self.keep(&[START_BLOCK]);
+            return;
+        }
         let bytes = self.content.len();
         self.content.clear();
         // A doubled start block loses nothing.
@@ -299,7 +335,10 @@ impl Decoder {
 
     fn end_frame(&mut self) {
         let content = std::mem::take(&mut self.content);
-        self.ready.push_back(Event::Frame(Bytes::from(content)));
+        self.ready.push_back(match Commit::read(&content) {
+            Some(commit) => Event::Commit(commit),
+            None => Event::Frame(Bytes::from(content)),
+        });
         self.state = State::Outside;
     }
 
@@ -310,8 +349,29 @@ impl Decoder {
         }
     }
 
+    #[cfg(test)]
+    fn examine(&mut self, bytes: usize) {
+        self.examined += bytes;
+    }
+
+    #[cfg(not(test))]
+    #[inline]
+    fn examine(&mut self, _: usize) {}
+
     fn fault(&mut self, fault: Fault) {
         self.ready.push_back(Event::Fault(fault));
+    }
+}
+
+/// Below this length a plain loop finds a byte sooner.
+const SHORT: usize = 16;
+
+#[inline]
+fn find_block(chunk: &[u8]) -> Option<usize> {
+    if chunk.len() < SHORT {
+        chunk.iter().position(|&byte| byte == START_BLOCK || byte == END_BLOCK)
+    } else {
+        memchr2(START_BLOCK, END_BLOCK, chunk)
     }
 }
 

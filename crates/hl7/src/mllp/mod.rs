@@ -1,17 +1,28 @@
-//! The minimal lower layer protocol, release 1: frames on a stream of bytes.
+//! The minimal lower layer protocol, releases 1 and 2: frames on a stream of bytes.
 //!
 //! [`Decoder`] finds frames; [`Receiver`] and [`Sender`] are the two ends of a connection as machines, which take
 //! bytes and the time and give bytes and events. They own no socket and read no clock.
+//!
+//! | fault of a peer | what happens | choice |
+//! |---|---|---|
+//! | carriage return after the end block lost | frame taken at the next start block, line feed, or after a moment | [`FaultPolicy::missing_carriage_return`] |
+//! | start block before the end of a frame | the part is dropped and reported, the new frame read | [`FaultPolicy::start_block_in_frame`], [`FaultPolicy::restart`] |
+//! | doubled envelope, `0B 0B … 1C 0D 1C 0D` | read as one frame, the second end reported as a stray byte | |
+//! | bytes between frames | counted and reported, blanks, NUL and line ends aside | [`FaultPolicy::stray_bytes`] |
+//! | bytes that are no frames at all, frames beyond the limit | connection closed | [`Limits`] |
+//! | end block inside text | kept as text, unless a carriage return follows | |
 
+mod commit;
 mod decoder;
 mod receiver;
 mod sender;
 
 use bytes::Bytes;
 
-pub use decoder::{Decoder, Event, Fault, Limits};
-pub use receiver::{CloseReason, Receiver, ReceiverConfig, ReceiverEvent};
-pub use sender::{Busy, Sender, SenderConfig, SenderEvent, Unexpected};
+pub use commit::{Commit, Release};
+pub use decoder::{Decoder, Event, Fault, Limits, StartBlockInFrame};
+pub use receiver::{CloseReason, FaultPolicy, Reaction, Receiver, ReceiverConfig, ReceiverEvent};
+pub use sender::{Busy, Expectation, Sender, SenderConfig, SenderEvent, Unexpected};
 
 /// First byte of a frame: vertical tab.
 pub const START_BLOCK: u8 = 0x0b;
@@ -33,5 +44,7 @@ pub fn frame(message: &[u8]) -> Bytes {
     Bytes::from(frame)
 }
 
+#[cfg(test)]
+mod phase_tests;
 #[cfg(test)]
 mod tests;

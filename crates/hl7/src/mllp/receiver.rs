@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{Decoder, Event, Fault, Limits, frame};
+use super::{Commit, Decoder, Event, Fault, Limits, Release, StartBlockInFrame, frame};
 
 /// Limits and patience of a receiving end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,6 +24,33 @@ pub struct ReceiverConfig {
     pub frame_seconds_max: u32,
     /// Wait for the carriage return after an end block, before a frame is taken without it. Default 500 ms.
     pub carriage_return_ms_max: u32,
+    /// Release of the protocol. Default release 1, which nearly everybody speaks.
+    pub release: Release,
+    /// What to do about broken framing. Default: go on.
+    pub fault_policy: FaultPolicy,
+}
+
+/// What to do when a peer breaks the framing rules and the stream can still be read.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct FaultPolicy {
+    /// After a frame without its last byte, which is delivered all the same.
+    pub missing_carriage_return: Reaction,
+    /// After a frame that was begun again before its end.
+    pub restart: Reaction,
+    /// Whether a start block inside a frame begins it again.
+    pub start_block_in_frame: StartBlockInFrame,
+    /// After any byte outside frames that is no blank, NUL or line end.
+    pub stray_bytes: Reaction,
+}
+
+/// Whether a fault ends the connection. It is reported in either case.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Reaction {
+    /// Go on.
+    #[default]
+    Continue,
+    /// Close, so that the people who run the sender notice. Frames before the fault are still answered.
+    Close,
 }
 
 impl Default for ReceiverConfig {
@@ -35,6 +62,8 @@ impl Default for ReceiverConfig {
             stall_seconds_max: 30,
             frame_seconds_max: 600,
             carriage_return_ms_max: 500,
+            release: Release::One,
+            fault_policy: FaultPolicy::default(),
         }
     }
 }
@@ -50,7 +79,14 @@ pub enum ReceiverEvent {
         /// Content of the frame.
         frame: Bytes,
     },
-    /// The peer broke the framing rules; the connection goes on.
+    /// The peer has an answer of ours in safe storage, or has not (release 2).
+    AnswerCommitted {
+        /// The frame that was answered.
+        id: u64,
+        /// Whether it is safe; if not, [`Receiver::answer_again`] may send it again.
+        commit: Commit,
+    },
+    /// The peer broke the framing rules; the connection goes on unless [`Close`](Self::Close) follows.
     Fault(Fault),
     /// The connection is over. Send what [`Receiver::poll_transmit`] still gives, then close it.
     Close(CloseReason),
@@ -62,6 +98,9 @@ impl fmt::Debug for ReceiverEvent {
             Self::Message { id, frame } => {
                 write!(f, "Message {{ id: {id}, frame: {} bytes, <redacted> }}", frame.len())
             }
+            Self::AnswerCommitted { id, commit } => {
+                write!(f, "AnswerCommitted {{ id: {id}, commit: {commit:?} }}")
+            }
             Self::Fault(fault) => write!(f, "Fault({fault:?})"),
             Self::Close(reason) => write!(f, "Close({reason:?})"),
         }
@@ -72,6 +111,9 @@ impl fmt::Debug for ReceiverEvent {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloseReason {
+    /// The peer broke the framing rules, and [`FaultPolicy`] does not put up with it.
+    #[error("framing rules broken")]
+    Framing,
     /// A frame was not complete in time.
     #[error("frame not complete in time")]
     HalfFrame,
@@ -98,27 +140,48 @@ pub struct Receiver {
     decoder: Decoder,
     events: VecDeque<ReceiverEvent>,
     transmit: Vec<Bytes>,
-    /// Answers by frame, oldest first; `None` while the answer is being made.
-    unanswered: VecDeque<Option<Bytes>>,
+    /// Frames in work, oldest first.
+    unanswered: VecDeque<InWork>,
     /// Id of the oldest of them.
     oldest: u64,
     last_input: Instant,
     frame_start: Option<Instant>,
+    /// Answers whose commit block has not come, oldest first (release 2).
+    uncommitted: VecDeque<u64>,
     closing: bool,
 }
+
+/// A frame that was delivered and is not done with.
+#[derive(Default)]
+struct InWork {
+    /// What is to be said about it first (release 2).
+    commit: Option<Commit>,
+    commit_is_out: bool,
+    ending: Option<Ending>,
+}
+
+enum Ending {
+    Answer(Bytes),
+    Unanswered,
+}
+
+/// Answers remembered until the peer commits them. One that never does must not cost memory.
+const UNCOMMITTED_MAX: usize = 64;
 
 impl Receiver {
     /// A connection that was accepted at `now`.
     pub fn new(config: ReceiverConfig, now: Instant) -> Self {
         Self {
             config,
-            decoder: Decoder::new(config.limits),
+            decoder: Decoder::new(config.limits)
+                .with_start_block_in_frame(config.fault_policy.start_block_in_frame),
             events: VecDeque::new(),
             transmit: Vec::new(),
             unanswered: VecDeque::new(),
             oldest: 0,
             last_input: now,
             frame_start: None,
+            uncommitted: VecDeque::new(),
             closing: false,
         }
     }
@@ -165,21 +228,88 @@ impl Receiver {
     }
 
     /// Answers frame `id` with an unframed acknowledgement. An id that is not waiting is ignored.
+    ///
+    /// In release 2 this also says that the frame is in safe storage, unless [`commit`](Self::commit) has said
+    /// something before.
     pub fn answer(&mut self, now: Instant, id: u64, acknowledgement: impl AsRef<[u8]>) {
-        let slot = id
-            .checked_sub(self.oldest)
-            .and_then(|place| self.unanswered.get_mut(usize::try_from(place).ok()?));
-        if let Some(slot @ None) = slot {
-            *slot = Some(frame(acknowledgement.as_ref()));
+        self.end(now, id, || Ending::Answer(frame(acknowledgement.as_ref())));
+    }
+
+    /// Ends frame `id` without an answer, when MSH-15 and MSH-16 ask for none. In release 2 it is committed.
+    pub fn leave_unanswered(&mut self, now: Instant, id: u64) {
+        self.end(now, id, || Ending::Unanswered);
+    }
+
+    /// Says in release 2 whether frame `id` is in safe storage, before its answer; says nothing in release 1. A frame
+    /// that is not is done with: its sender will send it again.
+    pub fn commit(&mut self, now: Instant, id: u64, commit: Commit) {
+        if self.config.release == Release::One {
+            return;
         }
-        while let Some(Some(_)) = self.unanswered.front() {
-            self.transmit.extend(self.unanswered.pop_front().flatten());
+        if let Some(in_work) = self.in_work(id)
+            && in_work.commit.is_none()
+        {
+            in_work.commit = Some(commit);
+            if commit == Commit::Nak {
+                in_work.ending = Some(Ending::Unanswered);
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Sends an answer again that the peer has refused to commit (release 2).
+    pub fn answer_again(&mut self, id: u64, acknowledgement: impl AsRef<[u8]>) {
+        self.transmit_answer(id, frame(acknowledgement.as_ref()));
+    }
+
+    fn end(&mut self, now: Instant, id: u64, ending: impl FnOnce() -> Ending) {
+        if let Some(in_work) = self.in_work(id)
+            && in_work.ending.is_none()
+        {
+            in_work.ending = Some(ending());
+            in_work.commit.get_or_insert(Commit::Ack);
+        }
+        self.settle(now);
+    }
+
+    fn in_work(&mut self, id: u64) -> Option<&mut InWork> {
+        let place = usize::try_from(id.checked_sub(self.oldest)?).ok()?;
+        self.unanswered.get_mut(place)
+    }
+
+    /// Sends what may go out now: commit blocks in the order of the frames, and so the answers.
+    fn settle(&mut self, now: Instant) {
+        if self.config.release == Release::Two {
+            for in_work in &mut self.unanswered {
+                let Some(commit) = in_work.commit else { break };
+                if !in_work.commit_is_out {
+                    in_work.commit_is_out = true;
+                    self.transmit.push(commit.bytes());
+                }
+            }
+        }
+        while self.unanswered.front().is_some_and(|in_work| in_work.ending.is_some()) {
+            let ending = self.unanswered.pop_front().and_then(|in_work| in_work.ending);
+            let id = self.oldest;
             self.oldest += 1;
+            if let Some(Ending::Answer(answer)) = ending {
+                self.transmit_answer(id, answer);
+            }
         }
         if !self.closing {
             // Waiting for us was not the peer's idleness.
             self.last_input = self.last_input.max(now);
             self.decode(now);
+        }
+    }
+
+    fn transmit_answer(&mut self, id: u64, answer: Bytes) {
+        self.transmit.push(answer);
+        if self.config.release == Release::Two {
+            self.uncommitted.push_back(id);
+            if self.uncommitted.len() > UNCOMMITTED_MAX {
+                self.uncommitted.pop_front();
+            }
         }
     }
 
@@ -238,23 +368,38 @@ impl Receiver {
         match event {
             Event::Frame(frame) => {
                 let id = self.oldest + self.unanswered.len() as u64;
-                self.unanswered.push_back(None);
+                self.unanswered.push_back(InWork::default());
                 self.frame_start = None;
                 self.events.push_back(ReceiverEvent::Message { id, frame });
             }
+            Event::Commit(commit) => match self.uncommitted.pop_front() {
+                Some(id) => {
+                    self.events.push_back(ReceiverEvent::AnswerCommitted { id, commit });
+                }
+                None => self.events.push_back(ReceiverEvent::Fault(Fault::UnexpectedCommit)),
+            },
             Event::Fault(fault) => {
                 self.events.push_back(ReceiverEvent::Fault(fault));
-                match fault {
-                    Fault::TooLarge { .. } => self.close(CloseReason::Oversized),
-                    Fault::StrayBytes { count }
-                        if count >= self.config.limits.stray_bytes_max.max(1) =>
-                    {
-                        self.close(CloseReason::NotMllp);
-                    }
-                    _ => {}
+                if let Some(reason) = self.consequence(fault) {
+                    self.close(reason);
                 }
             }
         }
+    }
+
+    fn consequence(&self, fault: Fault) -> Option<CloseReason> {
+        let policy = self.config.fault_policy;
+        let reaction = match fault {
+            Fault::TooLarge { .. } => return Some(CloseReason::Oversized),
+            Fault::StrayBytes { count } if count >= self.config.limits.stray_bytes_max.max(1) => {
+                return Some(CloseReason::NotMllp);
+            }
+            Fault::StrayBytes { .. } => policy.stray_bytes,
+            Fault::MissingCarriageReturn => policy.missing_carriage_return,
+            Fault::RestartedBeforeEnd { .. } => policy.restart,
+            Fault::UnexpectedCommit => Reaction::Continue,
+        };
+        (reaction == Reaction::Close).then_some(CloseReason::Framing)
     }
 
     fn close(&mut self, reason: CloseReason) {

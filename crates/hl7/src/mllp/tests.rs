@@ -297,7 +297,7 @@ fn a_connection_that_ends_names_what_was_in_flight() {
     pair.sender.handle_closed(pair.now);
     pair.run();
     let reason = CloseReason::PeerClosed;
-    assert_eq!(pair.told, [SenderEvent::Close { reason, in_flight: Some("1".into()) }]);
+    assert_eq!(pair.told, [SenderEvent::Close { reason, in_flight: vec!["1".into()] }]);
     assert!(!pair.sender.wants_input() && pair.sender.poll_timeout().is_none());
 }
 
