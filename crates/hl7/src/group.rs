@@ -173,12 +173,7 @@ impl<'a> Groups<'a> {
             open: Open::Message,
             has_prior: message.message_code() == "OMG",
         };
-        let mut counts: BTreeMap<&str, u16> = BTreeMap::new();
-        for segment in message.segments() {
-            let count = counts.entry(segment.id()).or_default();
-            *count = count.saturating_add(1);
-            grouping.add(Placed { segment, occurrence: *count });
-        }
+        placed_segments(message).into_iter().for_each(|placed| grouping.add(placed));
         grouping.finish()
     }
 
@@ -187,6 +182,17 @@ impl<'a> Groups<'a> {
         let patients = self.patients.iter().filter(|patient| !patient.is_prior);
         patients.flat_map(|patient| patient.orders.iter().map(move |order| (patient, order)))
     }
+}
+
+/// Every segment of a message with its place.
+pub fn placed_segments(message: &Message) -> Vec<Placed<'_>> {
+    let mut counts: BTreeMap<&str, u16> = BTreeMap::new();
+    let placed = message.segments().map(|segment| {
+        let count = counts.entry(segment.id()).or_default();
+        *count = count.saturating_add(1);
+        Placed { segment, occurrence: *count }
+    });
+    placed.collect()
 }
 
 /// What the next segment belongs to.

@@ -5,8 +5,12 @@
 //! What a sender got wrong (line feeds, a byte order mark, a contradicting character set) is read as it was
 //! meant and reported as a [`Warning`], never repaired in place.
 //!
-//! This crate is *not* a dictionary: it knows the grammar of the encoding rules and the segments MSH, MSA and
-//! ERR; what an order or a report means is read by the crates above. It opens no socket and reads no clock.
+//! Above the views stand the [`tables`] of 2.3.1 and 2.5.1, values by [`datatype`] and [`segment`], [`group`]s, the
+//! [`reading`]s of orders, reports, merges and appointments, and [`validate`]. None of them is needed to read a
+//! message, and none of them changes one.
+//!
+//! This crate is *not* a receiver: what becomes of an order or a report is for the crates above. It opens no socket and
+//! reads no clock.
 //!
 //! ```
 //! use telerad_core::Timestamp;
@@ -36,7 +40,7 @@
 //!
 //! # Parts of the standard
 //! HL7 2.5.1 chapter 2: 2.5 (message construction), 2.7 (escape sequences), 2.9 (acknowledgement, original mode),
-//! 2.15.4 ERR, 2.15.8 MSA, 2.15.9 MSH, with the forms of 2.3.1 where they differ; the minimal lower layer protocol
+//! 2.A (data types), 2.15.4 ERR, 2.15.8 MSA, 2.15.9 MSH, with the forms of 2.3.1 where they differ; the minimal lower layer protocol
 //! (release 1) of the transport specification.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -59,6 +63,7 @@ pub mod segment;
 mod sets;
 mod syntax;
 pub mod tables;
+pub mod validate;
 mod value;
 mod view;
 mod warning;

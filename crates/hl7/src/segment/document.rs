@@ -1,7 +1,7 @@
 //! Segments of reports, documents and answers (HL7 2.5.1 chapters 2, 7 and 9).
 
 use super::segment;
-use crate::datatype::{Ce, Cwe, Ei, Ppn, Ts, Xcn, Xon};
+use crate::datatype::{Ce, Cwe, Ei, Erl, Ppn, Ts, Xcn, Xon};
 
 segment! {
     /// OBX, observation (HL7 2.5.1 section 7.4.2), without its value, whose type OBX-2 names: read OBX-5 from the view.
@@ -112,6 +112,8 @@ segment! {
 
     /// ERR, error, in the form of 2.5 (HL7 2.5.1 section 2.15.5).
     Err "ERR" {
+        /// ERR-2
+        2 location: Erl,
         /// ERR-3, table 0357.
         3 error_code: Cwe,
         /// ERR-4, table 0516.

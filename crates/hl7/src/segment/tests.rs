@@ -39,7 +39,7 @@ fn what_is_read_is_written_as_it_was() {
     check_copy::<Ail>("AIL|1||WARD^R1");
     check_copy::<Aip>("AIP|1||99^ORDER^ER");
     check_copy::<Msa>("MSA|AE|42|text");
-    check_copy::<Err>("ERR|||101^Required field missing^HL70357|E||||text");
+    check_copy::<Err>("ERR||PID^1^3|101^Required field missing^HL70357|E||||text");
 }
 
 #[test]

@@ -1,0 +1,181 @@
+//! Profiles: which messages, which rules.
+
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+use super::rule::{InvalidRule, Rule};
+use crate::Message;
+
+/// What is asked of messages beyond the encoding rules.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Profile {
+    /// How it is called.
+    pub name: String,
+    /// The messages that its rules are for, such as `ORM^O01` or `ADT`; every one, when empty.
+    pub messages: Vec<String>,
+    /// Whether fields that IHE RAD requires are asked for as well, by the tables.
+    pub uses_ihe_usage: bool,
+    /// Whether the lengths that the standard prints are checked. Nearly no system keeps them.
+    pub checks_lengths: bool,
+    /// Its rules.
+    pub rules: Vec<Rule>,
+}
+
+/// Transactions of the IHE radiology technical framework.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Transaction {
+    /// Patient registration: ADT A01, A04, A05, A11, A38.
+    Rad1,
+    /// Placer order management: ORM, OMG.
+    Rad2,
+    /// Filler order management: ORM, OMG.
+    Rad3,
+    /// Procedure scheduled: ORM, OMI.
+    Rad4,
+    /// Patient update: ADT A02, A03, A06, A07, A08, A12, A13, A40 and, in 2.5.1, A31, A47.
+    Rad12,
+    /// Procedure update: ORM, OMI.
+    Rad13,
+    /// Structured report export: ORU.
+    Rad28,
+    /// Send imaging result: ORU of 2.5.1.
+    Rad128,
+}
+
+/// Flows of the French national teleradiology profile, `CISIS_TLR_HL7_V2` 1.0.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Flow {
+    /// Flow 1: a request, ORM with ORC-1 `NW`.
+    Request,
+    /// Flow 2: the request is cancelled, ORM with ORC-1 `CA`.
+    Cancellation,
+    /// Flow 3: the remote radiologist answers, ORU with ORC-1 `OK` or `OC`.
+    Answer,
+    /// Flow 4: what is known after the examination, OMI with ORC-1 `SR`.
+    Complement,
+}
+
+impl Transaction {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Rad1 => "RAD-1",
+            Self::Rad2 => "RAD-2",
+            Self::Rad3 => "RAD-3",
+            Self::Rad4 => "RAD-4",
+            Self::Rad12 => "RAD-12",
+            Self::Rad13 => "RAD-13",
+            Self::Rad28 => "RAD-28",
+            Self::Rad128 => "RAD-128",
+        }
+    }
+}
+
+impl Profile {
+    /// The tables of the version in MSH-12 alone.
+    pub fn tables() -> Self {
+        Self { name: "HL7".to_owned(), ..Self::default() }
+    }
+
+    /// The tables and a transaction of IHE RAD.
+    pub fn ihe(transaction: Transaction) -> Self {
+        built_in(transaction.name())
+    }
+
+    /// The tables and a flow of the French teleradiology profile.
+    pub fn french(flow: Flow) -> Self {
+        built_in(match flow {
+            Flow::Request => "TLR-FR-1",
+            Flow::Cancellation => "TLR-FR-2",
+            Flow::Answer => "TLR-FR-3",
+            Flow::Complement => "TLR-FR-4",
+        })
+    }
+
+    /// Adds rules, each written as a line as [`Rule`] says.
+    ///
+    /// # Errors
+    /// [`InvalidRule`] for the first line that is none.
+    pub fn with_rules(mut self, lines: &[&str]) -> Result<Self, InvalidRule> {
+        for line in lines {
+            self.rules.push(Rule::from_str(line)?);
+        }
+        Ok(self)
+    }
+
+    /// Whether the rules are for this message.
+    pub fn applies_to(&self, message: &Message) -> bool {
+        let (code, event) = (message.message_code(), message.trigger_event());
+        self.messages.is_empty()
+            || self.messages.iter().any(|each| match each.split_once('^') {
+                Some((of, on)) => of == code && on == event,
+                None => *each == code,
+            })
+    }
+}
+
+fn built_in(name: &str) -> Profile {
+    let profile = BUILT_IN.iter().find(|profile| profile.name == name);
+    profile.cloned().unwrap_or_default()
+}
+
+static BUILT_IN: LazyLock<Vec<Profile>> = LazyLock::new(|| read(include_str!("profiles.txt")));
+
+/// `[name] message…` opens a profile, `+ name` adds the rules of an earlier one, every other line is a rule.
+fn read(text: &str) -> Vec<Profile> {
+    let mut profiles: Vec<Profile> = Vec::new();
+    for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        if let Some((name, messages)) = line.strip_prefix('[').and_then(|line| line.split_once(']'))
+        {
+            profiles.push(Profile {
+                name: name.to_owned(),
+                messages: messages.split_whitespace().map(str::to_owned).collect(),
+                uses_ihe_usage: name.starts_with("RAD-"),
+                ..Profile::default()
+            });
+        } else if let Some(name) = line.strip_prefix("+ ") {
+            let rules = profiles.iter().find(|profile| profile.name == name);
+            let rules = rules.map(|profile| profile.rules.clone()).unwrap_or_default();
+            profiles
+                .last_mut()
+                .into_iter()
+                .for_each(|profile| profile.rules.extend_from_slice(&rules));
+        } else if let (Ok(rule), Some(profile)) = (line.parse(), profiles.last_mut()) {
+            profile.rules.push(rule);
+        }
+    }
+    profiles
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_text_is_a_rule() {
+        for line in include_str!("profiles.txt").lines() {
+            if !line.is_empty() && !line.starts_with(['#', '[', '+']) {
+                assert!(Rule::from_str(line).is_ok(), "{line}");
+            }
+        }
+        let names: Vec<&str> = BUILT_IN.iter().map(|profile| profile.name.as_str()).collect();
+        let expected = [
+            "RAD-1",
+            "RAD-2",
+            "RAD-3",
+            "RAD-4",
+            "RAD-12",
+            "RAD-13",
+            "RAD-28",
+            "RAD-128",
+            "TLR-FR",
+            "TLR-FR-order",
+            "TLR-FR-1",
+            "TLR-FR-2",
+            "TLR-FR-3",
+            "TLR-FR-4",
+        ];
+        assert_eq!(names, expected);
+        assert!(BUILT_IN.iter().all(|profile| profile.rules.len() > 3));
+    }
+}

@@ -1,0 +1,360 @@
+use super::*;
+use crate::segment::{Err as ErrSegment, TypedSegment};
+use crate::{MessageBuilder, MessageHead};
+
+fn message(kind: &str, version: &str, body: &str) -> Message {
+    let head = format!("MSH|^~\\&|RIS|HOSP|PACS|TR|20260301101500||{kind}|1|P|{version}");
+    Message::parse(format!("{head}\r{}\r", body.replace('\n', "\r"))).unwrap()
+}
+
+/// Findings of at least this severity, each in words.
+#[track_caller]
+fn check(message: &Message, profile: &Profile, least: Severity, expected: &[&str]) {
+    let findings = validate(message, profile);
+    let found: Vec<String> = findings
+        .iter()
+        .filter(|finding| finding.severity >= least)
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(found, expected, "{}", profile.name);
+    for finding in &findings {
+        assert!(
+            finding.span.end <= message.as_bytes().len() && finding.span.start <= finding.span.end
+        );
+    }
+}
+
+const PATIENT: &str =
+    "PID|||PAT123^^^HOSP^PI||DOE^JANE||19800102|F\nPV1||O||||||123^REF^DOC|||||||||||V77";
+
+fn orm(order: &str) -> Message {
+    let body = format!(
+        "{PATIENT}\n{order}||1^once^^20260301110000^^R||20260301101400|||99^ORDER^ER|||||RAD^Radiology^L\n\
+         OBR|1|PL55|FI66|CTHEAD^CT head^L^CTH1^CT head plain^L|||||||||trauma|||99^ORDER^ER||A2026001|RP1|SPS1||||CT|||1^once^^20260301110000^^R||||^headache\n\
+         ZDS|1.2.840.1^RIS^Application^DICOM"
+    );
+    message("ORM^O01", "2.3.1", &body)
+}
+
+fn omi(order: &str) -> Message {
+    let body = format!(
+        "{PATIENT}\n{order}||||20260301101400|||99^ORDER^ER|||||RAD^Radiology^L\nTQ1|||||||20260301110000||R\n\
+         OBR|1|PL55|FI66|CTHEAD^CT head^L|||||||||trauma|||99^ORDER^ER\n\
+         IPC|A2026001^RIS^1.2^ISO|RP1|1.2.840.1|SPS1|CT"
+    );
+    message("OMI^O23^OMI_O23", "2.5.1", &body)
+}
+
+#[test]
+fn a_good_order_has_no_findings() {
+    for profile in [Profile::tables(), Profile::ihe(Transaction::Rad4)] {
+        check(&orm("ORC|NW|PL55|FI66||SC"), &profile, Severity::Information, &[]);
+        check(&omi("ORC|NW|PL55|FI66||SC"), &profile, Severity::Information, &[]);
+    }
+}
+
+#[test]
+fn a_transaction_asks_for_its_own_fields() {
+    let profile = Profile::ihe(Transaction::Rad4);
+    check(
+        &orm("ORC|CA||||"),
+        &profile,
+        Severity::Warning,
+        &[
+            "E field-missing at ORC-2: Placer Order Number is missing",
+            "E value-not-allowed at ORC-1: only NW",
+        ],
+    );
+}
+
+#[test]
+fn the_tables_find_what_is_no_value() {
+    let body = "EVN||2026-03-01\nPID|x||P1^^^^ZZ||DOE^JANE^^^^^Q||19801302|Y||||||||||||||||||||||||||||||||extra\nPV1||O";
+    check(
+        &message("ADT^A08", "2.5.1", body),
+        &Profile::tables(),
+        Severity::Information,
+        &[
+            "W datatype-invalid at EVN-2.1: no value of type DTM",
+            "W datatype-invalid at PID-1: no value of type SI",
+            "W code-unknown at PID-3.5: not in table 0203",
+            "W code-unknown at PID-5.7: not in table 0200",
+            "W datatype-invalid at PID-7.1: no value of type DTM",
+            "I code-unknown at PID-8: not in table 0001",
+            "I extra at PID-40: PID has no such field",
+        ],
+    );
+    // 2.3.1 has fewer fields and components, and its codes are read all the same.
+    check(
+        &message("ADT^A08", "2.3.1", "EVN||20260301\nPID|||P1~P2||DOE\nPV1||O||~"),
+        &Profile::tables(),
+        Severity::Information,
+        &["I repetitions at PV1-4: 2 repetitions where 2.3.1 allows 1"],
+    );
+}
+
+#[test]
+fn the_header_is_what_an_answer_hangs_on() {
+    let raw = "MSH|^~\\&|RIS|HOSP|PACS|TR|||XYZ^A99|||1.9\r";
+    check(
+        &Message::parse(raw).unwrap(),
+        &Profile::tables(),
+        Severity::Warning,
+        &[
+            "E field-missing at MSH-7: message time is missing",
+            "E field-missing at MSH-10: message control id is missing",
+            "E field-missing at MSH-11: processing id is missing",
+            "E message-unsupported at MSH-9.1: no message of table 0076",
+            "E event-unsupported at MSH-9.2: no event of table 0003",
+            "W version-unsupported at MSH-12.1: not in table 0104",
+        ],
+    );
+    let findings = validate(&Message::parse(raw).unwrap(), &Profile::tables());
+    let answer = acknowledgement(&findings);
+    assert_eq!(answer.code.as_str(), "AR");
+    assert_eq!(answer.error.map(|error| error.condition), Some(200));
+}
+
+#[test]
+fn segments_are_missed_and_wondered_at() {
+    check(
+        &message("ORU^R01^ORU_R31", "2.5.1", "PID|||P1||DOE\nORC|RE|1\nIPC|1\nZPI|1"),
+        &Profile::tables(),
+        Severity::Information,
+        &[
+            "I structure-mismatch at MSH-9.3: the structure of this event is ORU_R01",
+            "W segment-missing at OBR: ORU_R01 requires OBR",
+            "I segment-unexpected at IPC: ORU_R01 has no IPC",
+            "W field-missing at IPC-2: Requested Procedure ID is missing",
+            "W field-missing at IPC-3: Study Instance UID is missing",
+            "W field-missing at IPC-4: Scheduled Procedure Step ID is missing",
+        ],
+    );
+}
+
+#[test]
+fn a_merge_needs_two_sides() {
+    #[track_caller]
+    fn check_merge(body: &str, expected: &[&str]) {
+        let message = message("ADT^A40^ADT_A39", "2.5.1", &format!("EVN||20260301\n{body}"));
+        check(&message, &Profile::ihe(Transaction::Rad12), Severity::Error, expected);
+    }
+    check_merge("PID|||P2||DOE\nMRG|P1", &[]);
+    check_merge("PID|||P1||DOE\nMRG|P1", &["E merge-same at MRG: merged into itself"]);
+    check_merge(
+        "PID|||P2||DOE\nMRG||||",
+        &[
+            "E field-missing at MRG-1: Prior Patient Identifier List is missing",
+            "E merge-key-missing at MRG: the prior side has no key for this event",
+        ],
+    );
+    check_merge("PID|||P2||DOE", &["E segment-missing at MRG: MRG is required"]);
+}
+
+#[track_caller]
+fn check_errors(transaction: Transaction, message: &Message, expected: &[&str]) {
+    check(message, &Profile::ihe(transaction), Severity::Error, expected);
+}
+
+#[test]
+fn registration_asks_for_the_visit() {
+    let visit = "PV1||I|WARD^1||||77^DOC|||SUR|||||||78^DOC||V1";
+    let good = format!("EVN||20260301\nPID|||P1||DOE||19800101|F\n{visit}");
+    check_errors(Transaction::Rad1, &message("ADT^A01", "2.3.1", &good), &[]);
+    let poor = "EVN||20260301\nPID|||P1||DOE||19800101|F\nPV1||I";
+    check_errors(
+        Transaction::Rad1,
+        &message("ADT^A01", "2.3.1", poor),
+        &[
+            "E field-missing at PV1-3: PV1-3 is required",
+            "E field-missing at PV1-7: PV1-7 is required",
+            "E field-missing at PV1-10: PV1-10 is required",
+            "E field-missing at PV1-17: PV1-17 is required",
+            "E field-missing at PV1-19: PV1-19 or PID-18 is required",
+        ],
+    );
+    let account = "EVN||20260301\nPID|||P1||DOE||19800101|F||||||||||A1\nPV1||O||||||9^REF";
+    check_errors(Transaction::Rad1, &message("ADT^A04", "2.3.1", account), &[]);
+}
+
+#[test]
+fn updates_say_what_became_of_the_procedure() {
+    check_errors(Transaction::Rad13, &orm("ORC|CA|PL55|FI66||CA"), &[]);
+    check_errors(Transaction::Rad13, &orm("ORC|XO|PL55|FI66||CM"), &[]);
+    check_errors(
+        Transaction::Rad13,
+        &orm("ORC|XO|PL55|FI66||CA"),
+        &["E value-not-allowed at ORC-5: only SC, CM"],
+    );
+    check_errors(
+        Transaction::Rad13,
+        &omi("ORC|NW|PL55|FI66||SC"),
+        &["E value-not-allowed at ORC-1: only CA, DC, XO"],
+    );
+}
+
+#[test]
+fn placer_and_filler_use_their_own_controls() {
+    check_errors(Transaction::Rad2, &orm("ORC|NW|PL55|||"), &[]);
+    check_errors(Transaction::Rad3, &orm("ORC|SC|PL55|FI66||IP"), &[]);
+    check_errors(
+        Transaction::Rad3,
+        &orm("ORC|NW|PL55|FI66||"),
+        &["E value-not-allowed at ORC-1: only SN, SC, OC, OK, UA, NA"],
+    );
+}
+
+#[test]
+fn a_result_names_its_study() {
+    let report = |obx: &str| {
+        let body = format!(
+            "PID|||P1||DOE||19800101|F\nPV1||O\nORC|RE|PL55|FI66||CM||||20260301|||99|||||RAD\n\
+             OBR|1|PL55|FI66|CT^CT head^L|||20260301|||||||||99||A1||||20260301||CT|F\n{obx}"
+        );
+        message("ORU^R01^ORU_R01", "2.5.1", &body)
+    };
+    let text = "OBX|2|TX|121070^Findings^DCM||No bleed.||||||F";
+    let study = "OBX|1|ST|113014^DICOM Study^DCM||1.2.840.1||||||F";
+    check_errors(Transaction::Rad128, &report(&format!("{study}\n{text}")), &[]);
+    check_errors(
+        Transaction::Rad128,
+        &report(text),
+        &["E value-not-allowed at OBX-3.1: none is 113014 or 110180"],
+    );
+    let line = |label: &str| format!("OBX|1|HD|^{label}||1.2.3||||||F");
+    let all = ["SR Instance UID", "Study Instance UID", "SR Text"].map(line).join("\n");
+    check_errors(Transaction::Rad28, &report(&all), &[]);
+}
+
+#[test]
+fn the_french_flows_are_profiles() {
+    let head = "MSH|^~\\&|RIS|CENTRE|TLR|PLATEFORME|20260301101500||ORM^O01^ORM_O01|1|P|2.5.1|||||FRA|8859/15|||1.0^CISIS_TLR_HL7_V2";
+    let patient = "PID|||1^^^INS&1.2.250.1.213.1.4.8&ISO^INS||DOE^JANE|||F||||||||||D1\rPV1||O";
+    let order = "ORC|NW|P1^^1.2.3^ISO|||||||20260301|||810^DOC^ANNE^^^^^^ASIP&1.2.250.1.71.4.2.1&ISO^L^^^RPPS||^^^^^^0102|||STRUCTURE_IMAGERIE^^TLR_TYPE_ORGANISATION||||CENTRE^^^^^ASIP&1.2.250.1.71.4.2.2&ISO^FINEG^^^75";
+    let request =
+        "OBR|1|P1^^1.2.3^ISO||TRANSMISSION_DEMANDE^^TLR_OBR_PROCEDURE||||||||||||810^DOC^ANNE";
+    let good = Message::parse(format!("{head}\r{patient}\r{order}\r{request}\r")).unwrap();
+    check(&good, &Profile::french(Flow::Request), Severity::Error, &[]);
+    check(
+        &good,
+        &Profile::french(Flow::Cancellation),
+        Severity::Error,
+        &[
+            "E value-not-allowed at ORC-1: only CA",
+            "E value-not-allowed at OBR-4.1: only ANNULATION_DEMANDE",
+        ],
+    );
+    let answer = format!("{head}\r{patient}\r{order}\r{request}\r")
+        .replace("ORM^O01^ORM_O01", "ORU^R01^ORU_R01")
+        .replace("ORC|NW", "ORC|OK");
+    check(
+        &Message::parse(answer).unwrap(),
+        &Profile::french(Flow::Answer),
+        Severity::Error,
+        &[
+            "E value-not-allowed at ORC-17.1: only PLATEFORME_TLR",
+            "E value-not-allowed at OBR-4.1: only REPONSE_DEMANDE",
+            "E value-not-allowed at OBX-3.1: none is PROTOCOLE_IMAGERIE",
+        ],
+    );
+}
+
+#[test]
+fn a_profile_is_for_its_messages_only() {
+    let profile = Profile::ihe(Transaction::Rad28);
+    assert!(!profile.applies_to(&orm("ORC|NW")));
+    assert!(profile.applies_to(&message("ORU^R01", "2.5", "OBR|1")));
+}
+
+#[test]
+fn a_site_adds_rules_of_its_own() {
+    let rules =
+        ["OBR-24 R = CT, MR", "ZPI R", "5 OBR-18 X", "NTE RE if ORC-1 = NW", "OBR-4.1|OBR-44.1 R"];
+    let profile = Profile::tables().with_rules(&rules).unwrap();
+    check(
+        &orm("ORC|NW|PL55|FI66||"),
+        &profile,
+        Severity::Information,
+        &["E segment-missing at ZPI: ZPI is required", "I segment-missing at NTE: NTE is required"],
+    );
+    #[track_caller]
+    fn check_rule(line: &str, expected: &str) {
+        let error = line.parse::<Rule>().map_err(|error| error.to_string());
+        assert_eq!(error, Err(expected.to_owned()));
+    }
+    check_rule("OBR-0 R", "not a place like ZDS, OBR-18 or ORC-2.3");
+    check_rule("", "not a place like ZDS, OBR-18 or ORC-2.3");
+    check_rule("OBR-4 Q", "not a usage: R, RE, O, X or any");
+    check_rule("OBR-4", "not a usage: R, RE, O, X or any");
+    check_rule("OBX-3.1 any", "`any` needs values");
+}
+
+#[test]
+fn a_finding_becomes_an_err_segment() {
+    let findings = validate(
+        &message("ADT^A08", "2.5.1", "EVN||20260301\nPID|||P1||DOE||19801302\nPV1||O"),
+        &Profile::tables(),
+    );
+    let [finding] = &findings[..] else { panic!("{findings:?}") };
+    let built = MessageBuilder::new(MessageHead::default())
+        .typed(&ErrSegment::from(finding))
+        .build()
+        .unwrap();
+    let raw = built.segment("ERR").map(|err| String::from_utf8_lossy(err.raw()).into_owned());
+    let expected =
+        "ERR||PID^1^7^1^1|102^Data type error^HL70357|W|datatype-invalid|||no value of type DTM";
+    assert_eq!(raw.as_deref(), Some(expected));
+    let place = built.segment("ERR").map(ErrSegment::read).unwrap().location.location();
+    assert_eq!(place, Ok(finding.location));
+}
+
+#[test]
+fn findings_are_bounded() {
+    let body = "OBX|x\n".repeat(5000);
+    let findings = validate(&message("ORU^R01", "2.5.1", &body), &Profile::tables());
+    assert!(findings.len() <= FINDINGS_MAX);
+}
+
+#[test]
+fn codes_have_names_of_their_own() {
+    let names: std::collections::BTreeSet<&str> =
+        FindingCode::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(names.len(), FindingCode::ALL.len());
+    for code in FindingCode::ALL {
+        let condition = code.condition().to_string();
+        assert!(crate::tables::codes("0357").is_some_and(|codes| codes.contains(&condition)));
+    }
+}
+
+#[cfg(feature = "profile")]
+#[test]
+fn a_profile_in_toml_is_read_strictly() {
+    let profile = Profile::from_toml(
+        "name = \"north\"\nmessages = [\"ORM\"]\n[[rule]]\nplace = \"OBR-18\"\nusage = \"R\"\nversion = \"2.3.1\"\n\
+         severity = \"warning\"\ntext = \"number it\"\nwhen = { place = \"ORC-1\", values = [\"NW\"] }\n",
+    )
+    .unwrap();
+    check(
+        &message("ORM^O01", "2.3.1", "ORC|NW|1\nOBR|1|1||CT"),
+        &profile,
+        Severity::Warning,
+        &["W field-missing at OBR-18: number it"],
+    );
+    #[track_caller]
+    fn check_toml(text: &str, expected: &str) {
+        let error = Profile::from_toml(text).map_err(|error| error.to_string()).unwrap_err();
+        assert!(error.starts_with(expected), "{error}");
+    }
+    check_toml("nane = 1", "not a profile: TOML parse error at line 1");
+    let rule = |lines: &str| format!("name = \"x\"\n[[rule]]\n{lines}\n");
+    check_toml(&rule("place = \"OBR\"\nusage = \"Q\""), "rule 1: not a usage");
+    check_toml(&rule("place = \"OB-1\"\nusage = \"R\""), "rule 1: not a place");
+    check_toml(
+        &rule("place = \"OBR-1\"\nusage = \"R\"\nversion = \"2.4\""),
+        "rule 1: not a version",
+    );
+    check_toml(
+        &rule("place = \"OBR-1\"\nusage = \"R\"\nseverity = \"bad\""),
+        "rule 1: not a severity",
+    );
+}
