@@ -182,8 +182,7 @@ fn scan(
     warnings: &mut Warnings,
 ) -> Result<Vec<Entry>, ParseError> {
     let body = bytes.get(header..).unwrap_or_default();
-    // Counting first lets the index be allocated once, and counting is several times faster than growing.
-    let expected = memchr_iter(b'\r', body).count() + 1;
+    let expected = expected_segments(body);
     let mut lines = Lines {
         bytes,
         field,
@@ -223,6 +222,20 @@ fn scan(
         lines.warnings.add(WarningKind::MissingTerminator, bytes.len()..bytes.len(), None);
     }
     Ok(lines.segments)
+}
+
+/// How many segments to make room for. Counting first lets the index be allocated once, and counting is several times
+/// faster than growing.
+fn expected_segments(body: &[u8]) -> usize {
+    let terminators = memchr_iter(b'\r', body).count();
+    // So many cannot be segments, or hardly: empty lines are none, and would cost twelve times the message.
+    let expected = if terminators > body.len() / 6 {
+        let pairs = body.iter().zip(body.iter().skip(1));
+        pairs.filter(|(before, byte)| **byte == b'\r' && **before != b'\r').count()
+    } else {
+        terminators
+    };
+    expected + 1
 }
 
 /// Line feeds with nothing but blanks between them, which are all text or all ends of segments.
@@ -317,6 +330,10 @@ impl Lines<'_> {
         }
         if self.segments.len() >= self.limits.segments_max {
             return Err(ParseError::TooManySegments { segments_max: self.limits.segments_max });
+        }
+        // By halves: doubling could take more than eight times the message.
+        if self.segments.len() == self.segments.capacity() {
+            self.segments.reserve_exact(self.segments.len() / 2 + 16);
         }
         let offset = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
         self.segments.push(Entry {

@@ -6,6 +6,7 @@ use std::fmt;
 use bytes::{Buf, Bytes};
 use memchr::memchr2;
 
+use super::content::Content;
 use super::{CARRIAGE_RETURN, Commit, END_BLOCK, START_BLOCK};
 
 /// How large a frame may be.
@@ -89,7 +90,8 @@ pub enum Fault {
 /// Incremental decoder of one stream.
 ///
 /// The events depend on the bytes only, not on how they were cut into reads, and no byte is looked at more than
-/// twice. The content of a frame is copied once, so that a message does not pin the read buffers it came in.
+/// twice. The content of a frame is copied once, or twice beyond 64 KiB, so that a message does not pin the read
+/// buffers it came in nor memory beyond its own length.
 ///
 /// An end block that is not followed by a carriage return, a line feed or a start block is content: text is rather
 /// kept with a character too many than cut. So a frame that ends without carriage return waits for the next
@@ -102,7 +104,7 @@ pub struct Decoder {
     /// Reads after it.
     input: VecDeque<Bytes>,
     state: State,
-    content: Vec<u8>,
+    content: Content,
     stray: usize,
     ready: VecDeque<Event>,
     /// How many bytes were looked at.
@@ -130,7 +132,7 @@ impl Decoder {
             current: Bytes::new(),
             input: VecDeque::new(),
             state: State::Outside,
-            content: Vec::new(),
+            content: Content::default(),
             stray: 0,
             ready: VecDeque::new(),
             #[cfg(test)]
@@ -311,12 +313,12 @@ impl Decoder {
     fn keep(&mut self, text: &[u8]) -> bool {
         let frame_bytes_max = self.limits.frame_bytes_max;
         if text.len() > frame_bytes_max.saturating_sub(self.content.len()) {
-            self.content = Vec::new();
+            self.content = Content::default();
             self.state = State::Discarding;
             self.fault(Fault::TooLarge { frame_bytes_max });
             return false;
         }
-        self.content.extend_from_slice(text);
+        self.content.push(text);
         true
     }
 
@@ -334,10 +336,10 @@ impl Decoder {
     }
 
     fn end_frame(&mut self) {
-        let content = std::mem::take(&mut self.content);
+        let content = self.content.take();
         self.ready.push_back(match Commit::read(&content) {
             Some(commit) => Event::Commit(commit),
-            None => Event::Frame(Bytes::from(content)),
+            None => Event::Frame(content),
         });
         self.state = State::Outside;
     }

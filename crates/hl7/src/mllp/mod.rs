@@ -13,6 +13,7 @@
 //! | end block inside text | kept as text, unless a carriage return follows | |
 
 mod commit;
+mod content;
 mod decoder;
 mod receiver;
 mod sender;

@@ -1,0 +1,93 @@
+//! What reading costs in memory, counted.
+
+use allocation_counter::{AllocationInfo, measure};
+use bytes::Bytes;
+use telerad_hl7::{Message, mllp, path};
+
+const HEADER: &str = "MSH|^~\\&|READER|PLATFORM|TELERAD|GATEWAY|20240301101500||ORU^R01^ORU_R01|R-77|P|2.5.1||||||UNICODE UTF-8\r\
+    PID|1||1001^^^NORTH&1.2.840.1&ISO^MR||ROSSI^ANNA^MARIA^^^^L||19701224|F\r";
+
+fn report(lines: usize) -> Bytes {
+    let line =
+        "OBX|1|TX|GDT^Report text^L||No focal lesion of the liver \\T\\ the spleen.||||||F\r";
+    Bytes::from(format!("{HEADER}{}", line.repeat(lines)))
+}
+
+fn document(bytes: usize) -> Bytes {
+    let content = "JVBERi0xLjQKJcOkw7zDtsOf".repeat(bytes / 24);
+    Bytes::from(format!(
+        "{HEADER}OBX|1|ED|PDF^Report^L||^application^pdf^Base64^{content}||||||F\r"
+    ))
+}
+
+fn parsing(bytes: &Bytes) -> AllocationInfo {
+    let bytes = bytes.clone();
+    measure(move || {
+        let message = Message::parse(bytes);
+        assert!(message.is_ok_and(|message| message.warnings().is_empty()));
+    })
+}
+
+#[test]
+fn parsing_allocates_the_index_and_its_count() {
+    for bytes in [report(60), document(1 << 20)] {
+        let parsing = parsing(&bytes);
+        assert!(parsing.count_total <= 2, "{parsing:?}");
+    }
+}
+
+#[test]
+fn a_parsed_document_takes_hardly_more_than_its_bytes() {
+    let bytes = document(20 << 20);
+    let parsing = parsing(&bytes);
+    assert!(parsing.bytes_max < bytes.len() as u64 / 20, "{parsing:?}");
+}
+
+#[test]
+fn a_document_in_a_frame_takes_twice_its_bytes_while_it_arrives() {
+    for size in [1 << 20, 20 << 20] {
+        let message = document(size);
+        let stream = mllp::frame(&message);
+        let decoding = measure(|| {
+            let mut decoder = mllp::Decoder::new(mllp::Limits::default());
+            let mut frames = 0;
+            for start in (0..stream.len()).step_by(64 << 10) {
+                decoder.feed(stream.slice(start..stream.len().min(start + (64 << 10))));
+                while let Some(event) = decoder.poll() {
+                    frames += usize::from(matches!(event, mllp::Event::Frame(_)));
+                }
+            }
+            assert_eq!(frames, 1);
+        });
+        assert!(decoding.bytes_max <= message.len() as u64 * 21 / 10, "{decoding:?}");
+    }
+}
+
+#[test]
+fn views_and_plain_values_allocate_nothing() {
+    let message = Message::parse(report(3)).unwrap();
+    let reading = measure(|| {
+        let mut leaves = 0;
+        for segment in message.segments() {
+            for field in segment.fields() {
+                leaves +=
+                    field.repetitions().flat_map(|repetition| repetition.components()).count();
+            }
+        }
+        assert!(leaves > 20 && message.value(&path!("PID-5.2")).is_present());
+    });
+    assert_eq!(reading.count_total, 0);
+}
+
+/// A message of nothing but one kind of byte costs most per byte where every byte ends a segment.
+#[test]
+fn no_message_costs_more_than_eight_times_its_bytes() {
+    for filler in
+        ["\r", "\n", "A\r", "A|\r", "MSH|", "ZZZ\r", "\u{b}", "\u{e9}", "\\", "|", "\u{1b}$B"]
+    {
+        let bytes = Bytes::from(format!("{HEADER}{}", filler.repeat(200_000 / filler.len())));
+        let length = bytes.len() as u64;
+        let parsing = measure(move || drop(Message::parse(bytes)));
+        assert!(parsing.bytes_max <= 8 * length + 65_536, "{filler:?} {parsing:?} of {length}");
+    }
+}
