@@ -45,9 +45,11 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod acknowledgement;
+pub mod batch;
 mod builder;
 mod bytescan;
 mod check;
+pub mod continuation;
 pub mod datatype;
 mod delimiters;
 mod edit;
