@@ -56,6 +56,8 @@ mod edit;
 pub mod escape;
 pub mod group;
 mod index;
+#[cfg(feature = "serde")]
+mod json;
 mod message;
 pub mod mllp;
 mod output;
@@ -80,6 +82,8 @@ pub use check::CHECKED_WARNINGS_MAX;
 pub use delimiters::Delimiters;
 pub use edit::{Anchor, Content, Edit, EditError};
 pub use index::{Limits, ParseError, ParseOptions};
+#[cfg(feature = "serde")]
+pub use json::Readable;
 pub use message::{Message, Segments};
 pub use output::{EncodeError, EncodeOptions, Terminator};
 pub use path::{Depth, InvalidPath, Location, Path};
