@@ -44,11 +44,9 @@ macro_rules! readings {
                 conflicts.into_iter()
             }
 
-            /// Where each item that has a value came from.
-            pub fn locations(&self) -> impl Iterator<Item = (&'static str, $crate::Location)> {
-                [$( (stringify!($field), self.$field.location()) ),*]
-                    .into_iter()
-                    .filter_map(|(item, location)| location.map(|location| (item, location)))
+            /// Where each item that has a value came from, in the order of the items.
+            pub fn sources(&self) -> impl Iterator<Item = $crate::reading::Source> {
+                [$( self.$field.source_of(stringify!($field)) ),*].into_iter().flatten()
             }
         }
     };

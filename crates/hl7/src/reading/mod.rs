@@ -74,6 +74,17 @@ pub struct Reading<T> {
     null: Option<Location>,
 }
 
+/// Where an item came from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Source {
+    /// The item, as the field of the view is called.
+    pub item: &'static str,
+    /// The field or component.
+    pub location: Location,
+    /// Its bytes in the message.
+    pub span: Range<usize>,
+}
+
 /// Two sources of one item that disagree.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Conflict {
@@ -109,6 +120,11 @@ impl<T> Reading<T> {
     /// Where the value comes from.
     pub fn location(&self) -> Option<Location> {
         self.found().map(|found| found.location)
+    }
+
+    pub(crate) fn source_of(&self, item: &'static str) -> Option<Source> {
+        let found = self.found()?;
+        Some(Source { item, location: found.location, span: found.span.clone() })
     }
 
     /// Whether the message asks to delete the item.

@@ -91,10 +91,10 @@ fn one_order_reads_the_same_from_either_message() {
 #[test]
 fn every_value_says_where_it_came_from() {
     let places = |order: OrderView| {
-        let places = order.values.locations();
+        let places = order.values.sources();
         let wanted = ["accession", "study_instance_uid", "modality", "start", "priority"];
-        let places = places.filter(|(item, _)| wanted.contains(item));
-        places.map(|(item, place)| format!("{item} {place}")).collect::<Vec<_>>()
+        let places = places.filter(|place| wanted.contains(&place.item));
+        places.map(|place| format!("{} {}", place.item, place.location)).collect::<Vec<_>>()
     };
     let expected = [
         "accession IPC-1",

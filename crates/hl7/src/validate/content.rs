@@ -189,7 +189,9 @@ impl Value<'_, '_> {
     fn code(&self, from: Composite<'_>, table: &str, findings: &mut Findings) {
         let code = from.text();
         let Some(codes) = tables::codes(table).filter(|_| !code.trim().is_empty()) else { return };
-        if codes.contains(code.trim()) || code.trim() == "\"\"" {
+        // Profiles of 2.5.1 send CWE, HD and other types in OBX-2 that table 0125 does not list.
+        let is_type = table == "0125" && tables::datatype(code.trim()).is_some();
+        if codes.contains(code.trim()) || is_type {
             return;
         }
         let severity =

@@ -79,17 +79,23 @@ impl Profile {
 
     /// The tables and a transaction of IHE RAD.
     pub fn ihe(transaction: Transaction) -> Self {
-        built_in(transaction.name())
+        Self::named(transaction.name()).unwrap_or_default()
     }
 
     /// The tables and a flow of the French teleradiology profile.
     pub fn french(flow: Flow) -> Self {
-        built_in(match flow {
+        let name = match flow {
             Flow::Request => "TLR-FR-1",
             Flow::Cancellation => "TLR-FR-2",
             Flow::Answer => "TLR-FR-3",
             Flow::Complement => "TLR-FR-4",
-        })
+        };
+        Self::named(name).unwrap_or_default()
+    }
+
+    /// The profile that is built in under a name such as `RAD-4` or `TLR-FR-1`.
+    pub fn named(name: &str) -> Option<Self> {
+        BUILT_IN.iter().find(|profile| profile.name == name).cloned()
     }
 
     /// Adds rules, each written as a line as [`Rule`] says.
@@ -112,11 +118,6 @@ impl Profile {
                 None => *each == code,
             })
     }
-}
-
-fn built_in(name: &str) -> Profile {
-    let profile = BUILT_IN.iter().find(|profile| profile.name == name);
-    profile.cloned().unwrap_or_default()
 }
 
 static BUILT_IN: LazyLock<Vec<Profile>> = LazyLock::new(|| read(include_str!("profiles.txt")));

@@ -1,0 +1,104 @@
+//! Reads an HL7 order from a file and says what it means, where each value came from, and what is wrong with it.
+//!
+//! ```sh
+//! cargo run --release --example read_order -- examples/messages/order.hl7
+//! cargo run --release --example read_order -- examples/messages/order.hl7 RAD-4
+//! ```
+//!
+//! The second argument is a profile to check by: one that is built in (`RAD-2`, `RAD-4`, `TLR-FR-1`, …) or a TOML file
+//! with a site's own rules.
+
+#![expect(clippy::print_stdout, reason = "a program that reports to a person")]
+#![expect(clippy::disallowed_methods, reason = "a program reads the files it is given")]
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use comfy_table::{Table, presets};
+use telerad::hl7::Message;
+use telerad::hl7::reading::{OrderSources, OrderView, Source};
+use telerad::hl7::validate::{Profile, acknowledgement, validate};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let result = match &arguments[..] {
+        [file] => run(file, Profile::tables()),
+        [file, profile] => read_profile(profile).and_then(|profile| run(file, profile)),
+        _ => {
+            eprintln!("usage: read_order <order.hl7> [profile]");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("read_order: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn read_profile(name: &str) -> Result<Profile> {
+    if name.ends_with(".toml") {
+        let text = std::fs::read_to_string(name).with_context(|| format!("cannot read {name}"))?;
+        return Profile::from_toml(&text).context("cannot use the profile");
+    }
+    Profile::named(name).with_context(|| format!("no profile is called {name}"))
+}
+
+fn run(file: &str, profile: Profile) -> Result<()> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {file}"))?;
+    let message = Message::parse(bytes).context("this is no HL7 message")?;
+    let kind = format!("{}^{}", message.message_code(), message.trigger_event());
+    let orders = OrderView::read_all(&message, &OrderSources::default());
+    if orders.is_empty() {
+        bail!("{kind} holds no order");
+    }
+    println!("{kind}, version {}, {} order(s)", message.version(), orders.len());
+    for order in &orders {
+        println!("\norder {}: {:?}", order.number, order.action());
+        println!("{}", values(&message, order));
+        for conflict in order.conflicts() {
+            println!("  conflict: {conflict}");
+        }
+    }
+    report(&message, &profile);
+    Ok(())
+}
+
+/// Every item that has a value, its place, and its bytes as they stand.
+fn values(message: &Message, order: &OrderView) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["item", "from", "as it stands"]);
+    for Source { item, location, span } in order.patient.sources().chain(order.values.sources()) {
+        let raw = message.as_bytes().get(span).unwrap_or_default();
+        let raw = String::from_utf8_lossy(raw).into_owned();
+        table.add_row([item, &location.to_string(), &raw]);
+    }
+    for (step, number) in order.steps.iter().zip(1..) {
+        let protocol: Vec<&str> =
+            step.protocol_codes.iter().map(|code| code.identifier.as_str()).collect();
+        let from = step.id.location().map(|location| location.to_string()).unwrap_or_default();
+        let id = step.id.value().map(|id| id.entity_identifier.clone()).unwrap_or_default();
+        let text = format!("{id} {}", protocol.join(", "));
+        table.add_row([&format!("step {number}"), &from, text.trim()]);
+    }
+    table
+}
+
+fn report(message: &Message, profile: &Profile) {
+    println!("\nencoding:");
+    for warning in message.warnings().iter().chain(&message.check()) {
+        println!("  {warning}");
+    }
+    println!("\nfindings by {}:", profile.name);
+    if !profile.applies_to(message) {
+        println!("  the rules of this profile are for other messages; only the tables were asked");
+    }
+    let findings = validate(message, profile);
+    for finding in &findings {
+        println!("  {finding}");
+    }
+    println!("\nanswer: {}", acknowledgement(&findings).code);
+}
