@@ -2,9 +2,12 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -56,10 +59,16 @@ pub struct TcpAcceptor {
 impl TcpAcceptor {
     /// Binds `address`, written `host:port`; port 0 lets the system choose.
     ///
+    /// A port alone, `2575` or `:2575`, listens on the loopback interface only. Neither DICOM nor MLLP knows who is
+    /// calling, so the network has to be asked for by name: `0.0.0.0:2575`.
+    ///
     /// # Errors
     /// When the address cannot be resolved or is taken.
     pub async fn bind(address: &str) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+        let listener = match address.strip_prefix(':').unwrap_or(address).parse::<u16>() {
+            Ok(port) => TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?,
+            Err(_) => TcpListener::bind(address).await?,
+        };
         let local_address = listener.local_addr()?.to_string();
         Ok(Self { listener, local_address })
     }
@@ -96,6 +105,9 @@ impl Connector for TcpConnector {
 /// writes a message in two parts may send the second only when the first is acknowledged. We do not have the former
 /// (`TCP_NODELAY`). Some peers have: DCMTK 3.6.7 writes each PDU in two parts with it. So each short read is
 /// acknowledged at once where the system can (`TCP_QUICKACK`, which has to be set again and again).
+///
+/// The system asks a peer that has been silent for a minute whether it is still there (`SO_KEEPALIVE`): HL7 senders keep
+/// connections open for hours, and a firewall that forgets one tells neither end.
 #[derive(Debug)]
 pub struct TcpLink(TcpStream);
 
@@ -105,6 +117,11 @@ impl TcpLink {
         // A socket on which an option cannot be set still works.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
+        }
+        let keep_alive =
+            TcpKeepalive::new().with_time(KEEP_ALIVE_IDLE).with_interval(KEEP_ALIVE_INTERVAL);
+        if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&keep_alive) {
+            tracing::debug!(%error, "cannot set SO_KEEPALIVE");
         }
         Self(stream)
     }
@@ -163,6 +180,11 @@ impl AsyncWrite for TcpLink {
         Pin::new(&mut self.0).poll_shutdown(context)
     }
 }
+
+/// Silence after which the peer is asked for a sign of life.
+const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
+/// Pause between questions without an answer.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// A read below this may be the first part of something; above, the stream is flowing anyway.
 const SHORT_READ_BYTES: usize = 4096;

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use telerad_core::Timestamp;
-use telerad_hl7::{AckCode, Acknowledgement, Message, acknowledge, mllp::frame};
+use telerad_hl7::mllp::{FaultPolicy, Reaction, Release, frame};
+use telerad_hl7::{AckCode, Acknowledgement, Message, acknowledge};
 use telerad_net::mllp::{
-    MessageHandler, SendError, Sender, ServerConfig, Timeouts, serve, serve_stream,
+    Handled, MessageHandler, Reconnect, SendError, Sender, ServerConfig, Timeouts, serve,
+    serve_stream,
 };
 use telerad_net::{
     BoxFuture, Connector, Listener, Shutdown, ShutdownHandle, TcpAcceptor, TcpConnector,
@@ -280,4 +282,126 @@ async fn the_time_to_answer_starts_with_the_last_byte_of_the_message() {
 async fn a_message_without_control_id_is_not_sent() {
     let (mut sender, _far) = sender();
     assert_eq!(sender.send(&message("")).await.unwrap_err(), SendError::NoControlId);
+}
+
+#[tokio::test]
+async fn a_port_alone_listens_on_the_loopback_interface_only() {
+    for address in ["0", ":0"] {
+        let listener = TcpAcceptor::bind(address).await.unwrap();
+        assert!(listener.local_address().starts_with("127.0.0.1:"), "{}", listener.local_address());
+    }
+}
+
+fn release_2() -> ServerConfig {
+    ServerConfig { release: Release::Two, ..ServerConfig::default() }
+}
+
+#[tokio::test]
+async fn both_ends_commit_in_release_2() {
+    let (near, far) = tokio::io::duplex(65_536);
+    let desk = Desk::default();
+    let (_handle, _server) = start(far, &desk, release_2());
+    let connector = Prepared::new([near]);
+    let mut sender =
+        Sender::new(connector, "ris:2575", Timeouts::default()).with_release(Release::Two);
+    for control_id in ["M1", "M2"] {
+        assert_eq!(sender.send(&message(control_id)).await.unwrap().code, AckCode::AA);
+    }
+    assert_eq!(desk.seen.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn in_release_2_the_commit_block_comes_before_the_answer() {
+    let (mut near, far) = tokio::io::duplex(65_536);
+    let (_handle, _server) = start(far, &Desk::default(), release_2());
+    near.write_all(&frame(message("M1").as_bytes())).await.unwrap();
+    let mut got = [0; 8];
+    near.read_exact(&mut got).await.unwrap();
+    assert_eq!(&got, b"\x0b\x06\x1c\r\x0bMSH");
+}
+
+/// Ends every frame in the same way.
+#[derive(Clone)]
+struct Ending(Handled);
+
+impl MessageHandler for Ending {
+    fn handle(&self, _: String, _: Bytes) -> BoxFuture<'static, Bytes> {
+        unreachable!("the server asks for more than an answer")
+    }
+
+    fn handle_frame(&self, _: String, _: Bytes) -> BoxFuture<'static, Handled> {
+        let handled = self.0.clone();
+        Box::pin(async move { handled })
+    }
+}
+
+/// What the server sends back for one frame, up to its closing the connection or to `bytes`.
+async fn reply(handled: Handled, config: ServerConfig, bytes: usize) -> Vec<u8> {
+    let (mut near, far) = tokio::io::duplex(65_536);
+    let (_handle, stop) = shutdown();
+    tokio::task::spawn(serve_stream(far, "ris:1", Arc::new(Ending(handled)), config, stop));
+    near.write_all(&frame(message("M1").as_bytes())).await.unwrap();
+    let mut got = Vec::new();
+    near.take(bytes as u64).read_to_end(&mut got).await.unwrap();
+    got
+}
+
+#[tokio::test]
+async fn what_could_not_be_stored_is_sent_again() {
+    assert_eq!(reply(Handled::NotStored, release_2(), 4).await, b"\x0b\x15\x1c\r");
+    assert_eq!(reply(Handled::NotStored, ServerConfig::default(), 4).await, b"");
+    assert_eq!(reply(Handled::Close, release_2(), 4).await, b"");
+    assert_eq!(reply(Handled::Nothing, release_2(), 4).await, b"\x0b\x06\x1c\r");
+}
+
+#[tokio::test]
+async fn a_sender_learns_that_its_message_was_not_stored() {
+    let (near, far) = tokio::io::duplex(65_536);
+    let (_handle, stop) = shutdown();
+    let handler = Arc::new(Ending(Handled::NotStored));
+    tokio::task::spawn(serve_stream(far, "ris:1", handler, release_2(), stop));
+    let connector = Prepared::new([near]);
+    let mut sender =
+        Sender::new(connector, "ris:2575", Timeouts::default()).with_release(Release::Two);
+    assert_eq!(sender.send(&message("M1")).await, Err(SendError::NotCommitted));
+}
+
+#[tokio::test]
+async fn broken_framing_ends_the_connection_where_the_policy_says_so() {
+    let (mut near, far) = tokio::io::duplex(65_536);
+    let fault_policy = FaultPolicy { stray_bytes: Reaction::Close, ..FaultPolicy::default() };
+    let config = ServerConfig { fault_policy, ..ServerConfig::default() };
+    let (_handle, server) = start(far, &Desk::default(), config);
+    near.write_all(b"x").await.unwrap();
+    near.write_all(&frame(message("M1").as_bytes())).await.unwrap();
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_that_come_to_nothing_are_tried_more_and_more_seldom() {
+    let reconnect = Reconnect { first: Duration::from_secs(1), longest: Duration::from_secs(5) };
+    let mut sender =
+        Sender::new(Prepared::new([]), "ris:2575", Timeouts::default()).with_reconnect(reconnect);
+    let start_time = tokio::time::Instant::now();
+    let mut tried_at = Vec::new();
+    for _ in 0..6 {
+        sender.send(&message("M1")).await.unwrap_err();
+        tried_at.push(start_time.elapsed().as_secs());
+    }
+    assert_eq!(tried_at, [0, 1, 3, 7, 12, 17]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_answer_the_next_connection_is_tried_at_once() {
+    let (streams, peers): (Vec<_>, Vec<_>) = (0..2).map(|_| tokio::io::duplex(65_536)).unzip();
+    let mut sender = Sender::new(Prepared::new(streams), "ris:2575", Timeouts::default())
+        .with_reconnect(Reconnect::default());
+    let start_time = tokio::time::Instant::now();
+    for peer in peers {
+        let (handle, server) = start(peer, &Desk::default(), ServerConfig::default());
+        sender.send(&message("M1")).await.unwrap();
+        handle.request();
+        server.await.unwrap();
+    }
+    assert_eq!(start_time.elapsed().as_secs(), 0);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use telerad_hl7::mllp::{Limits, ReceiverConfig};
+use telerad_hl7::mllp::{FaultPolicy, Limits, ReceiverConfig, Release};
 
 use crate::BoxFuture;
 use crate::clock::{Clock, SystemClock};
@@ -15,6 +15,41 @@ pub trait MessageHandler: Send + Sync + 'static {
     /// An acknowledgement of acceptance must mean that the message is durable. Nonsense is answered too (HL7 2.5.1
     /// section 2.9.2: AR); an empty answer sends nothing and closes the connection.
     fn handle(&self, peer_address: String, frame: Bytes) -> BoxFuture<'static, Bytes>;
+
+    /// As [`handle`](Self::handle), with more to say than an acknowledgement. Servers call this one; unless it is written
+    /// anew, it calls the other.
+    fn handle_frame(&self, peer_address: String, frame: Bytes) -> BoxFuture<'static, Handled> {
+        let answer = self.handle(peer_address, frame);
+        Box::pin(async move {
+            let answer = answer.await;
+            if answer.is_empty() { Handled::Close } else { Handled::Answer(answer) }
+        })
+    }
+}
+
+/// What a handler made of a frame.
+#[derive(Clone, Eq, PartialEq)]
+pub enum Handled {
+    /// Answer with this acknowledgement, unframed.
+    Answer(Bytes),
+    /// Close the connection without an answer.
+    Close,
+    /// It is durable and wants no answer: enhanced mode with MSH-15 and MSH-16 `NE`.
+    Nothing,
+    /// It could not be made durable. In release 2 the peer is told so and sends it again; in release 1 the connection
+    /// is closed without an answer, to the same end.
+    NotStored,
+}
+
+impl std::fmt::Debug for Handled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Answer(answer) => write!(f, "Answer({} bytes, <redacted>)", answer.len()),
+            Self::Close => f.write_str("Close"),
+            Self::Nothing => f.write_str("Nothing"),
+            Self::NotStored => f.write_str("NotStored"),
+        }
+    }
 }
 
 /// Limits and deadlines of an MLLP server. Every one has a safe default.
@@ -28,6 +63,8 @@ pub struct ServerConfig {
     pub connections_per_peer_max: usize,
     /// Seconds that connections get to finish what is in flight after shutdown was asked for.
     pub drain_seconds_max: u64,
+    /// What to do about broken framing. Default: go on.
+    pub fault_policy: FaultPolicy,
     /// Bytes of one frame; a longer one closes the connection.
     pub frame_bytes_max: usize,
     /// Seconds that a frame may take in all.
@@ -38,6 +75,8 @@ pub struct ServerConfig {
     pub handler_seconds_max: u64,
     /// Seconds without any message. Senders keep connections open on purpose, so this is long.
     pub idle_seconds_max: u32,
+    /// Release of the protocol. Default release 1; nothing on the wire tells which one a peer speaks.
+    pub release: Release,
     /// Seconds that the peer may take no bytes while we have some for it.
     pub send_progress_seconds_max: u64,
 }
@@ -52,6 +91,8 @@ impl ServerConfig {
             idle_seconds_max: self.idle_seconds_max,
             stall_seconds_max: self.frame_stall_seconds_max,
             frame_seconds_max: self.frame_seconds_max,
+            release: self.release,
+            fault_policy: self.fault_policy,
             ..ReceiverConfig::default()
         }
     }
@@ -64,11 +105,13 @@ impl Default for ServerConfig {
             connections_max: 200,
             connections_per_peer_max: 20,
             drain_seconds_max: 30,
+            fault_policy: FaultPolicy::default(),
             frame_bytes_max: 64 * 1024 * 1024,
             frame_seconds_max: 600,
             frame_stall_seconds_max: 30,
             handler_seconds_max: 120,
             idle_seconds_max: 3600,
+            release: Release::One,
             send_progress_seconds_max: 60,
         }
     }

@@ -6,6 +6,6 @@ mod sender;
 mod server;
 mod session;
 
-pub use config::{MessageHandler, ServerConfig};
-pub use sender::{SendError, Sender, Timeouts};
+pub use config::{Handled, MessageHandler, ServerConfig};
+pub use sender::{Reconnect, SendError, Sender, Timeouts};
 pub use server::{serve, serve_stream};

@@ -3,9 +3,11 @@
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use telerad_hl7::mllp::{CloseReason, Sender as Machine, SenderConfig, SenderEvent};
+use telerad_hl7::mllp::{
+    CloseReason, Commit, Release, Sender as Machine, SenderConfig, SenderEvent,
+};
 use telerad_hl7::{Message, ReceivedAck};
 
 use crate::clock::{Alarm, Clock, SystemClock, after, until};
@@ -22,6 +24,34 @@ pub struct Sender<C: Connector> {
     timeouts: Timeouts,
     clock: Arc<dyn Clock>,
     connection: Option<Pump<Machine>>,
+    release: Release,
+    reconnect: Option<Reconnect>,
+    /// Sendings in a row that came to nothing.
+    failures: u32,
+    /// When the next connection may be tried.
+    not_before: Option<Instant>,
+}
+
+/// Pauses between connections that come to nothing: each is twice as long as the one before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Reconnect {
+    /// After the first failure.
+    pub first: Duration,
+    /// At most.
+    pub longest: Duration,
+}
+
+impl Default for Reconnect {
+    fn default() -> Self {
+        Self { first: Duration::from_secs(1), longest: Duration::from_secs(60) }
+    }
+}
+
+impl Reconnect {
+    fn pause(&self, failures: u32) -> Duration {
+        let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
+        self.first.saturating_mul(doubled).min(self.longest)
+    }
 }
 
 /// How long to wait for what.
@@ -58,7 +88,32 @@ impl<C: Connector> Sender<C> {
         address: impl Into<String>,
         timeouts: Timeouts,
     ) -> Self {
-        Self { connector, address: address.into(), timeouts, clock, connection: None }
+        Self {
+            connector,
+            address: address.into(),
+            timeouts,
+            clock,
+            connection: None,
+            release: Release::One,
+            reconnect: None,
+            failures: 0,
+            not_before: None,
+        }
+    }
+
+    /// Speaks this release of the protocol; release 1 unless told otherwise.
+    #[must_use]
+    pub fn with_release(mut self, release: Release) -> Self {
+        self.release = release;
+        self
+    }
+
+    /// Waits before it connects again after a sending that came to nothing, longer each time. Without this it does not
+    /// wait: then the pauses are its owner's business.
+    #[must_use]
+    pub fn with_reconnect(mut self, reconnect: Reconnect) -> Self {
+        self.reconnect = Some(reconnect);
+        self
     }
 
     /// Sends a message and waits for its acknowledgement, which may be a refusal.
@@ -74,16 +129,56 @@ impl<C: Connector> Sender<C> {
         if control_id.is_empty() {
             return Err(SendError::NoControlId);
         }
-        let mut connection = match self.take_connection() {
+        let connection = match self.take_connection() {
             Some(connection) => connection,
-            None => self.connect().await?,
+            None => {
+                self.pause().await;
+                // Counted as a failure until it is none, so that a dropped future counts too.
+                self.note_failure();
+                self.connect().await?
+            }
         };
+        let ack = self.converse(connection, message, &control_id).await;
+        match ack {
+            Ok(_) => (self.failures, self.not_before) = (0, None),
+            // A connection that had worked before has not been counted yet.
+            Err(_) if self.failures == 0 => self.note_failure(),
+            Err(_) => {}
+        }
+        ack
+    }
+
+    async fn pause(&self) {
+        if let Some(deadline) = self.not_before {
+            let _ = until(&self.clock, deadline, std::future::pending::<()>()).await;
+        }
+    }
+
+    fn note_failure(&mut self) {
+        self.failures = self.failures.saturating_add(1);
+        let pause = self.reconnect.map(|reconnect| reconnect.pause(self.failures));
+        self.not_before = pause.map(|pause| after(self.clock.now(), pause));
+    }
+
+    async fn converse(
+        &mut self,
+        mut connection: Pump<Machine>,
+        message: &Message,
+        control_id: &str,
+    ) -> Result<ReceivedAck, SendError> {
         let now = self.clock.now();
-        let sent = connection.machine.send(now, control_id.as_str(), message.as_bytes());
+        let sent = connection.machine.send(now, control_id, message.as_bytes());
         if sent.is_err() {
             return Err(SendError::Closed(CloseReason::PeerClosed));
         }
-        let ack = self.answer(&mut connection, &control_id).await?;
+        let ack = self.answer(&mut connection, control_id).await?;
+        if self.release == Release::Two {
+            // What is returned is the caller's to keep; the peer need not repeat it.
+            connection.machine.commit(Commit::Ack);
+            while connection.backlog() > 0 && connection.broken().is_none() {
+                connection.turn().await;
+            }
+        }
         self.connection = Some(connection);
         Ok(ack)
     }
@@ -118,7 +213,11 @@ impl<C: Connector> Sender<C> {
             None => return Err(SendError::Connect(io::ErrorKind::TimedOut)),
         };
         // The machine counts from the first byte; on a slow line a large report needs longer than an answer does.
-        let config = SenderConfig { answer_ms_max: u32::MAX, ..SenderConfig::default() };
+        let config = SenderConfig {
+            answer_ms_max: u32::MAX,
+            release: self.release,
+            ..SenderConfig::default()
+        };
         let machine = Machine::new(config);
         let clock = Arc::clone(&self.clock);
         Ok(Pump::new(Box::new(stream), machine, clock, self.timeouts.send_progress))
@@ -141,6 +240,7 @@ impl<C: Connector> Sender<C> {
                         tracing::warn!(address, control_id, %unexpected, "not the answer");
                         strangers = true;
                     }
+                    SenderEvent::NotCommitted { .. } => return Err(SendError::NotCommitted),
                     SenderEvent::Timeout { .. } => return Err(timeout(strangers)),
                     SenderEvent::Close { reason, .. } => {
                         return Err(match connection.broken() {
@@ -193,6 +293,9 @@ pub enum SendError {
     /// Frames came, but none of them acknowledged this message.
     #[error("no acknowledgement of this message, but of another or of none")]
     NotAnAcknowledgement,
+    /// The peer's transport could not store the message (release 2).
+    #[error("the peer could not store the message")]
+    NotCommitted,
     /// The peer takes no bytes.
     #[error("timed out sending: the peer takes no bytes")]
     Stalled,

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use telerad_hl7::mllp::{CloseReason, Receiver, ReceiverEvent};
+use telerad_hl7::mllp::{CloseReason, Commit, Receiver, ReceiverEvent, Release};
 use tracing::Instrument;
 
-use super::config::{MessageHandler, ServerConfig};
+use super::config::{Handled, MessageHandler, ServerConfig};
 use crate::BoxFuture;
 use crate::clock::{Alarm, after};
 use crate::pump::Pump;
@@ -21,6 +20,7 @@ use crate::wire::Duplex;
 pub(super) struct Session {
     pump: Pump<Receiver>,
     handler: Arc<dyn MessageHandler>,
+    release: Release,
     peer_address: String,
     handler_patience: Duration,
     handler_alarm: Alarm,
@@ -36,7 +36,7 @@ pub(super) struct Session {
 /// The message that the handler works on.
 struct Current {
     id: u64,
-    answer: BoxFuture<'static, Bytes>,
+    answer: BoxFuture<'static, Handled>,
     deadline: Instant,
 }
 
@@ -53,6 +53,7 @@ impl Session {
         Self {
             pump: Pump::new(stream, machine, Arc::clone(&clock), send_progress),
             handler,
+            release: config.release,
             peer_address,
             handler_patience: Duration::from_secs(config.handler_seconds_max),
             handler_alarm: Alarm::new(Arc::clone(&clock)),
@@ -112,7 +113,7 @@ impl Session {
             if let Poll::Ready(answer) = current.answer.as_mut().poll(context) {
                 let id = current.id;
                 self.current = None;
-                self.answer(id, &answer);
+                self.answer(id, answer);
                 return Poll::Ready(());
             }
             if self.handler_alarm.poll(context, Some(current.deadline)).is_ready() {
@@ -148,7 +149,7 @@ impl Session {
                 ReceiverEvent::Message { id, frame } => {
                     self.messages += 1;
                     tracing::debug!(message = id, bytes = frame.len(), "frame received");
-                    let answer = self.handler.handle(self.peer_address.clone(), frame);
+                    let answer = self.handler.handle_frame(self.peer_address.clone(), frame);
                     let deadline = after(self.pump.now(), self.handler_patience);
                     self.current = Some(Current { id, answer, deadline });
                 }
@@ -168,13 +169,18 @@ impl Session {
         }
     }
 
-    fn answer(&mut self, id: u64, answer: &Bytes) {
-        if answer.is_empty() {
-            tracing::warn!(message = id, "closed: the handler has no answer");
-            self.over = true;
-            return;
-        }
+    fn answer(&mut self, id: u64, handled: Handled) {
         let now = self.pump.now();
-        self.pump.machine.answer(now, id, answer);
+        match handled {
+            Handled::Answer(answer) => self.pump.machine.answer(now, id, answer),
+            Handled::Nothing => self.pump.machine.leave_unanswered(now, id),
+            Handled::NotStored if self.release == Release::Two => {
+                self.pump.machine.commit(now, id, Commit::Nak);
+            }
+            Handled::Close | Handled::NotStored => {
+                tracing::warn!(message = id, "closed: the handler has no answer");
+                self.over = true;
+            }
+        }
     }
 }
