@@ -405,3 +405,10 @@ async fn after_an_answer_the_next_connection_is_tried_at_once() {
     }
     assert_eq!(start_time.elapsed().as_secs(), 0);
 }
+
+#[test]
+fn a_sender_can_be_moved_between_threads_while_it_sends() {
+    fn check<T: Send>(_: T) {}
+    let (mut sender, _peer) = sender();
+    check(sender.send(&message("M1")));
+}

@@ -132,7 +132,7 @@ impl<C: Connector> Sender<C> {
         let connection = match self.take_connection() {
             Some(connection) => connection,
             None => {
-                self.pause().await;
+                pause(&self.clock, self.not_before).await;
                 // Counted as a failure until it is none, so that a dropped future counts too.
                 self.note_failure();
                 self.connect().await?
@@ -146,12 +146,6 @@ impl<C: Connector> Sender<C> {
             Err(_) => {}
         }
         ack
-    }
-
-    async fn pause(&self) {
-        if let Some(deadline) = self.not_before {
-            let _ = until(&self.clock, deadline, std::future::pending::<()>()).await;
-        }
     }
 
     fn note_failure(&mut self) {
@@ -311,6 +305,12 @@ impl SendError {
     /// Whether the same may work later without anybody changing anything.
     pub fn is_retryable(&self) -> bool {
         !matches!(self, Self::NoControlId)
+    }
+}
+
+async fn pause(clock: &Arc<dyn Clock>, not_before: Option<Instant>) {
+    if let Some(deadline) = not_before {
+        let _ = until(clock, deadline, std::future::pending::<()>()).await;
     }
 }
 
