@@ -21,7 +21,7 @@ usage: cargo xtask <command>
 
   ci [--without-tests]        formatting, lints, tests, documentation, tidy
   tidy                        the rules of the architecture that a tool can check
-  interop [--quick]           DCMTK, Orthanc and MLLP peers against the gateway
+  interop [--quick]           DCMTK and Orthanc against the gateway, HL7 programs of others
   crash [--count N --seed S]  kill the gateway at random moments, lose nothing
   down                        a destination that is away for the whole run
   duplicates                  the same instance again, and the same UID with other content
