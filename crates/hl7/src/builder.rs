@@ -46,13 +46,13 @@ pub enum BuildError {
     /// Already encoded text holds a segment terminator or another control code.
     #[error("encoded text of segment {segment} holds a control code")]
     ControlCode {
-        /// Number of the segment, from 1 after MSH.
+        /// Number of the segment, 0 for MSH.
         segment: usize,
     },
     /// Field numbers go from 1 to 999.
     #[error("segment {segment} has no field {field}")]
     FieldNumber {
-        /// Number of the segment, from 1 after MSH.
+        /// Number of the segment, 0 for MSH.
         segment: usize,
         /// The number that was asked for.
         field: usize,
@@ -60,7 +60,7 @@ pub enum BuildError {
     /// A segment id is three capital letters or digits, beginning with a letter.
     #[error("segment {segment} has no valid id")]
     SegmentId {
-        /// Number of the segment, from 1 after MSH.
+        /// Number of the segment, 0 for MSH.
         segment: usize,
     },
     /// HL7 has no name for the character set, so MSH-18 could not declare it.
@@ -78,6 +78,8 @@ pub enum BuildError {
 #[derive(Clone)]
 pub struct MessageBuilder {
     head: MessageHead,
+    /// Fields of MSH that `head` does not name, by their numbers in MSH.
+    header: SegmentBuilder,
     /// Encoded segments after MSH.
     body: String,
     segments: usize,
@@ -109,7 +111,25 @@ const DELIMITERS: Delimiters = Delimiters::STANDARD;
 impl MessageBuilder {
     /// Begins with MSH.
     pub fn new(head: MessageHead) -> Self {
-        Self { head, body: String::new(), segments: 0, fault: None }
+        let header = SegmentBuilder::default();
+        Self { head, header, body: String::new(), segments: 0, fault: None }
+    }
+
+    /// Sets further fields of MSH by their numbers in MSH, such as MSH-17 country or MSH-21 profile. Those that
+    /// [`MessageHead`] names are kept.
+    #[must_use]
+    pub fn header(mut self, fill: impl FnOnce(SegmentBuilder) -> SegmentBuilder) -> Self {
+        self.header = fill(self.header);
+        match self.header.fault {
+            Some(Fault::ControlCode | Fault::Delimiter) => {
+                self.fault.get_or_insert(BuildError::ControlCode { segment: 0 });
+            }
+            Some(Fault::FieldNumber(field)) => {
+                self.fault.get_or_insert(BuildError::FieldNumber { segment: 0, field });
+            }
+            None => {}
+        }
+        self
     }
 
     /// Appends a segment; `fill` sets its fields.
@@ -164,7 +184,8 @@ impl MessageBuilder {
     fn text(&self, charset_name: &str) -> String {
         let head = &self.head;
         // MSH-1 is the separator after the id, so the first field written here is MSH-2.
-        let fields = SegmentBuilder::default()
+        let further = self.header.fields.iter().skip(1).cloned().collect();
+        let fields = SegmentBuilder { fields: further, ..SegmentBuilder::default() }
             .raw(1, &DELIMITERS.encoding_characters())
             .field(2, &head.sending_application)
             .field(3, &head.sending_facility)

@@ -54,6 +54,7 @@ pub mod datatype;
 mod delimiters;
 mod edit;
 pub mod escape;
+pub mod french;
 pub mod group;
 mod index;
 #[cfg(feature = "serde")]

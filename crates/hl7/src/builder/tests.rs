@@ -138,3 +138,18 @@ proptest! {
         prop_assert_eq!(message.segments().count(), 2);
     }
 }
+
+#[test]
+fn further_fields_of_the_header_stand_beside_those_of_the_head() {
+    let head = MessageHead { control_id: "7".into(), ..MessageHead::default() };
+    let message = MessageBuilder::new(head)
+        .header(|msh| msh.field(10, "no").field(17, "FRA").components(21, &["1.0", "NAME"]))
+        .build()
+        .unwrap();
+    let text = |path: &str| message.text(path);
+    assert_eq!(text("MSH-10").as_deref(), Some("7"));
+    assert_eq!(text("MSH-17").as_deref(), Some("FRA"));
+    assert_eq!(text("MSH-21.2").as_deref(), Some("NAME"));
+    let broken = MessageBuilder::new(MessageHead::default()).header(|msh| msh.field(0, "x"));
+    assert_eq!(broken.build().err(), Some(BuildError::FieldNumber { segment: 0, field: 0 }));
+}

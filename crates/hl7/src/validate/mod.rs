@@ -36,7 +36,7 @@ mod segments;
 mod toml_profile;
 
 pub use self::finding::{Finding, FindingCode, InvalidSeverity, Severity, acknowledgement};
-pub use self::profile::{Flow, Profile, Transaction};
+pub use self::profile::{Profile, Transaction};
 pub use self::rule::{Condition, InvalidRule, Requirement, Rule};
 #[cfg(feature = "profile")]
 pub use self::toml_profile::InvalidProfile;

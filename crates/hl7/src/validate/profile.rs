@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use super::rule::{InvalidRule, Rule};
 use crate::Message;
+use crate::french::Flow;
 
 /// What is asked of messages beyond the encoding rules.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -41,19 +42,6 @@ pub enum Transaction {
     Rad28,
     /// Send imaging result: ORU of 2.5.1.
     Rad128,
-}
-
-/// Flows of the French national teleradiology profile, `CISIS_TLR_HL7_V2` 1.0.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Flow {
-    /// Flow 1: a request, ORM with ORC-1 `NW`.
-    Request,
-    /// Flow 2: the request is cancelled, ORM with ORC-1 `CA`.
-    Cancellation,
-    /// Flow 3: the remote radiologist answers, ORU with ORC-1 `OK` or `OC`.
-    Answer,
-    /// Flow 4: what is known after the examination, OMI with ORC-1 `SR`.
-    Complement,
 }
 
 impl Transaction {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::french::Flow;
 use crate::segment::{Err as ErrSegment, TypedSegment};
 use crate::{MessageBuilder, MessageHead};
 
