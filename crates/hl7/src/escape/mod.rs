@@ -62,17 +62,13 @@ pub(crate) fn formatted_with(syntax: &Syntax, raw: &[u8]) -> String {
     if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text }
 }
 
-/// Where in `raw` an escape character stands that begins no sequence, and so is read as text.
+/// Offset of the first escape character that begins no sequence, or begins one that has no meaning here: a set that
+/// is not known, or bytes that the set in force does not have. All of these stay in the text as they are.
 pub(crate) fn stray(syntax: &Syntax, raw: &[u8]) -> Option<usize> {
-    let escape = syntax.delimiters.escape?;
-    syntax.find(escape, raw)?;
-    Tokens::new(syntax, raw).find_map(|token| match token.kind {
-        Kind::Text => {
-            let text = raw.get(token.start..token.end)?;
-            syntax.find(escape, text).map(|position| token.start + position)
-        }
-        Kind::Escape(_) => None,
-    })
+    syntax.find(syntax.delimiters.escape?, raw)?;
+    let mut reader = Reader::new(syntax, raw, Commands::Kept);
+    reader.read();
+    reader.stray
 }
 
 fn syntax_of(delimiters: Delimiters, charset: Charset) -> Syntax {
@@ -145,6 +141,8 @@ struct Reader<'a> {
     hexadecimal: Vec<u8>,
     hexadecimal_start: usize,
     page: Page,
+    /// Where the first escape character stands that had to be taken for text.
+    stray: Option<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -158,6 +156,7 @@ impl<'a> Reader<'a> {
             hexadecimal: Vec::new(),
             hexadecimal_start: 0,
             page: Page::with_capacity(raw.len()),
+            stray: None,
         }
     }
 
@@ -167,6 +166,11 @@ impl<'a> Reader<'a> {
             match token.kind {
                 Kind::Text => {
                     self.end_hexadecimal(token.start);
+                    let escape = self.syntax.delimiters.escape;
+                    let stray = escape.and_then(|escape| self.syntax.find(escape, written));
+                    if let Some(offset) = stray {
+                        self.stray.get_or_insert(token.start + offset);
+                    }
                     let decoded = match self.switched {
                         Some(charset) => charset.decode(written),
                         None => self.decoder.decode(written),
@@ -181,14 +185,14 @@ impl<'a> Reader<'a> {
                 }
                 Kind::Escape(sequence) => {
                     self.end_hexadecimal(token.start);
-                    self.obey(sequence, written);
+                    self.obey(sequence, written, token.start);
                 }
             }
         }
         self.end_hexadecimal(self.raw.len());
     }
 
-    fn obey(&mut self, sequence: Sequence<'_>, written: &[u8]) {
+    fn obey(&mut self, sequence: Sequence<'_>, written: &[u8], start: usize) {
         let Delimiters { field, component, repetition, escape, subcomponent, truncation } =
             self.syntax.delimiters;
         // A delimiter that MSH-2 leaves out is the standard one in a text that names it.
@@ -209,10 +213,14 @@ impl<'a> Reader<'a> {
             Sequence::Formatting(command) if self.commands == Commands::Obeyed => {
                 self.page.obey(command);
             }
-            Sequence::Set(b"2842" | b"284A") => self.switched = None,
+            // `ESC ( B` and `ESC ( J` bring the set of the message back.
+            Sequence::Set(0x2842 | 0x284a) => self.switched = None,
             Sequence::Set(designation) => match set_of(designation) {
                 Some(charset) => self.switched = Some(charset),
-                None => self.keep(written),
+                None => {
+                    self.stray.get_or_insert(start);
+                    self.keep(written);
+                }
             },
             _ => self.keep(written),
         }
@@ -237,6 +245,7 @@ impl<'a> Reader<'a> {
         };
         if decoded.malformed {
             // A byte of another set than the message's: what was written tells more than U+FFFD.
+            self.stray.get_or_insert(self.hexadecimal_start);
             self.keep(self.raw.get(self.hexadecimal_start..end).unwrap_or_default());
         } else {
             self.page.push_str(&decoded.text);
@@ -245,26 +254,24 @@ impl<'a> Reader<'a> {
 }
 
 /// The set that `\C..\` or `\M..\` designates (HL7 2.5.1 section 2.7.4): the bytes that follow ESC in ISO 2022.
-///
-/// `ESC ( B` and `ESC ( J`, which are not here, bring the set of the message back.
-fn set_of(designation: &[u8]) -> Option<Charset> {
+fn set_of(designation: u32) -> Option<Charset> {
     Some(match designation {
-        b"2D41" => Charset::Latin1,
-        b"2D42" => Charset::Iso8859_2,
-        b"2D43" => Charset::Iso8859_3,
-        b"2D44" => Charset::Iso8859_4,
-        b"2D4C" => Charset::Iso8859_5,
-        b"2D47" => Charset::Iso8859_6,
-        b"2D46" => Charset::Iso8859_7,
-        b"2D48" => Charset::Iso8859_8,
-        b"2D4D" => Charset::Iso8859_9,
-        b"2D54" => Charset::Tis620,
-        b"2949" => Charset::JisX0201,
-        b"2D62" => Charset::Iso8859_15,
-        b"2440" | b"2442" => Charset::JisX0208,
-        b"242844" => Charset::JisX0212,
-        b"242943" => Charset::EucKr,
-        b"242941" => Charset::Gbk,
+        0x2d41 => Charset::Latin1,
+        0x2d42 => Charset::Iso8859_2,
+        0x2d43 => Charset::Iso8859_3,
+        0x2d44 => Charset::Iso8859_4,
+        0x2d4c => Charset::Iso8859_5,
+        0x2d47 => Charset::Iso8859_6,
+        0x2d46 => Charset::Iso8859_7,
+        0x2d48 => Charset::Iso8859_8,
+        0x2d4d => Charset::Iso8859_9,
+        0x2d54 => Charset::Tis620,
+        0x2d62 => Charset::Iso8859_15,
+        0x2949 => Charset::JisX0201,
+        0x2440 | 0x2442 => Charset::JisX0208,
+        0x242844 => Charset::JisX0212,
+        0x242943 => Charset::EucKr,
+        0x242941 => Charset::Gbk,
         _ => return None,
     })
 }

@@ -23,8 +23,8 @@ pub(super) enum Sequence<'a> {
     Local,
     Normal,
     Repetition,
-    /// Designation of a character set: the digits of `\Cxxyy\` or `\Mxxyyzz\`.
-    Set(&'a [u8]),
+    /// Designation of a character set: the number that the digits of `\Cxxyy\` or `\Mxxyyzz\` write.
+    Set(u32),
     Subcomponent,
     Truncation,
 }
@@ -69,9 +69,10 @@ fn hexadecimal(input: &[u8]) -> IResult<&[u8], &[u8]> {
 
 fn designation<'a>(
     lengths: &'static [usize],
-) -> impl Parser<&'a [u8], Output = &'a [u8], Error = nom::error::Error<&'a [u8]>> {
-    let digits = take_while1(|byte: u8| byte.is_ascii_digit() || matches!(byte, b'A'..=b'F'));
-    verify(digits, move |digits: &[u8]| lengths.contains(&digits.len()))
+) -> impl Parser<&'a [u8], Output = u32, Error = nom::error::Error<&'a [u8]>> {
+    let digits = take_while1(|byte: u8| byte.is_ascii_hexdigit());
+    let digits = verify(digits, move |digits: &[u8]| lengths.contains(&digits.len()));
+    map_opt(digits, |digits: &[u8]| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok())
 }
 
 fn command(input: &[u8]) -> IResult<&[u8], Command> {

@@ -76,6 +76,32 @@ fn switched_sets_are_read_until_the_end_or_the_next_switch() {
 }
 
 #[test]
+fn designations_are_read_in_either_case() {
+    check(r"\C2d4c\", "");
+    let raw = b"\\M2442\\;3ED\\C284a\\b\\M2440\\;3";
+    assert_eq!(decode(raw, Delimiters::STANDARD, Charset::Ascii), "山田b山");
+}
+
+#[track_caller]
+fn check_stray(raw: &[u8], charset: Charset, expected: Option<usize>) {
+    let sets = CharacterSets::from(charset);
+    let is_splittable = charset.is_splittable();
+    let syntax = Syntax { delimiters: Delimiters::STANDARD, sets, is_splittable };
+    assert_eq!(super::stray(&syntax, raw), expected, "{}", raw.escape_ascii());
+}
+
+#[test]
+fn what_had_to_be_taken_for_text_is_told() {
+    check_stray(br"a\T\b\.br\\Zlocal\\H\\X0D\", Charset::Utf8, None);
+    check_stray(br"a\T\b\c", Charset::Utf8, Some(5));
+    check_stray(br"a\C9999\b", Charset::Utf8, Some(1));
+    check_stray(br"\T\\XC3\\XA9\\XE9\", Charset::Utf8, Some(3));
+    check_stray(br"\XE9\", Charset::Latin1, None);
+    check_stray(b"\x95\x5c", Charset::ShiftJis, None);
+    check_stray(br"\Q\", Charset::Utf8, Some(0));
+}
+
+#[test]
 fn a_designation_reaches_over_the_sequences_in_the_text() {
     // KS X 1001 stays in force after the ampersand, which HL7 escapes.
     let sets = CharacterSets::from_hl7(["ASCII", "KS X 1001"]).unwrap();
