@@ -5,7 +5,7 @@
 //! and so is the message. Blanks around a value are insignificant (HL7 2.5.1 section 2.A.75) and trimmed.
 //!
 //! Absent, empty and null `""` all read as empty here. Where "delete this" must be told from "nothing said", ask the
-//! view ([`Composite::value`], [`Field::is_null`]) first.
+//! view ([`Composite::value`], [`Field::is_null`](crate::Field::is_null)) first.
 //!
 //! ```
 //! use telerad_hl7::Message;

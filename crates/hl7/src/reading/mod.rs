@@ -5,8 +5,8 @@
 //! may replace for one sender. The first source with a value is the reading; every other one that says something else
 //! is a conflict, reported and never settled silently.
 //!
-//! [`OrderView`] reads ORM, OMG and OMI alike, [`ReportView`] ORU and MDM, [`MergeView`] the ADT events that change
-//! identities, [`AppointmentView`] SIU.
+//! [`OrderView`] reads ORM, OMG and OMI alike, [`ResponseView`] the answers to them, [`ReportView`] ORU and MDM,
+//! [`PatientView`] ADT, [`MergeView`] the ADT events that change identities, [`AppointmentView`] SIU.
 //!
 //! ```
 //! use telerad_hl7::Message;
@@ -30,12 +30,14 @@
 mod agree;
 mod appointment;
 mod declare;
+mod event;
 mod lookup;
 mod merge;
 mod observation;
 mod order;
 mod patient;
 mod report;
+mod response;
 
 use std::fmt;
 use std::ops::Range;
@@ -44,6 +46,7 @@ pub use self::agree::Agree;
 pub use self::appointment::{
     AppointmentAction, AppointmentSources, AppointmentValues, AppointmentView,
 };
+pub use self::event::{PatientEvent, PatientView};
 pub use self::merge::{MergeFault, MergeKind, MergeView};
 pub use self::observation::{Observation, ObservationStatus};
 pub use self::order::{OrderAction, OrderSources, OrderValues, OrderView, StepView};
@@ -52,6 +55,7 @@ pub use self::report::{
     Attachment, ReportSources, ReportState, ReportValues, ReportView, Section, SectionKind,
 };
 
+pub use self::response::{OrderAnswer, ResponseView, answer_orders};
 use crate::Location;
 
 /// A value and where the message says it.

@@ -407,6 +407,102 @@ fn an_appointment_reads_its_resources() {
 }
 
 #[test]
+fn an_event_tells_of_a_patient() {
+    let message = Message::parse(
+        "MSH|^~\\&|HIS||||||ADT^A08|1|P|2.5\rEVN||20260301||||20260228\r\
+         PID|||P1^^^A~P2^^^B||DOE^JANE^^^^^N~ROE^JANE^^^^^L||1980|F|||||||||||||||||||||||||202603010900\rPV1||O\r",
+    )
+    .unwrap();
+    let views = PatientView::read_all(&message, &PatientSources::default());
+    let [view] = &views[..] else { panic!("{}", views.len()) };
+    assert_eq!((view.event, view.identifiers.len()), (PatientEvent::Update, 2));
+    assert_eq!(view.legal_name().map(|name| name.name_group().family).as_deref(), Some("ROE"));
+    assert_eq!(
+        (view.recorded.time.as_str(), view.occurred.time.as_str()),
+        ("20260301", "20260228")
+    );
+    let updated = view.values.last_update.value().map(|time| time.time.clone());
+    assert_eq!(updated.as_deref(), Some("202603010900"));
+    assert_eq!(PatientEvent::of_event("A40"), PatientEvent::Identity);
+    assert_eq!(PatientEvent::of_event("A11"), PatientEvent::CancelAdmit);
+    assert_eq!(PatientEvent::of_event("Z01"), PatientEvent::Unknown);
+}
+
+#[test]
+fn every_adt_event_of_the_tables_has_a_meaning() {
+    let events = crate::tables::codes("0003").unwrap();
+    let adt = events.codes.iter().filter(|code| code.meaning.starts_with("ADT"));
+    for code in adt {
+        assert_ne!(PatientEvent::of_event(code.code), PatientEvent::Unknown, "{}", code.code);
+        let is_identity = PatientEvent::of_event(code.code) == PatientEvent::Identity;
+        assert_eq!(MergeKind::of_event(code.code).is_some(), is_identity, "{}", code.code);
+    }
+}
+
+#[test]
+fn an_answer_names_the_orders_it_is_about() {
+    let number = |text: &str| Ei { entity_identifier: text.into(), ..Ei::default() };
+    let answer = OrderAnswer {
+        order_control: "NA".into(),
+        placer_order_number: number("P-9"),
+        filler_order_number: number("F-9"),
+    };
+    #[track_caller]
+    fn check(request: &Message, answer: &OrderAnswer, expected: &str) {
+        let head = crate::MessageHead { control_id: "A1".into(), ..Default::default() };
+        let built = answer_orders(request, head, crate::AckCode::AA, std::slice::from_ref(answer));
+        let built = built.unwrap().build().unwrap();
+        let kind = format!("{}^{}", built.message_code(), built.trigger_event());
+        assert_eq!((kind.as_str(), built.receiving_application().as_str()), (expected, "RIS"));
+        let view = ResponseView::read(&built).unwrap();
+        assert_eq!(view.acknowledgement.control_id, "1");
+        let [order] = &view.orders[..] else { panic!("{}", view.orders.len()) };
+        assert_eq!(order.action(), OrderAction::AssignNumber);
+        assert_eq!(order.values.placer_order_number.value(), Some(&answer.placer_order_number));
+    }
+    check(&orm(), &answer, "ORR^O02");
+    check(&omi(), &answer, "ORI^O24");
+    let report = reports("OBR|1\r");
+    let head = crate::MessageHead::default();
+    assert!(answer_orders(&report, head, crate::AckCode::AA, &[]).is_none());
+    assert!(ResponseView::read(&report).is_none());
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn no_message_breaks_a_view(
+        kind in "(ORM\\^O01|OMI\\^O23|OMG\\^O19|ORU\\^R01|MDM\\^T02|SIU\\^S12|ADT\\^A40|ADT\\^A24|ORR\\^O02|X)",
+        segments in proptest::collection::vec(
+            ("(PID|PV1|ORC|OBR|OBX|IPC|ZDS|TQ1|NTE|MRG|SCH|RGS|AIS|AIL|TXA|EVN|MSA|DG1|Z1)", "[|^~&\\\\\"A-Z0-9. é+-]{0,60}"),
+            0..12,
+        ),
+    ) {
+        let body: String =
+            segments.iter().map(|(id, fields)| format!("{id}|{fields}\r")).collect();
+        let raw = format!("MSH|^~\\&|A||||20260301||{kind}|1|P|2.5|||||||||1.0^CISIS_TLR_HL7_V2\r{body}");
+        let message = Message::parse(raw).unwrap();
+        for order in OrderView::read_all(&message, &OrderSources::default()) {
+            let _ = (order.conflicts().count(), order.action());
+        }
+        for report in ReportView::read_all(&message, &ReportSources::default()) {
+            let _ = (report.state(), report.text(), report.conflicts().count());
+        }
+        for merge in MergeView::read_all(&message) {
+            let _ = merge.fault();
+        }
+        let _ = AppointmentView::read(&message, &AppointmentSources::default());
+        let _ = (PatientView::read_all(&message, &PatientSources::default()), ResponseView::read(&message));
+        let _ = crate::french::FrenchView::read(&message);
+        use crate::validate::{Profile, Transaction, validate};
+        for finding in validate(&message, &Profile::ihe(Transaction::Rad4)) {
+            proptest::prop_assert!(message.as_bytes().get(finding.span).is_some());
+        }
+    }
+}
+
+#[test]
 fn debug_prints_no_patient() {
     let message = omi();
     let order = only(&message);

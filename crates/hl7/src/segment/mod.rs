@@ -1,6 +1,6 @@
 //! Segments as values: the fields that radiology uses, each by its data type.
 //!
-//! A typed segment holds what is understood; the [`Segment`](crate::Segment) view holds everything. Reading never
+//! A typed segment holds what is understood; the [`Segment`] view holds everything. Reading never
 //! fails, and null `""` reads as empty ([`datatype`](crate::datatype) says why). Writing appends to a
 //! [`MessageBuilder`].
 //!
