@@ -1,67 +1,25 @@
-//! Bytes to text.
-
-use std::borrow::Cow;
-use std::ops::Range;
+//! Bytes to text, one set at a time.
 
 use encoding_rs::{DecoderResult, Encoding};
 
+use crate::Charset;
+use crate::output::{Decoded, Output, sound};
 use crate::pairs::Pairs;
 use crate::single::character;
-use crate::{CharacterSets, Charset, Separators};
 
-/// Text read from bytes, and whether all of them made sense.
-#[derive(Clone, Eq, PartialEq)]
-pub struct Decoded<'a> {
-    /// The text; each malformed sequence is shown as U+FFFD. Borrowed whenever the bytes are already UTF-8.
-    pub text: Cow<'a, str>,
-    /// Whether any byte has no meaning in the character set.
-    pub malformed: bool,
-    /// Which bytes these are, in order; at most [`MALFORMED_MAX`] sequences, so that hostile bytes cannot grow it.
-    /// An escape sequence to a set that was not declared is among them, although it was followed.
-    pub malformed_at: Vec<Range<usize>>,
-}
-
-/// Malformed sequences of one text whose places are recorded.
-pub const MALFORMED_MAX: usize = 16;
-
-impl std::fmt::Debug for Decoded<'_> {
-    // The text is patient data more often than not.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Decoded")
-            .field("text", &format_args!("<redacted>"))
-            .field("malformed", &self.malformed)
-            .field("malformed_at", &self.malformed_at)
-            .finish()
+/// Reads bytes of a set that has no escape sequences.
+pub(crate) fn plain(charset: Charset, bytes: &[u8]) -> Decoded<'_> {
+    match charset {
+        Charset::JisX0208 => by_pair(bytes, Pairs::JisX0208),
+        Charset::JisX0212 => by_pair(bytes, Pairs::JisX0212),
+        _ => match charset.encoding() {
+            Some(encoding) => through(bytes, encoding),
+            None => by_byte(bytes, charset),
+        },
     }
 }
 
 impl Charset {
-    /// Reads `bytes` as text of this set.
-    ///
-    /// A byte order mark is a character like any other. Malformed sequences become U+FFFD and are reported, so
-    /// whoever must not lose anything keeps the bytes, as the messages of telerad do. In the parts of ISO 8859 the
-    /// bytes 80H to 9FH are the control codes of ISO 6429, which are no malformed bytes, if no text either.
-    pub fn decode(self, bytes: &[u8]) -> Decoded<'_> {
-        match std::str::from_utf8(bytes) {
-            Ok(text) if self == Self::Utf8 => return sound(Cow::Borrowed(text)),
-            Ok(text) if self.extends_ascii() && text.is_ascii() => {
-                return sound(Cow::Borrowed(text));
-            }
-            _ => {}
-        }
-        match self {
-            Self::Gb2312 | Self::Iso2022Jp => {
-                CharacterSets::from(self).decode_extended(bytes, Separators::None)
-            }
-            Self::JisX0208 => by_pair(bytes, Pairs::JisX0208),
-            Self::JisX0212 => by_pair(bytes, Pairs::JisX0212),
-            _ => match self.encoding() {
-                Some(encoding) => through(bytes, encoding),
-                None => by_byte(bytes, self),
-            },
-        }
-    }
-
     /// Whether every run of bytes below 80H is the same text in ASCII.
     pub(crate) fn extends_ascii(self) -> bool {
         !matches!(self, Self::Iso2022Jp | Self::JisX0208 | Self::JisX0212 | Self::Gb2312)
@@ -91,52 +49,6 @@ impl Charset {
             _ => return None,
         })
     }
-}
-
-/// A text that grows, and the places of what could not be read.
-#[derive(Default)]
-pub(crate) struct Output {
-    pub(crate) text: String,
-    malformed: bool,
-    malformed_at: Vec<Range<usize>>,
-}
-
-impl Output {
-    pub(crate) fn with_capacity(bytes: usize) -> Self {
-        Self { text: String::with_capacity(bytes), ..Self::default() }
-    }
-
-    /// Bytes without a meaning.
-    pub(crate) fn malformed(&mut self, place: Range<usize>) {
-        self.text.push(char::REPLACEMENT_CHARACTER);
-        self.doubt(place);
-    }
-
-    /// Bytes that should not be there, without a place in the text.
-    pub(crate) fn doubt(&mut self, place: Range<usize>) {
-        self.malformed = true;
-        if self.malformed_at.len() < MALFORMED_MAX {
-            self.malformed_at.push(place);
-        }
-    }
-
-    /// Appends what was read from a part that begins at `start`.
-    pub(crate) fn append(&mut self, part: &Decoded<'_>, start: usize) {
-        self.text.push_str(&part.text);
-        self.malformed |= part.malformed;
-        let room = MALFORMED_MAX.saturating_sub(self.malformed_at.len());
-        let places = part.malformed_at.iter().take(room);
-        self.malformed_at.extend(places.map(|place| start + place.start..start + place.end));
-    }
-
-    pub(crate) fn into_decoded(self) -> Decoded<'static> {
-        let Self { text, malformed, malformed_at } = self;
-        Decoded { text: Cow::Owned(text), malformed, malformed_at }
-    }
-}
-
-fn sound(text: Cow<'_, str>) -> Decoded<'_> {
-    Decoded { text, malformed: false, malformed_at: Vec::new() }
 }
 
 fn by_byte(bytes: &[u8], charset: Charset) -> Decoded<'static> {

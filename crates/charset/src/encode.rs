@@ -1,9 +1,9 @@
-//! Text to bytes.
+//! Text to bytes, one set at a time.
 
 use encoding_rs::{EncoderResult, Encoding};
 
 use crate::pairs::Pairs;
-use crate::{CharacterSets, Charset, Separators, single};
+use crate::{Charset, decode, single};
 
 /// A character that the set cannot carry.
 ///
@@ -17,33 +17,23 @@ pub struct Unmappable {
     pub offset: usize,
 }
 
-impl Charset {
-    /// Writes `text` in this set. What comes out decodes to exactly the same text.
-    ///
-    /// # Errors
-    /// [`Unmappable`] for the first character that the set does not have, or has only as a look-alike (the yen
-    /// sign of Shift JIS reads back as a backslash). Nothing is ever replaced or dropped.
-    pub fn encode(self, text: &str) -> Result<Vec<u8>, Unmappable> {
-        if self == Self::Utf8 || (text.is_ascii() && self.extends_ascii()) {
-            return Ok(text.as_bytes().to_vec());
-        }
-        let bytes = match (self, self.encoding()) {
-            (Self::Gb2312 | Self::Iso2022Jp, _) => {
-                CharacterSets::from(self).encode_extended(text, Separators::None)?
-            }
-            (Self::JisX0208, _) => by_pair(self, text, Pairs::JisX0208)?,
-            (Self::JisX0212, _) => by_pair(self, text, Pairs::JisX0212)?,
-            (_, Some(encoding)) => by_table(self, text, encoding)?,
-            (_, None) => by_character(self, text)?,
-        };
-        let decoded = self.decode(&bytes).text;
-        if decoded == text {
-            Ok(bytes)
-        } else {
-            Err(self.unmappable(first_difference(text, &decoded)))
-        }
+/// Writes text in a set that has no escape sequences.
+pub(crate) fn plain(charset: Charset, text: &str) -> Result<Vec<u8>, Unmappable> {
+    let bytes = match (charset, charset.encoding()) {
+        (Charset::JisX0208, _) => by_pair(charset, text, Pairs::JisX0208)?,
+        (Charset::JisX0212, _) => by_pair(charset, text, Pairs::JisX0212)?,
+        (_, Some(encoding)) => by_table(charset, text, encoding)?,
+        (_, None) => by_character(charset, text)?,
+    };
+    let decoded = decode::plain(charset, &bytes).text;
+    if decoded == text {
+        Ok(bytes)
+    } else {
+        Err(charset.unmappable(first_difference(text, &decoded)))
     }
+}
 
+impl Charset {
     pub(crate) fn unmappable(self, offset: usize) -> Unmappable {
         Unmappable { charset: self, offset }
     }

@@ -1,7 +1,7 @@
 //! Texts that switch between sets by escape sequences: ISO 2022 as DICOM and HL7 use it.
 
-use crate::decode::Output;
 use crate::designation::{DESIGNATIONS, Designation, G0, G1, State};
+use crate::output::Output;
 use crate::{Charset, Decoded, Unmappable};
 
 /// The character sets that one text may use, as (0008,0005) and MSH-18 list them.

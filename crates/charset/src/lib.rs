@@ -41,13 +41,15 @@ mod designation;
 mod encode;
 mod extension;
 mod labels;
+mod output;
 mod pairs;
 mod single;
+mod text;
 
-pub use decode::{Decoded, MALFORMED_MAX};
 pub use encode::Unmappable;
 pub use extension::{CharacterSets, PieceDecoder, Separators};
 pub use labels::UnknownSet;
+pub use output::{Decoded, MALFORMED_MAX};
 
 /// A coded character set.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::decode::Output;
+use crate::output::Output;
 
 /// A set of two-byte characters, 94 rows of 94 cells.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -19,13 +19,19 @@ pub enum Tests {
 /// The fuzz bodies are a workspace of their own, which `--workspace` does not reach.
 const FUZZ: &str = "fuzz/Cargo.toml";
 
+/// So is the race against the crates of others, which only its formatting is checked of: building it takes dozens of
+/// packages that nothing else needs.
+const PEERS: &str = "benches/peers/Cargo.toml";
+
 /// Formatting, lints, tests, the facade by itself, documentation, then tidy; the first failure ends the run.
 pub fn run(root: &Path, tests: Tests) -> Result<()> {
     timed("fmt", || {
         succeed(&mut cargo(root, &["fmt", "--all", "--check"]))?;
-        if root.join(FUZZ).exists() {
-            let fuzz = ["fmt", "--manifest-path", FUZZ, "--check"];
-            succeed(&mut cargo(root, &fuzz))?;
+        for manifest in [FUZZ, PEERS] {
+            if root.join(manifest).exists() {
+                let apart = ["fmt", "--manifest-path", manifest, "--check"];
+                succeed(&mut cargo(root, &apart))?;
+            }
         }
         Ok(())
     })?;

@@ -18,7 +18,8 @@ pub fn check_lints(files: &[File]) -> Vec<Finding> {
         if path == "Cargo.toml" && !file.text.contains("\nunsafe_code = \"forbid\"\n") {
             findings.push(Finding::new(path, "[workspace.lints.rust] does not forbid unsafe_code"));
         }
-        let is_member = path.ends_with("/Cargo.toml") && !path.starts_with("fuzz/");
+        let is_apart = path.starts_with("fuzz/") || path.starts_with("benches/peers/");
+        let is_member = path.ends_with("/Cargo.toml") && !is_apart;
         let inherits = file.text.contains("[lints]\nworkspace = true");
         if is_member && !inherits && !UNSAFE.contains(&path) {
             findings.push(Finding::new(path, "does not inherit the lints of the workspace"));
