@@ -5,9 +5,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use telerad_charset::Charset;
 use telerad_core::Timestamp;
-use telerad_hl7::mllp::{Decoder, Event, Limits, Receiver, ReceiverConfig, ReceiverEvent};
+use telerad_hl7::batch::{self, BatchLimits, File, Part};
+use telerad_hl7::mllp::{
+    Commit, Decoder, Event, Expectation, Limits, Receiver, ReceiverConfig, ReceiverEvent, Release,
+    Sender, SenderConfig, SenderEvent,
+};
 use telerad_hl7::{
-    Acknowledgement, Delimiters, Message, acknowledge, escape, header_fault, read_acknowledgement,
+    Acknowledgement, Delimiters, EncodeOptions, Location, Message, ParseOptions, Terminator,
+    WarningSet, acknowledge, continuation, escape, header_fault, path, read_acknowledgement,
 };
 
 /// A message is its bytes, can be walked to its last value, and can be answered.
@@ -16,6 +21,7 @@ pub fn hl7_message(input: &[u8]) {
         Ok(message) => {
             assert_eq!(message.as_bytes(), input);
             walk(&message);
+            change(&message);
             let ack = header_fault(&message).unwrap_or(Acknowledgement::accept());
             acknowledge(Some(&message), &ack, "1", Timestamp::default())
         }
@@ -28,6 +34,81 @@ pub fn hl7_message(input: &[u8]) {
         ["MSH", "MSA"]
     );
     assert!(read_acknowledgement(&answer).is_some());
+}
+
+/// What is set is read, nothing else changes, and other forms of the message read the same.
+fn change(message: &Message) {
+    let found = message.check();
+    assert!(found.iter().all(|warning| warning.span().end <= message.as_bytes().len()));
+    let strict = ParseOptions { refused: WarningSet::ALL, ..ParseOptions::default() };
+    let is_clean = found.is_empty() && message.warnings().is_empty();
+    assert_eq!(Message::parse_with(&strict, message.as_bytes().clone()).is_ok(), is_clean);
+    assert_eq!(message.edit().encode(), message.as_bytes());
+    let text = message.segments().last().map(|last| last.field(2).text().into_owned());
+    let text = text.unwrap_or_default();
+    let path = path!("MSH-17(2).3.2");
+    let mut edit = message.edit();
+    if let Ok(changed) = edit.set(&path, &text).and_then(|edit| edit.finish()) {
+        // Bytes above 7FH may tell another character set than they did before.
+        if changed.character_sets() == message.character_sets() {
+            assert_eq!(changed.value(&path).text().unwrap_or_default(), text);
+            for (before, after) in message.segments().zip(changed.segments()).skip(1) {
+                assert_eq!(before.raw(), after.raw());
+            }
+        }
+    }
+    for terminator in [Terminator::CarriageReturn, Terminator::CarriageReturnLineFeed] {
+        let options = EncodeOptions { terminator: Some(terminator), charset: None };
+        if let Ok(bytes) = message.encode_with(&options) {
+            let again = Message::parse(bytes).expect("a message");
+            assert!(again.segments().len() <= message.segments().len());
+        }
+    }
+    let options = EncodeOptions { terminator: None, charset: Some(Charset::Utf8) };
+    if let Ok(bytes) = message.encode_with(&options) {
+        let again = Message::parse(bytes).expect("a message");
+        for (before, after) in message.segments().zip(again.segments()).skip(1) {
+            assert_eq!(before.field(3).text(), after.field(3).text());
+        }
+    }
+    let _ = continuation::join(std::slice::from_ref(message));
+}
+
+/// Every visible byte of a stream of messages is in exactly one part; and texts are paths or are refused.
+pub fn hl7_batch(input: &[u8]) {
+    let visible = |bytes: &[u8]| bytes.iter().filter(|byte| **byte > b' ').count();
+    let stream = input.to_vec();
+    let marks = memmem(&stream, b"\xef\xbb\xbf");
+    let mut seen = 0;
+    for part in batch::parts(stream) {
+        seen += match part {
+            Part::Message(bytes) | Part::Stray(bytes) => visible(&bytes),
+            Part::FileHeader(envelope)
+            | Part::BatchHeader(envelope)
+            | Part::BatchTrailer(envelope)
+            | Part::FileTrailer(envelope) => {
+                let _ = envelope.count();
+                visible(envelope.segment().raw())
+            }
+        };
+    }
+    // Byte order marks between parts are left out.
+    assert!(seen <= visible(input) && seen + 3 * marks >= visible(input));
+    let limits = BatchLimits { messages_max: 100, batches_max: 10, ..BatchLimits::default() };
+    if let Ok(file) = File::read(input.to_vec(), limits) {
+        assert!(file.messages().count() <= 100 && file.batches.len() <= 10);
+    }
+    let text = String::from_utf8_lossy(input);
+    if let Ok(location) = text.parse::<Location>() {
+        assert_eq!(location.to_string().parse(), Ok(location));
+    }
+    if let Ok(location) = Location::from_error_location(&text) {
+        assert_eq!(Location::from_error_location(&location.error_location()), Ok(location));
+    }
+}
+
+fn memmem(bytes: &[u8], mark: &[u8]) -> usize {
+    bytes.windows(mark.len()).filter(|window| *window == mark).count()
 }
 
 fn walk(message: &Message) {
@@ -73,11 +154,13 @@ pub fn mllp_stream(input: &[u8]) {
         .iter()
         .map(|event| match event {
             Event::Frame(frame) => frame.len(),
-            Event::Fault(_) => 0,
+            Event::Commit(_) | Event::Fault(_) => 0,
         })
         .sum();
     assert!(frames <= stream.len());
-    receive(stream, cut);
+    receive(stream, cut, Release::One);
+    receive(stream, cut, Release::Two);
+    send(stream, cut);
 }
 
 fn events(stream: &[u8], cut: usize) -> Vec<Event> {
@@ -94,9 +177,9 @@ fn events(stream: &[u8], cut: usize) -> Vec<Event> {
 
 /// A receiver answers every frame once, and ends.
 #[expect(clippy::disallowed_methods, reason = "any instant will do as the zero of a fake clock")]
-fn receive(stream: &[u8], cut: usize) {
+fn receive(stream: &[u8], cut: usize, release: Release) {
     let mut now = std::time::Instant::now();
-    let mut receiver = Receiver::new(ReceiverConfig::default(), now);
+    let mut receiver = Receiver::new(ReceiverConfig { release, ..ReceiverConfig::default() }, now);
     let mut frames = 0;
     let mut answers = Vec::new();
     let mut serve = |receiver: &mut Receiver, now| {
@@ -119,5 +202,41 @@ fn receive(stream: &[u8], cut: usize) {
     receiver.handle_closed(now);
     serve(&mut receiver, now);
     assert!(receiver.is_closed());
-    assert_eq!(answers.len() as u64, frames);
+    let blocks = if release == Release::Two { 2 } else { 1 };
+    assert_eq!(answers.len() as u64, blocks * frames);
+}
+
+/// A sender comes to an end with every message, whatever is answered.
+#[expect(clippy::disallowed_methods, reason = "any instant will do as the zero of a fake clock")]
+fn send(stream: &[u8], cut: usize) {
+    let mut now = std::time::Instant::now();
+    for release in [Release::One, Release::Two] {
+        let config = SenderConfig { release, in_flight_max: 3, ..SenderConfig::default() };
+        let mut sender = Sender::new(config);
+        let (mut sent, mut ended) = (0_usize, 0);
+        let mut count = |sender: &mut Sender| {
+            while let Some(event) = sender.poll_event() {
+                ended += match event {
+                    SenderEvent::Answered { .. }
+                    | SenderEvent::NotCommitted { .. }
+                    | SenderEvent::Timeout { .. } => 1,
+                    SenderEvent::Close { in_flight, .. } => in_flight.len(),
+                    _ => 0,
+                };
+            }
+        };
+        for piece in stream.chunks(cut) {
+            let both = Expectation::CommitAndApplication;
+            sent += usize::from(sender.send_expecting(now, "1", b"message", both).is_ok());
+            sender.handle_input(now, Bytes::copy_from_slice(piece));
+            count(&mut sender);
+            now += Duration::from_secs(7);
+            sender.handle_timeout(now);
+            sender.commit(Commit::Ack);
+            count(&mut sender);
+        }
+        sender.handle_closed(now);
+        count(&mut sender);
+        assert_eq!(sent, ended);
+    }
 }

@@ -17,6 +17,7 @@ pub const BODIES: &[(&str, Body)] = &[
     ("dataset_decode", dicom::dataset_decode),
     ("dataset_head", dicom::dataset_head),
     ("dimse_command", dimse::dimse_command),
+    ("hl7_batch", hl7::hl7_batch),
     ("hl7_escape", hl7::hl7_escape),
     ("hl7_message", hl7::hl7_message),
     ("mllp_stream", hl7::mllp_stream),

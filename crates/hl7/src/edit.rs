@@ -80,6 +80,13 @@ pub enum EditError {
     /// There is no such segment.
     #[error("no segment {0}")]
     NoSegment(Location),
+    /// The changed message would be cut into other segments. It takes line feeds as terminators or inside text, of
+    /// which one would be read otherwise than before.
+    #[error("the changed message would be cut into other segments")]
+    OtherSegments,
+    /// The changed message is beyond the default [`Limits`](crate::Limits).
+    #[error(transparent)]
+    Parse(#[from] ParseError),
     /// A new segment was given an impossible id or field number.
     #[error("segment to be inserted has an impossible id or field number")]
     Segment,
@@ -197,7 +204,8 @@ impl Edit {
         Ok(self)
     }
 
-    /// The bytes of the changed message.
+    /// The bytes of the changed message. [`finish`](Self::finish) also makes sure that they read as meant, which matters
+    /// where line feeds stand in the message.
     pub fn encode(&self) -> Bytes {
         self.rows.encode()
     }
@@ -205,9 +213,14 @@ impl Edit {
     /// The changed message.
     ///
     /// # Errors
-    /// [`ParseError`] when it has grown beyond the default [`Limits`](crate::Limits).
-    pub fn finish(&self) -> Result<Message, ParseError> {
-        Message::parse(self.encode())
+    /// [`EditError::Parse`] when it has grown too large, [`EditError::OtherSegments`] when it would read otherwise.
+    pub fn finish(&self) -> Result<Message, EditError> {
+        let message = Message::parse(self.encode())?;
+        if message.segments().len() == self.rows.segments() {
+            Ok(message)
+        } else {
+            Err(EditError::OtherSegments)
+        }
     }
 
     fn change(

@@ -57,6 +57,15 @@ impl Rows {
         self.message.syntax()
     }
 
+    /// How many segments there are now, stray lines included.
+    pub(super) fn segments(&self) -> usize {
+        let count = |row: &Row| match row {
+            Row::Kept { first, end } => end - first,
+            Row::Changed { .. } | Row::New { .. } => 1,
+        };
+        self.rows.iter().map(count).sum()
+    }
+
     /// How many segments are changed, new, or separated from others by a change.
     pub(super) fn changes(&self) -> usize {
         self.rows.len().saturating_sub(1)

@@ -226,6 +226,24 @@ fn a_delimiter_that_is_not_declared_is_not_invented() {
     check(short, |edit| edit.set(&path!("PID-3.2"), "x").map(drop), "MSH|^~|A\rPID|1||a^x\r");
 }
 
+#[track_caller]
+fn check_other_segments(before: &str, change: impl FnOnce(&mut Edit) -> Result<(), EditError>) {
+    let mut edit = Message::parse(before.to_owned()).expect("a message").edit();
+    change(&mut edit).expect("a change");
+    assert_eq!(edit.finish(), Err(EditError::OtherSegments));
+}
+
+#[test]
+fn a_change_that_would_make_a_segment_of_text_is_refused() {
+    // Found by fuzzing: PID alone on the last line is text, with a field behind it a segment.
+    check_other_segments("MSH|^~\\&|A||||||ORM|2|P|2.3.1\nPID", |edit| {
+        edit.set(&path!("MSH-17"), "x").map(drop)
+    });
+    check_other_segments("MSH|^~\\&|A\nPID|1\n", |edit| {
+        edit.insert_segment(Anchor::End, "AL1", |segment| segment).map(drop)
+    });
+}
+
 #[test]
 fn a_delimiter_inside_a_character_splits_nothing() {
     let mut bytes =
