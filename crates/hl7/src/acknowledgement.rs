@@ -12,7 +12,7 @@ use telerad_core::Timestamp;
 
 use crate::{Location, Message, ParseError, Path};
 
-pub use self::mode::{AckCondition, AckMode, Outcome};
+pub use self::mode::{AckCondition, AckMode, InvalidAckCondition, Outcome};
 pub use self::received::{ReceivedAck, ReceivedError, read_acknowledgement, read_errors};
 pub use self::write::{ECHOED_BYTES_MAX, ERRORS_MAX};
 

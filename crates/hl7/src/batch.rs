@@ -27,7 +27,7 @@ use bytes::Bytes;
 use crate::{Limits, Message, ParseError};
 
 pub use self::cut::{Part, Parts, parts};
-pub use self::envelope::Envelope;
+pub use self::envelope::{Envelope, InvalidCount};
 pub use self::write::{BatchHead, write_batch, write_file};
 
 /// How much a stream may hold.

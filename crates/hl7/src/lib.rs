@@ -32,16 +32,30 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Where to look
+//! | task | begin at |
+//! |---|---|
+//! | read a value | [`Message::text`], [`Message::value`] with [`path!`], the views under [`Segment`] |
+//! | learn what is wrong | [`Message::warnings`], [`Message::check`]; refuse it with [`ParseOptions`] |
+//! | change a message | [`Message::edit`]; other terminator or character set: [`Message::encode_with`] |
+//! | write a message | [`MessageBuilder`] |
+//! | answer | [`acknowledge`]; which answers are wanted: [`AckMode`]; several errors: [`Reply`] |
+//! | read a file or a stream of messages | [`batch`]; fragments: [`continuation`] |
+//! | talk to a peer | [`mllp`] |
+//!
+//! # Features
+//! `serde` writes messages as JSON, losslessly or readably; `profile` reads a site's own rules.
+//!
 //! # Limits
-//! [`Limits`] bounds the bytes and segments of a message, [`mllp::Limits`] the bytes of a frame. Fields longer
-//! than [`ECHOED_BYTES_MAX`] are not echoed in acknowledgements. Work is linear in the bytes looked at. Batches
-//! (FHS, BHS), continuation (ADD, DSC) and enhanced-mode application acknowledgements are not interpreted yet;
-//! the first two are reported.
+//! [`Limits`] bounds the bytes and segments of a message, [`mllp::Limits`] the bytes of a frame, [`batch::BatchLimits`]
+//! the messages of a stream, [`continuation::JoinerLimits`] the fragments that wait. Fields longer than
+//! [`ECHOED_BYTES_MAX`] are not echoed in acknowledgements. Work is linear in the bytes looked at. ADD and DSC are
+//! reported, and joined on request only.
 //!
 //! # Parts of the standard
-//! HL7 2.5.1 chapter 2: 2.5 (message construction), 2.7 (escape sequences), 2.9 (acknowledgement, original mode),
-//! 2.A (data types), 2.15.4 ERR, 2.15.8 MSA, 2.15.9 MSH, with the forms of 2.3.1 where they differ; the minimal lower layer protocol
-//! (release 1) of the transport specification.
+//! HL7 2.5.1 chapter 2: 2.5 (message construction), 2.7 (escape sequences), 2.9 (acknowledgement, original and enhanced
+//! mode), 2.10.2 (continuation), 2.10.3 (batch), 2.A (data types), 2.15.4 ERR, 2.15.8 MSA, 2.15.9 MSH, with the forms
+//! of 2.3.1 where they differ; the minimal lower layer protocol, releases 1 and 2, of the transport specification.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod acknowledgement;
@@ -75,8 +89,8 @@ mod warning;
 
 pub use acknowledgement::{
     AckCode, AckCondition, AckError, AckMode, Acknowledgement, ECHOED_BYTES_MAX, ERRORS_MAX,
-    ErrorForm, ErrorSegment, Outcome, ReceivedAck, ReceivedError, Reply, Severity, acknowledge,
-    header_fault, read_acknowledgement, read_errors,
+    ErrorForm, ErrorSegment, InvalidAckCode, InvalidAckCondition, Outcome, ReceivedAck,
+    ReceivedError, Reply, Severity, acknowledge, header_fault, read_acknowledgement, read_errors,
 };
 pub use builder::{BuildError, MessageBuilder, MessageHead, SegmentBuilder};
 pub use check::CHECKED_WARNINGS_MAX;

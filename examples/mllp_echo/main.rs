@@ -1,0 +1,153 @@
+//! A receiver that acknowledges whatever it gets and prints what it was, without patient data; and a sender for it.
+//!
+//! ```sh
+//! cargo run --example mllp_echo -- listen 2575
+//! cargo run --example mllp_echo -- send 127.0.0.1:2575 message.hl7
+//! cargo run --example mllp_echo                        # both ends in one process, with a message of its own
+//! ```
+//!
+//! A port alone listens on the loopback interface. There is no TLS yet: put a tunnel before it where the network is not
+//! yours.
+
+#![expect(clippy::disallowed_methods, reason = "a program that reads a file and the clock")]
+#![expect(clippy::print_stdout, reason = "a program that reports to a person")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use anyhow::Context;
+use bytes::Bytes;
+use telerad::core::Timestamp;
+use telerad::hl7::batch::{BatchLimits, File};
+use telerad::hl7::{AckMode, ErrorSegment, Message, Outcome, Reply, Severity, header_fault};
+use telerad::net::mllp::{
+    Handled, MessageHandler, Reconnect, Sender, ServerConfig, Timeouts, serve,
+};
+use telerad::net::{BoxFuture, Listener, TcpAcceptor, TcpConnector, TokioSpawn, shutdown};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        [] => both().await,
+        ["listen", address] => listen(TcpAcceptor::bind(address).await?).await,
+        ["send", address, path] => {
+            let bytes = std::fs::read(path).with_context(|| format!("cannot read {path}"))?;
+            send(address, bytes).await
+        }
+        _ => anyhow::bail!("usage: mllp_echo [listen <address> | send <address> <file>]"),
+    }
+}
+
+async fn both() -> anyhow::Result<()> {
+    let listener = TcpAcceptor::bind("0").await?;
+    let address = listener.local_address();
+    let message = "MSH|^~\\&|RIS|NORTH|ECHO|HERE|20240301||ORM^O01|42|P|2.5.1\r\
+                   PID|1||1001^^^NORTH||DOE^JANE\rORC|NW|P-1\rOBR|1|P-1||CTHEAD^CT head\r";
+    tokio::select! {
+        listened = listen(listener) => listened,
+        sent = send(&address, message) => sent,
+    }
+}
+
+async fn listen(listener: TcpAcceptor) -> anyhow::Result<()> {
+    println!("listening on {}", listener.local_address());
+    let (handle, stop) = shutdown();
+    let spawn = Arc::new(TokioSpawn);
+    let serving = serve(listener, Arc::new(Echo::default()), ServerConfig::default(), spawn, stop);
+    let interrupted = async {
+        tokio::signal::ctrl_c().await.context("cannot wait for an interrupt")?;
+        handle.request();
+        anyhow::Ok(())
+    };
+    let ((), interrupted) = tokio::join!(serving, interrupted);
+    interrupted
+}
+
+/// Sends every message of a file, whatever stands around them.
+async fn send(address: &str, bytes: impl Into<Bytes>) -> anyhow::Result<()> {
+    let file = File::read(bytes, BatchLimits::default())?;
+    for finding in &file.findings {
+        println!("file: {finding}");
+    }
+    let sender = Sender::new(TcpConnector, address, Timeouts::default());
+    let mut sender = sender.with_reconnect(Reconnect::default());
+    for message in file.messages() {
+        let message = message.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
+        let ack = sender.send(message).await?;
+        println!("{}: {} {}", message.control_id(), ack.code, ack.text);
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Echo {
+    answers: AtomicU64,
+}
+
+impl Echo {
+    fn answer(&self, frame: Bytes) -> Handled {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = Timestamp::from_micros(i64::try_from(now.as_micros()).unwrap_or_default());
+        let control_id = format!("ECHO{}", self.answers.fetch_add(1, Ordering::Relaxed));
+        let bytes = frame.len();
+        let message = match Message::parse(frame) {
+            Ok(message) => message,
+            Err(error) => {
+                println!("{bytes} bytes: {error}");
+                let reply = Reply::from(&error.acknowledgement());
+                return Handled::Answer(reply.write(None, &control_id, now));
+            }
+        };
+        let kind = format!("{}^{}", message.message_code(), message.trigger_event());
+        println!("{bytes} bytes: {kind} {}", message.control_id());
+        let reply = match header_fault(&message) {
+            Some(fault) => Reply::from(&fault),
+            None => {
+                // A real receiver makes the message durable before it says so.
+                let mode = AckMode::of(&message);
+                let outcome = Outcome::Accepted;
+                let code = mode.commit_code(outcome).or(mode.application_code(outcome));
+                let Some(code) = code else { return Handled::Nothing };
+                warnings(&message).into_iter().fold(Reply::new(code), Reply::with_error)
+            }
+        };
+        Handled::Answer(reply.write(Some(&message), &control_id, now))
+    }
+}
+
+/// What deviates, told to the sender in ERR. Not an error: the code stays that of acceptance.
+fn warnings(message: &Message) -> Vec<ErrorSegment> {
+    let found = message.warnings().iter().copied().chain(message.check());
+    let segments = found.map(|warning| {
+        println!("  {}: {warning}", warning.kind.code());
+        let location = warning.location.map(|location| location.error_location());
+        let mut segment = ErrorSegment::from(telerad::hl7::AckError {
+            condition: 0,
+            location: location.unwrap_or_default(),
+            text: warning.to_string(),
+        });
+        segment.severity = Severity::Warning;
+        segment
+    });
+    segments.collect()
+}
+
+impl MessageHandler for Echo {
+    fn handle(&self, peer_address: String, frame: Bytes) -> BoxFuture<'static, Bytes> {
+        let handled = self.handle_frame(peer_address, frame);
+        Box::pin(async move {
+            match handled.await {
+                Handled::Answer(answer) => answer,
+                _ => Bytes::new(),
+            }
+        })
+    }
+
+    fn handle_frame(&self, _: String, frame: Bytes) -> BoxFuture<'static, Handled> {
+        let handled = self.answer(frame);
+        Box::pin(async move { handled })
+    }
+}
