@@ -109,6 +109,8 @@ pub struct OrderGroup<'a> {
     pub order: Option<Placed<'a>>,
     /// OBR.
     pub request: Option<Placed<'a>>,
+    /// Whether the ORC belongs to an OBR before this one, so that its numbers need not be those of this one.
+    pub is_further_request: bool,
     /// TQ1.
     pub timings: Vec<Placed<'a>>,
     /// IPC, one for each scheduled procedure step.
@@ -292,7 +294,13 @@ impl<'a> Grouping<'a> {
                 Some(group) if group.request.is_none() => group.request = request,
                 Some(group) => {
                     let (order, timings) = (group.order, group.timings.clone());
-                    let another = OrderGroup { order, request, timings, ..OrderGroup::default() };
+                    let another = OrderGroup {
+                        order,
+                        request,
+                        timings,
+                        is_further_request: order.is_some(),
+                        ..OrderGroup::default()
+                    };
                     patient.orders.push(another);
                 }
                 None => patient.orders.push(OrderGroup { request, ..OrderGroup::default() }),

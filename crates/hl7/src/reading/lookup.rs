@@ -65,7 +65,6 @@ impl<'g, 'a> Lookup<'g, 'a> {
         let mut found = Vec::new();
         let mut null = None;
         for path in sources {
-            // An observation has no place of its own in a list of paths: it is found by its identifier.
             for placed in self.segments(path.segment()) {
                 match read_at::<T>(&placed, *path) {
                     Said::Nothing => {}

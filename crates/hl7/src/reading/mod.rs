@@ -111,6 +111,28 @@ impl<T> Reading<T> {
         self
     }
 
+    /// Keeps one source of each kind of segment, where each of several may say something of its own.
+    pub(crate) fn first_of_each_segment(mut self) -> Self {
+        let mut seen = Vec::new();
+        self.found.retain(|found| {
+            let id = found.location.path().segment;
+            let is_new = !seen.contains(&id);
+            seen.push(id);
+            is_new
+        });
+        self
+    }
+
+    /// Leaves the sources in segments with this id out, unless there are no others.
+    pub(crate) fn rather_than(mut self, id: &str) -> Self {
+        let is_other = |found: &Found<T>| found.location.path().segment() != id;
+        if self.found.iter().any(is_other) {
+            self.found.retain(is_other);
+            self.null = self.null.filter(|null| null.path().segment() != id);
+        }
+        self
+    }
+
     /// The value; `None` when no source has one, and when the first source that speaks says null.
     pub fn value(&self) -> Option<&T> {
         self.found().map(|found| &found.value)

@@ -196,6 +196,14 @@ impl OrderView {
         // OBR-4 stands in for OBR-44 and is often the code of another list; so are the three places of a side.
         values.procedure = values.procedure.first_only();
         values.laterality = values.laterality.first_only();
+        // Each IPC is a step with a modality of its own, each TQ1 a timing.
+        values.modality = values.modality.first_of_each_segment();
+        values.start = values.start.first_of_each_segment();
+        values.priority = values.priority.first_of_each_segment();
+        if order.is_further_request {
+            values.placer_order_number = values.placer_order_number.rather_than("ORC");
+            values.filler_order_number = values.filler_order_number.rather_than("ORC");
+        }
         Self {
             patient: PatientValues::of(groups, patient, &PatientSources::default()),
             values,

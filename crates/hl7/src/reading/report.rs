@@ -242,6 +242,11 @@ impl<'a> ReportView<'a> {
         let mut values = ReportValues::read(&lookup, sources);
         values.procedure = values.procedure.first_only();
         values.originator = values.originator.first_only();
+        values.modality = values.modality.first_of_each_segment();
+        if order.is_some_and(|order| order.is_further_request) {
+            values.placer_order_number = values.placer_order_number.rather_than("ORC");
+            values.filler_order_number = values.filler_order_number.rather_than("ORC");
+        }
         let obx = lookup.observations();
         values.study_instance_uid = with_observed_study(values.study_instance_uid, obx);
         let observations: Vec<Observation> = obx.iter().map(Observation::of).collect();

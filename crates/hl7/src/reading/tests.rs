@@ -167,6 +167,30 @@ fn saying_more_is_no_disagreement() {
 }
 
 #[test]
+fn steps_may_differ_where_an_order_may_not() {
+    check_conflicts("ORC|NW|P1\rOBR|1|P1\rIPC|A1||||CT\rIPC|A1||||PT\r", &[]);
+    check_conflicts(
+        "ORC|NW|P1\rOBR|1|P1||||||||||||||||||||||MR\rIPC|A1||||CT\r",
+        &["modality: IPC-5 and OBR-24 disagree"],
+    );
+}
+
+#[test]
+fn a_further_request_has_numbers_of_its_own() {
+    let body = "ORC|NW|P1|F1\rOBR|1|P1|F1|CT\rOBR|2|P2|F2|MR\rOBR|3|||US\r";
+    let message = Message::parse(format!("{HEAD}ORM^O01|1|P|2.3.1\r{body}")).unwrap();
+    let orders = OrderView::read_all(&message, &OrderSources::default());
+    let told: Vec<_> = orders
+        .iter()
+        .map(|order| {
+            let number = order.values.placer_order_number.value().unwrap();
+            (number.entity_identifier.as_str(), order.conflicts().count())
+        })
+        .collect();
+    assert_eq!(told, [("P1", 0), ("P2", 0), ("P1", 0)]);
+}
+
+#[test]
 fn a_null_is_not_filled_from_another_source() {
     let message =
         Message::parse(format!("{HEAD}ORM^O01|1|P|2.3.1\rORC|XO|\"\"\rOBR|1|P2\r")).unwrap();

@@ -25,6 +25,7 @@
 //! ```
 
 mod content;
+mod encapsulated;
 mod finding;
 mod header;
 mod identity;
@@ -60,6 +61,7 @@ pub fn validate(message: &Message, profile: &Profile) -> Vec<Finding> {
             break;
         }
         content::check(segment, version, profile, &mut findings);
+        encapsulated::check(segment, &mut findings);
     }
     identity::check(message, &mut findings);
     if profile.applies_to(message) {

@@ -65,6 +65,18 @@ impl Profile {
         Self { name: "HL7".to_owned(), ..Self::default() }
     }
 
+    /// The tables, and what a receiver needs before it can file an order of whatever sender: a patient, a number, an
+    /// examination.
+    pub fn order() -> Self {
+        Self::named("order").unwrap_or_default()
+    }
+
+    /// The tables, and what a receiver needs before it can file a report of whatever sender: a patient, a number that
+    /// leads to the order, something to read.
+    pub fn report() -> Self {
+        Self::named("report").unwrap_or_default()
+    }
+
     /// The tables and a transaction of IHE RAD.
     pub fn ihe(transaction: Transaction) -> Self {
         Self::named(transaction.name()).unwrap_or_default()
@@ -149,6 +161,8 @@ mod tests {
         }
         let names: Vec<&str> = BUILT_IN.iter().map(|profile| profile.name.as_str()).collect();
         let expected = [
+            "order",
+            "report",
             "RAD-1",
             "RAD-2",
             "RAD-3",

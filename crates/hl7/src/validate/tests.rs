@@ -228,6 +228,46 @@ fn a_result_names_its_study() {
 }
 
 #[test]
+fn a_receiver_needs_a_patient_a_number_and_something_to_read() {
+    #[track_caller]
+    fn check_report(body: &str, expected: &[&str]) {
+        let message = message("ORU^R01", "2.3.1", body);
+        check(&message, &Profile::report(), Severity::Error, expected);
+    }
+    let patient = "PID|||P1||DOE";
+    check_report(&format!("{patient}\nOBR|1||F1|CT\nOBX|1|TX|X||text||||||F"), &[]);
+    check_report(
+        &format!("{patient}\nOBR|1|||CT"),
+        &[
+            "E field-missing at OBR-18: OBR-18 or OBR-3 or OBR-2 or ORC-3 or ORC-2 is required",
+            "E segment-missing at OBX: OBX is required",
+        ],
+    );
+    check_report(
+        &format!(
+            "{patient}\nOBR|1||F1|CT\nOBX|1|ED|X||^AP^PDF^Base64^||||||F\nOBX|2|ED|X||^AP^PDF^Base64^JVB!||||||F\nOBX|3|ED|X||^AP^PDF^Base64^JVBE||||||F"
+        ),
+        &[
+            "E field-missing at OBX-5.5: encapsulated data is missing",
+            "E datatype-invalid at OBX[2]-5.5: encapsulated data is no base64",
+        ],
+    );
+    let order = message("ORM^O01", "2.3.1", "PID|||P1||DOE\nORC|NW\nOBR|1||F1|^CT head");
+    check(&order, &Profile::order(), Severity::Error, &[]);
+    let order = message("ORM^O01", "2.3.1", "PID|||||DOE\nORC|NW\nOBR|1");
+    check(
+        &order,
+        &Profile::order(),
+        Severity::Error,
+        &[
+            "E field-missing at PID-3: PID-3 or PID-2 is required",
+            "E field-missing at ORC-2: ORC-2 or ORC-3 or OBR-2 or OBR-3 is required",
+            "E field-missing at OBR-4.1: OBR-4.1 or OBR-4.2 is required",
+        ],
+    );
+}
+
+#[test]
 fn the_french_flows_are_profiles() {
     let head = "MSH|^~\\&|RIS|CENTRE|TLR|PLATEFORME|20260301101500||ORM^O01^ORM_O01|1|P|2.5.1|||||FRA|8859/15|||1.0^CISIS_TLR_HL7_V2";
     let patient = "PID|||1^^^INS&1.2.250.1.213.1.4.8&ISO^INS||DOE^JANE|||F||||||||||D1\rPV1||O";
