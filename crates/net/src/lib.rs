@@ -72,7 +72,7 @@
 //!
 //! # Parts of the standards
 //! DICOM PS3.7 C-ECHO, C-STORE and C-FIND in both roles; PS3.8 over TCP, with the rejection and abort reasons of its
-//! section 9.3. HL7 minimal lower layer protocol, releases 1 and 2; one answer per message on its connection.
+//! section 9.3. HL7 minimal lower layer protocol, releases 1 and 2, original and enhanced acknowledgement mode.
 
 use std::future::Future;
 use std::pin::Pin;

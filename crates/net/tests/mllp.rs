@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use telerad_core::Timestamp;
-use telerad_hl7::mllp::{FaultPolicy, Reaction, Release, frame};
+use telerad_hl7::mllp::{Expectation, FaultPolicy, Reaction, Release, frame};
 use telerad_hl7::{AckCode, Acknowledgement, Message, acknowledge};
 use telerad_net::mllp::{
     Handled, MessageHandler, Reconnect, SendError, Sender, ServerConfig, Timeouts, serve,
@@ -411,4 +411,47 @@ fn a_sender_can_be_moved_between_threads_while_it_sends() {
     fn check<T: Send>(_: T) {}
     let (mut sender, _peer) = sender();
     check(sender.send(&message("M1")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_answers_of_enhanced_mode_are_waited_for() {
+    let (mut sender, mut peer) = sender();
+    let answering = async {
+        peer.write_all(&frame(b"MSH|^~\\&\rMSA|CA|M1\r")).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(200)).await;
+        peer.write_all(&frame(b"MSH|^~\\&\rMSA|AE|M1\r")).await.unwrap();
+    };
+    let mut commits = Vec::new();
+    let mut accepted = |ack: &telerad_hl7::ReceivedAck| commits.push(ack.code);
+    let message = message("M1");
+    let both = Expectation::CommitAndApplication;
+    let sending = sender.send_expecting(&message, both, &mut accepted);
+    let (ack, ()) = tokio::join!(sending, answering);
+    assert_eq!(ack.unwrap().map(|ack| ack.code), Some(AckCode::AE));
+    assert_eq!(commits, [AckCode::CA]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_application_that_does_not_answer_is_given_up() {
+    let (mut sender, mut peer) = sender();
+    peer.write_all(&frame(b"MSH|^~\\&\rMSA|CA|M1\r")).await.unwrap();
+    let start_time = tokio::time::Instant::now();
+    let mut commits = 0;
+    let mut accepted = |_: &telerad_hl7::ReceivedAck| commits += 1;
+    let both = Expectation::CommitAndApplication;
+    let ack = sender.send_expecting(&message("M1"), both, &mut accepted).await;
+    assert_eq!((ack, commits), (Err(SendError::Timeout), 1));
+    assert_eq!(start_time.elapsed().as_secs(), 300);
+}
+
+#[tokio::test]
+async fn a_message_that_wants_no_answer_is_done_with_once_it_is_sent() {
+    let (mut sender, mut peer) = sender();
+    let mut nobody = |_: &telerad_hl7::ReceivedAck| {};
+    let message = message("M1");
+    let ack = sender.send_expecting(&message, Expectation::Nothing, &mut nobody).await;
+    assert_eq!(ack, Ok(None));
+    let mut got = vec![0; frame(message.as_bytes()).len()];
+    peer.read_exact(&mut got).await.unwrap();
+    assert_eq!(got, frame(message.as_bytes()));
 }

@@ -1,12 +1,13 @@
 //! Sending HL7 messages over MLLP.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use telerad_hl7::mllp::{
-    CloseReason, Commit, Release, Sender as Machine, SenderConfig, SenderEvent,
+    CloseReason, Commit, Expectation, Release, Sender as Machine, SenderConfig, SenderEvent,
 };
 use telerad_hl7::{Message, ReceivedAck};
 
@@ -125,6 +126,29 @@ impl<C: Connector> Sender<C> {
     /// # Cancel safety
     /// Dropping the future closes the connection; whether the peer has the message is not known.
     pub async fn send(&mut self, message: &Message) -> Result<ReceivedAck, SendError> {
+        let mut nobody = |_: &ReceivedAck| {};
+        let answer = self.send_expecting(message, Expectation::Answer, &mut nobody).await?;
+        // One answer was expected, so there is one.
+        answer.ok_or(SendError::NotAnAcknowledgement)
+    }
+
+    /// As [`send`](Self::send), for messages in enhanced mode; [`Expectation::of`] tells what to expect. Gives the last
+    /// answer, and none where none is expected.
+    ///
+    /// When the application's answer is awaited too, `accepted` is called with the commit answer as soon as it is here:
+    /// from then on the peer has the message, whatever becomes of the connection. The application gets five minutes.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    /// As [`send`](Self::send).
+    pub async fn send_expecting(
+        &mut self,
+        message: &Message,
+        expectation: Expectation,
+        accepted: &mut (dyn FnMut(&ReceivedAck) + Send),
+    ) -> Result<Option<ReceivedAck>, SendError> {
         let control_id = message.control_id();
         if control_id.is_empty() {
             return Err(SendError::NoControlId);
@@ -138,7 +162,7 @@ impl<C: Connector> Sender<C> {
                 self.connect().await?
             }
         };
-        let ack = self.converse(connection, message, &control_id).await;
+        let ack = self.converse(connection, message, (&control_id, expectation), accepted).await;
         match ack {
             Ok(_) => (self.failures, self.not_before) = (0, None),
             // A connection that had worked before has not been counted yet.
@@ -158,15 +182,17 @@ impl<C: Connector> Sender<C> {
         &mut self,
         mut connection: Pump<Machine>,
         message: &Message,
-        control_id: &str,
-    ) -> Result<ReceivedAck, SendError> {
+        (control_id, expectation): (&str, Expectation),
+        accepted: &mut (dyn FnMut(&ReceivedAck) + Send),
+    ) -> Result<Option<ReceivedAck>, SendError> {
         let now = self.clock.now();
-        let sent = connection.machine.send(now, control_id, message.as_bytes());
+        let sent =
+            connection.machine.send_expecting(now, control_id, message.as_bytes(), expectation);
         if sent.is_err() {
             return Err(SendError::Closed(CloseReason::PeerClosed));
         }
-        let ack = self.answer(&mut connection, control_id).await?;
-        if self.release == Release::Two {
+        let ack = self.answer(&mut connection, (control_id, expectation), accepted).await?;
+        if self.release == Release::Two && ack.is_some() {
             // What is returned is the caller's to keep; the peer need not repeat it.
             connection.machine.commit(Commit::Ack);
             while connection.backlog() > 0 && connection.broken().is_none() {
@@ -220,15 +246,27 @@ impl<C: Connector> Sender<C> {
     async fn answer(
         &mut self,
         connection: &mut Pump<Machine>,
-        control_id: &str,
-    ) -> Result<ReceivedAck, SendError> {
+        (control_id, expectation): (&str, Expectation),
+        accepted: &mut (dyn FnMut(&ReceivedAck) + Send),
+    ) -> Result<Option<ReceivedAck>, SendError> {
         let mut alarm = Alarm::new(Arc::clone(&self.clock));
         let mut deadline = None;
         let mut strangers = false;
+        // The machine itself counts the time of the application.
+        let mut is_accepted = false;
         loop {
             while let Some(event) = connection.machine.poll_event() {
                 match event {
-                    SenderEvent::Answered { ack, .. } => return Ok(ack),
+                    SenderEvent::Answered { ack, .. } => return Ok(Some(ack)),
+                    SenderEvent::Accepted { ack, .. } => {
+                        // In release 2 each content block is committed.
+                        connection.machine.commit(Commit::Ack);
+                        accepted(&ack);
+                        (is_accepted, deadline) = (true, None);
+                    }
+                    SenderEvent::Committed { .. } if expectation == Expectation::Nothing => {
+                        return Ok(None);
+                    }
                     SenderEvent::Unexpected(unexpected) => {
                         let address = &self.address;
                         tracing::warn!(address, control_id, %unexpected, "not the answer");
@@ -246,10 +284,21 @@ impl<C: Connector> Sender<C> {
                     event => tracing::debug!(?event, "not understood"),
                 }
             }
-            if deadline.is_none() && connection.backlog() == 0 {
+            let is_sent = connection.backlog() == 0;
+            if is_sent && expectation == Expectation::Nothing && !connection.machine.is_in_flight()
+            {
+                // A failure to write empties the backlog too, and may be told only now.
+                let quiet =
+                    poll_fn(|context| Poll::Ready(connection.poll_turn(context).is_pending()));
+                if quiet.await {
+                    return Ok(None);
+                }
+                continue;
+            }
+            if deadline.is_none() && !is_accepted && is_sent {
                 deadline = Some(after(self.clock.now(), self.timeouts.response));
             }
-            let in_time = std::future::poll_fn(|context| {
+            let in_time = poll_fn(|context| {
                 if connection.poll_turn(context).is_ready() {
                     return Poll::Ready(true);
                 }
