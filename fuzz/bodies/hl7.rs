@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use telerad_charset::Charset;
+use telerad_charset::{CharacterSets, Charset, Separators};
 use telerad_core::Timestamp;
 use telerad_hl7::batch::{self, BatchLimits, File, Part};
 use telerad_hl7::mllp::{
@@ -22,6 +22,9 @@ pub fn hl7_message(input: &[u8]) {
             assert_eq!(message.as_bytes(), input);
             walk(&message);
             change(&message);
+            for warning in message.check() {
+                assert!(warning.offset <= input.len());
+            }
             let ack = header_fault(&message).unwrap_or(Acknowledgement::accept());
             acknowledge(Some(&message), &ack, "1", Timestamp::default())
         }
@@ -139,10 +142,27 @@ pub fn hl7_escape(input: &[u8]) {
         let again = escape::decode(written.as_bytes(), Delimiters::STANDARD, Charset::Utf8);
         assert_eq!(again, read);
     }
+    for terms in SETS {
+        let sets = CharacterSets::from_dicom(terms).expect("terms of the standard");
+        for separators in [Separators::None, Separators::Values, Separators::PersonName] {
+            let read = sets.decode(input, separators).text;
+            if let Ok(written) = sets.encode(&read, separators) {
+                assert_eq!(sets.decode(&written, separators).text, read);
+            }
+        }
+    }
     let text = String::from_utf8_lossy(input);
     let lines = escape::formatted_text(&text);
     assert!(lines.len() <= text.len() * 260 + 260);
 }
+
+/// Combinations of sets that every kind of escape sequence belongs to.
+const SETS: [&str; 4] = [
+    "\\ISO 2022 IR 87\\ISO 2022 IR 159",
+    "ISO 2022 IR 13\\ISO 2022 IR 87\\ISO 2022 IR 100",
+    "ISO 2022 IR 144\\ISO 2022 IR 149\\ISO 2022 IR 58",
+    "GB18030",
+];
 
 /// The events of a stream do not depend on how it is cut. The first byte chooses the cuts.
 pub fn mllp_stream(input: &[u8]) {
