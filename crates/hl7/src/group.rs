@@ -197,6 +197,9 @@ pub fn placed_segments(message: &Message) -> Vec<Placed<'_>> {
     placed.collect()
 }
 
+/// TQ1 of one ORC that further OBR share: a hostile message must not multiply the one by the other.
+const SHARED_TIMINGS_MAX: usize = 8;
+
 /// What the next segment belongs to.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Open {
@@ -293,7 +296,8 @@ impl<'a> Grouping<'a> {
             match last {
                 Some(group) if group.request.is_none() => group.request = request,
                 Some(group) => {
-                    let (order, timings) = (group.order, group.timings.clone());
+                    let timings = group.timings.iter().take(SHARED_TIMINGS_MAX).copied().collect();
+                    let order = group.order;
                     let another = OrderGroup {
                         order,
                         request,

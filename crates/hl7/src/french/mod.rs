@@ -21,6 +21,7 @@
 
 mod exchange;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::Message;
@@ -208,25 +209,28 @@ impl fmt::Debug for FrenchView<'_> {
 
 fn things(observations: &[Observation]) -> Vec<Thing> {
     let mut things: Vec<Thing> = Vec::new();
+    let mut places = BTreeMap::new();
     for observation in observations {
         let code = observation.identifier.identifier.trim();
         let (occurrence, part) = match observation.sub_id.split_once('.') {
             Some((occurrence, part)) => (occurrence.parse().ok(), part.parse().ok()),
             None => (observation.sub_id.parse().ok(), None),
         };
-        let known = things.iter_mut().find(|thing| {
-            thing.code == code && thing.occurrence == occurrence && occurrence.is_some()
-        });
+        let place = occurrence.and_then(|occurrence: u16| places.get(&(code, occurrence)).copied());
         let said = (part, observation.clone());
-        match known {
-            Some(thing) => thing.parts.push(said),
-            None => things.push(Thing {
-                kind: ObservationKind::from_code(code),
-                code: code.to_owned(),
-                occurrence,
-                parts: vec![said],
-            }),
+        if let Some(thing) = place.and_then(|place: usize| things.get_mut(place)) {
+            thing.parts.push(said);
+            continue;
         }
+        if let Some(occurrence) = occurrence {
+            places.insert((code, occurrence), things.len());
+        }
+        things.push(Thing {
+            kind: ObservationKind::from_code(code),
+            code: code.to_owned(),
+            occurrence,
+            parts: vec![said],
+        });
     }
     things
 }

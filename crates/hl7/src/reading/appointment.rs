@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::declare::readings;
-use super::lookup::Lookup;
+use super::lookup::{Lookup, Shared};
 use super::observation::lines;
 use super::{Conflict, PatientSources, PatientValues};
 use crate::Message;
@@ -115,7 +115,8 @@ impl AppointmentView {
         let groups = Groups::of(message);
         groups.schedule?;
         let patient = groups.patients.first();
-        let lookup = Lookup { groups: &groups, patient, order: None, document: None };
+        let shared = Shared::of(&groups, patient);
+        let lookup = Lookup { shared: &shared, patient, order: None, document: None };
         let mut values = AppointmentValues::read(&lookup, sources);
         // Each service and resource has times and a status of its own; the first one speaks for the appointment.
         values.status = values.status.first_only();

@@ -1,14 +1,57 @@
 //! Finding the sources of an item among the segments that belong to it.
 
+use std::collections::BTreeMap;
+
 use super::{Found, Reading};
 use crate::datatype::{Composite, Datatype};
 use crate::group::{DocumentGroup, Groups, ObservationGroup, OrderGroup, PatientGroup, Placed};
 use crate::{Depth, Path, Value};
 
+/// The segments of a patient and of the whole message, by id. They are the same for every order, so that reading many
+/// orders does not look through them again and again.
+pub(super) struct Shared<'a> {
+    by_id: BTreeMap<&'a str, Vec<Placed<'a>>>,
+}
+
+/// How many segments of one kind are looked at beside those of the order itself; far more than any message has of those
+/// that are sources.
+const SHARED_MAX: usize = 16;
+
+impl<'a> Shared<'a> {
+    pub(super) fn of(groups: &Groups<'a>, patient: Option<&PatientGroup<'a>>) -> Self {
+        let mut by_id: BTreeMap<&'a str, Vec<Placed<'a>>> = BTreeMap::new();
+        let mut add = |list: &[Placed<'a>]| {
+            for placed in list {
+                let of_kind = by_id.entry(placed.segment().id()).or_default();
+                if of_kind.len() < SHARED_MAX {
+                    of_kind.push(*placed);
+                }
+            }
+        };
+        if let Some(patient) = patient {
+            add(patient.patient.as_slice());
+            add(patient.demographics.as_slice());
+            let lists = [&patient.visits, &patient.merges, &patient.diagnoses, &patient.notes];
+            lists.into_iter().for_each(|list| add(list));
+            add(&patient.others);
+        }
+        for group in &groups.resources {
+            let lists = [&group.services, &group.devices, &group.locations, &group.persons];
+            lists.into_iter().for_each(|list| add(list));
+        }
+        add(groups.schedule.as_slice());
+        add(&groups.timings);
+        add(groups.event.as_slice());
+        add(groups.header.as_slice());
+        add(&groups.others);
+        Self { by_id }
+    }
+}
+
 /// The segments that speak of one order, report, patient or appointment.
 #[derive(Clone, Copy)]
 pub(super) struct Lookup<'g, 'a> {
-    pub(super) groups: &'g Groups<'a>,
+    pub(super) shared: &'g Shared<'a>,
     pub(super) patient: Option<&'g PatientGroup<'a>>,
     pub(super) order: Option<&'g OrderGroup<'a>>,
     pub(super) document: Option<&'g DocumentGroup<'a>>,
@@ -19,7 +62,7 @@ impl<'g, 'a> Lookup<'g, 'a> {
     fn segments(&self, id: &str) -> Vec<Placed<'a>> {
         let mut found = Vec::new();
         let mut add = |list: &[Placed<'a>]| {
-            found.extend(list.iter().filter(|placed| placed.id() == id));
+            found.extend(list.iter().filter(|placed| placed.segment().id() == id));
         };
         if let Some(document) = self.document {
             add(&[document.header]);
@@ -33,22 +76,7 @@ impl<'g, 'a> Lookup<'g, 'a> {
             lists.into_iter().for_each(|list| add(list));
             add(&order.others);
         }
-        if let Some(patient) = self.patient {
-            add(patient.patient.as_slice());
-            add(patient.demographics.as_slice());
-            let lists = [&patient.visits, &patient.merges, &patient.diagnoses, &patient.notes];
-            lists.into_iter().for_each(|list| add(list));
-            add(&patient.others);
-        }
-        for group in &self.groups.resources {
-            let lists = [&group.services, &group.devices, &group.locations, &group.persons];
-            lists.into_iter().for_each(|list| add(list));
-        }
-        add(self.groups.schedule.as_slice());
-        add(&self.groups.timings);
-        add(self.groups.event.as_slice());
-        add(self.groups.header.as_slice());
-        add(&self.groups.others);
+        found.extend(self.shared.by_id.get(id).into_iter().flatten().copied());
         found
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::declare::readings;
-use super::lookup::Lookup;
+use super::lookup::{Lookup, Shared};
 use super::observation::lines;
 use super::{Conflict, Observation, PatientSources, PatientValues, Reading};
 use crate::datatype::{Ce, Datatype, Ei, Ndl, Ts, Xcn, Xon};
@@ -179,11 +179,19 @@ impl OrderView {
     /// Every order of a message, those of earlier orders (OMG) left out.
     pub fn read_all(message: &Message, sources: &OrderSources) -> Vec<Self> {
         let groups = Groups::of(message);
-        let orders = groups.orders().zip(1..);
-        orders.map(|((patient, order), n)| Self::of(&groups, patient, order, sources, n)).collect()
+        let mut orders = Vec::new();
+        for patient in groups.patients.iter().filter(|patient| !patient.is_prior) {
+            let shared = Shared::of(&groups, Some(patient));
+            let values = PatientValues::with(&shared, &PatientSources::default());
+            for order in &patient.orders {
+                let number = orders.len().saturating_add(1);
+                orders.push(Self::with(&shared, values.clone(), order, sources, number));
+            }
+        }
+        orders
     }
 
-    /// Reads one group.
+    /// Reads one group; for all of a message [`OrderView::read_all`] does less work.
     pub fn of(
         groups: &Groups<'_>,
         patient: &PatientGroup<'_>,
@@ -191,7 +199,19 @@ impl OrderView {
         sources: &OrderSources,
         number: usize,
     ) -> Self {
-        let lookup = Lookup { groups, patient: Some(patient), order: Some(order), document: None };
+        let shared = Shared::of(groups, Some(patient));
+        let patient = PatientValues::with(&shared, &PatientSources::default());
+        Self::with(&shared, patient, order, sources, number)
+    }
+
+    fn with(
+        shared: &Shared<'_>,
+        patient: PatientValues,
+        order: &OrderGroup<'_>,
+        sources: &OrderSources,
+        number: usize,
+    ) -> Self {
+        let lookup = Lookup { shared, patient: None, order: Some(order), document: None };
         let mut values = OrderValues::read(&lookup, sources);
         // OBR-4 stands in for OBR-44 and is often the code of another list; so are the three places of a side.
         values.procedure = values.procedure.first_only();
@@ -205,7 +225,7 @@ impl OrderView {
             values.filler_order_number = values.filler_order_number.rather_than("ORC");
         }
         Self {
-            patient: PatientValues::of(groups, patient, &PatientSources::default()),
+            patient,
             values,
             steps: StepView::of(order),
             notes: order.notes.iter().map(|note| lines(note, 3)).collect(),

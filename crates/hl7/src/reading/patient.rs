@@ -1,7 +1,7 @@
 //! The patient of a message.
 
 use super::declare::readings;
-use super::lookup::Lookup;
+use super::lookup::{Lookup, Shared};
 use crate::datatype::{Cx, Datatype, Pl, Ts, Xcn, Xpn};
 use crate::group::{Groups, PatientGroup};
 
@@ -38,7 +38,11 @@ readings! {
 impl PatientValues {
     /// Reads the patient of a group.
     pub fn of(groups: &Groups<'_>, patient: &PatientGroup<'_>, sources: &PatientSources) -> Self {
-        let lookup = Lookup { groups, patient: Some(patient), order: None, document: None };
+        Self::with(&Shared::of(groups, Some(patient)), sources)
+    }
+
+    pub(super) fn with(shared: &Shared<'_>, sources: &PatientSources) -> Self {
+        let lookup = Lookup { shared, patient: None, order: None, document: None };
         // PV1-19 and PID-18 are different numbers where both are there; only the first one counts as the visit.
         let mut values = Self::read(&lookup, sources);
         values.visit_number = values.visit_number.first_only();

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use super::declare::readings;
-use super::lookup::Lookup;
+use super::lookup::{Lookup, Shared};
 use super::{
     Conflict, Found, Observation, ObservationStatus, PatientSources, PatientValues, Reading,
 };
 use crate::datatype::{Ce, Datatype, Ed, Ei, Hd, MediaType, Ndl, Ppn, Rp, Ts, Xcn};
-use crate::group::{DocumentGroup, Groups, ObservationGroup, OrderGroup, PatientGroup};
+use crate::group::{Groups, ObservationGroup};
 use crate::{Depth, Location, Message, path};
 
 readings! {
@@ -218,32 +218,30 @@ impl<'a> ReportView<'a> {
         let groups = Groups::of(message);
         let mut reports = Vec::new();
         for patient in groups.patients.iter().filter(|patient| !patient.is_prior) {
+            let shared = Shared::of(&groups, Some(patient));
+            let values = PatientValues::with(&shared, &PatientSources::default());
+            let order = patient.orders.first();
+            let lookup = Lookup { shared: &shared, patient: Some(patient), order, document: None };
             for document in &patient.documents {
-                let order = patient.orders.first();
-                reports.push(Self::of(&groups, patient, order, Some(document), sources));
+                let lookup = Lookup { document: Some(document), ..lookup };
+                reports.push(Self::of(lookup, values.clone(), sources));
             }
             if patient.documents.is_empty() {
                 for order in &patient.orders {
-                    reports.push(Self::of(&groups, patient, Some(order), None, sources));
+                    let lookup = Lookup { order: Some(order), ..lookup };
+                    reports.push(Self::of(lookup, values.clone(), sources));
                 }
             }
         }
         reports
     }
 
-    fn of(
-        groups: &Groups<'a>,
-        patient: &PatientGroup<'a>,
-        order: Option<&OrderGroup<'a>>,
-        document: Option<&DocumentGroup<'a>>,
-        sources: &ReportSources,
-    ) -> Self {
-        let lookup = Lookup { groups, patient: Some(patient), order, document };
+    fn of(lookup: Lookup<'_, 'a>, patient: PatientValues, sources: &ReportSources) -> Self {
         let mut values = ReportValues::read(&lookup, sources);
         values.procedure = values.procedure.first_only();
         values.originator = values.originator.first_only();
         values.modality = values.modality.first_of_each_segment();
-        if order.is_some_and(|order| order.is_further_request) {
+        if lookup.order.is_some_and(|order| order.is_further_request) {
             values.placer_order_number = values.placer_order_number.rather_than("ORC");
             values.filler_order_number = values.filler_order_number.rather_than("ORC");
         }
@@ -251,7 +249,7 @@ impl<'a> ReportView<'a> {
         values.study_instance_uid = with_observed_study(values.study_instance_uid, obx);
         let observations: Vec<Observation> = obx.iter().map(Observation::of).collect();
         Self {
-            patient: PatientValues::of(groups, patient, &PatientSources::default()),
+            patient,
             values,
             sections: sections(&observations),
             attachments: attachments(obx, &observations),

@@ -526,6 +526,17 @@ proptest::proptest! {
     }
 }
 
+/// Were the work for each order to grow with the message, this would take far longer than every other test together.
+#[test]
+fn many_orders_are_read_without_looking_through_the_message_for_each() {
+    let noise = "PV1|1\rZPI|1\rAIS|1\rPID|1\rPV1|1\rDG1|1\rZPI|1\r".repeat(1500);
+    let orders = "ORC|NW|P1\rTQ1|1\rOBR|1|P1\r".repeat(1500);
+    let raw = format!("{HEAD}ORM^O01|1|P|2.5.1\rPID|||P1\r{noise}{orders}");
+    let message = Message::parse(raw).unwrap();
+    assert_eq!(OrderView::read_all(&message, &OrderSources::default()).len(), 1500);
+    assert!(crate::validate::validate(&message, &crate::validate::Profile::order()).len() > 1);
+}
+
 #[test]
 fn debug_prints_no_patient() {
     let message = omi();

@@ -107,6 +107,8 @@ codes! {
     SegmentMissing = "segment-missing", 100;
     /// A segment that the message structure does not have.
     SegmentUnexpected = "segment-unexpected", 100;
+    /// Two sources of one item say different things, such as two Study Instance UIDs of one order.
+    SourcesDisagree = "sources-disagree", 204;
     /// MSH-9.3 is not the structure of the event.
     StructureMismatch = "structure-mismatch", 200;
     /// A value longer than the standard prints; only where the profile asks for lengths.

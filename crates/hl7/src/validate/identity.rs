@@ -1,13 +1,47 @@
-//! Merges that cannot be carried out.
+//! Who and which study is meant: merges that cannot be carried out, sources that disagree.
 
 use super::finding::{FindingCode, Findings, Severity};
-use crate::reading::{MergeFault, MergeView};
-use crate::{Location, Message};
+use crate::reading::{
+    Conflict, MergeFault, MergeView, OrderSources, OrderView, ReportSources, ReportView,
+};
+use crate::{Depth, Location, Message};
 
 pub(super) fn check(message: &Message, findings: &mut Findings) {
-    if message.message_code() != "ADT" {
+    match message.message_code().as_str() {
+        "ADT" => check_merges(message, findings),
+        "ORM" | "OMG" | "OMI" => {
+            for order in OrderView::read_all(message, &OrderSources::default()) {
+                let conflicts = order.conflicts();
+                conflicts.for_each(|each| disagree(message, &each, Severity::Error, findings));
+            }
+        }
+        "ORU" | "MDM" => {
+            for report in ReportView::read_all(message, &ReportSources::default()) {
+                let conflicts = report.conflicts();
+                conflicts.for_each(|each| disagree(message, &each, Severity::Warning, findings));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Two studies or accession numbers in one order are an error, never a choice; a report may be about several. Order
+/// numbers that differ are worth a warning, everything else a remark.
+fn disagree(message: &Message, conflict: &Conflict, of_study: Severity, findings: &mut Findings) {
+    if findings.is_full() {
         return;
     }
+    let severity = match conflict.item {
+        "accession" | "study_instance_uid" => of_study,
+        "placer_order_number" | "filler_order_number" => Severity::Warning,
+        _ => Severity::Information,
+    };
+    let kind = (FindingCode::SourcesDisagree, severity);
+    let span = span_of(message, conflict.other);
+    findings.add(kind, conflict.other, span, conflict.to_string());
+}
+
+fn check_merges(message: &Message, findings: &mut Findings) {
     for merge in MergeView::read_all(message) {
         let Some(fault) = merge.fault() else { continue };
         let (code, text, location) = match fault {
@@ -34,6 +68,9 @@ pub(super) fn check(message: &Message, findings: &mut Findings) {
 fn span_of(message: &Message, location: Location) -> std::ops::Range<usize> {
     let path = location.path();
     let mut segments = message.segments_with_id(path.segment());
-    let segment = segments.nth(path.occurrence().saturating_sub(1));
-    segment.map_or(0..0, |segment| segment.span())
+    let Some(segment) = segments.nth(path.occurrence().saturating_sub(1)) else { return 0..0 };
+    match location.depth() {
+        Depth::Segment => segment.span(),
+        _ => segment.field(path.field()).span(),
+    }
 }

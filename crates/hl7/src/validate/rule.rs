@@ -171,13 +171,21 @@ pub(super) fn places(text: &str) -> Result<Vec<Location>, InvalidRule> {
     text.split('|').map(|place| place.trim().parse().map_err(|_| InvalidRule::Place)).collect()
 }
 
+impl Condition {
+    fn holds(&self, segment: &Placed<'_>) -> bool {
+        segment.segment().id() == self.place.path().segment()
+            && said(segment, self.place)
+                .is_some_and(|(text, _)| self.values.is_empty() || self.values.contains(&text))
+    }
+}
+
 fn list(values: &str) -> Vec<String> {
     let values = values.split(',').map(str::trim);
     values.filter(|value| !value.is_empty()).map(str::to_owned).collect()
 }
 
 /// What a segment says at a place: `None` when nothing.
-fn said(segment: &Placed<'_>, place: Location) -> Option<(String, Range<usize>)> {
+fn said(segment: &Placed<'_>, place: Location) -> Option<Said> {
     let path = place.path();
     let field = segment.field(path.field());
     let repetition = field.repetition(path.repetition());
@@ -204,32 +212,33 @@ pub(super) fn check(rule: &Rule, version: Version, placed: &[Placed<'_>], findin
     let id = id.segment();
     let of_id: Vec<&Placed<'_>> =
         placed.iter().filter(|segment| segment.segment().id() == id).collect();
-    let holds = |segment: Option<&Placed<'_>>| {
-        rule.condition.as_ref().is_none_or(|condition| {
-            let asked = condition.place.path();
-            let has = |segment: &Placed<'_>| {
-                said(segment, condition.place).is_some_and(|(text, _)| {
-                    condition.values.is_empty() || condition.values.contains(&text)
-                })
-            };
-            match segment {
-                Some(segment) if asked.segment() == id => has(segment),
-                _ => placed.iter().any(|each| each.segment().id() == asked.segment() && has(each)),
-            }
-        })
-    };
-    if rule.requirement == Requirement::Any {
-        if holds(None) {
-            check_any(rule, *first, &of_id, placed, findings);
-        }
+    // What is asked of other segments is asked once, not again for every segment of this kind.
+    let condition = rule.condition.as_ref();
+    let is_own = condition.is_some_and(|condition| condition.place.path().segment() == id);
+    let holds_anywhere =
+        condition.is_none_or(|condition| placed.iter().any(|segment| condition.holds(segment)));
+    if !holds_anywhere {
         return;
     }
-    if of_id.is_empty() && holds(None) {
-        check_absent(rule, *first, placed, findings);
+    let elsewhere = rule.places.iter().find_map(|place| {
+        let other = place.path();
+        let mut others = placed.iter().filter(|each| {
+            let of = each.segment().id();
+            of == other.segment() && of != id
+        });
+        others.find_map(|each| said(each, *place)).map(|said| (*place, said))
+    });
+    if rule.requirement == Requirement::Any {
+        check_any(rule, *first, &of_id, placed, findings);
+        return;
+    }
+    if of_id.is_empty() {
+        check_absent(rule, *first, elsewhere.is_some(), placed, findings);
     }
     for segment in of_id {
-        if holds(Some(segment)) {
-            check_one(rule, segment, placed, findings);
+        let holds = !is_own || condition.is_none_or(|condition| condition.holds(segment));
+        if holds && !findings.is_full() {
+            check_one(rule, segment, elsewhere.clone(), findings);
         }
     }
 }
@@ -255,18 +264,18 @@ fn check_any(
 }
 
 /// None of the segments of the first place is there.
-fn check_absent(rule: &Rule, place: Location, placed: &[Placed<'_>], findings: &mut Findings) {
+fn check_absent(
+    rule: &Rule,
+    place: Location,
+    is_elsewhere: bool,
+    placed: &[Placed<'_>],
+    findings: &mut Findings,
+) {
     let is_required =
         matches!(rule.requirement, Requirement::Required | Requirement::RequiredIfKnown);
-    let elsewhere = rule.places.iter().skip(1).any(|place| {
-        let mut segments = placed.iter();
-        segments.any(|each| {
-            each.segment().id() == place.path().segment() && said(each, *place).is_some()
-        })
-    });
     // What has to be in a segment is not asked for where there is none; a rule for the segment says so.
     let is_asked = place.depth() == Depth::Segment || rule.places.len() > 1;
-    if !is_required || !is_asked || elsewhere {
+    if !is_required || !is_asked || is_elsewhere {
         return;
     }
     let Ok(location) = Location::segment(place.path().segment(), 1) else { return };
@@ -275,18 +284,25 @@ fn check_absent(rule: &Rule, place: Location, placed: &[Placed<'_>], findings: &
     findings.add(kind, location, end(placed)..end(placed), text);
 }
 
-fn check_one(rule: &Rule, segment: &Placed<'_>, placed: &[Placed<'_>], findings: &mut Findings) {
+/// What a place says: its text and its bytes.
+type Said = (String, Range<usize>);
+
+/// An alternative in the same kind of segment is looked for in the same segment.
+fn check_one(
+    rule: &Rule,
+    segment: &Placed<'_>,
+    elsewhere: Option<(Location, Said)>,
+    findings: &mut Findings,
+) {
     let Some(first) = rule.places.first() else { return };
     let own = Location::new(first.path().in_occurrence(segment.occurrence()), first.depth());
-    // An alternative in the same kind of segment is looked for in the same segment.
-    let found = rule.places.iter().find_map(|place| {
-        let id = place.path();
-        if id.segment() == segment.segment().id() {
-            return said(segment, *place).map(|said| (own, said));
-        }
-        let mut others = placed.iter().filter(|each| each.segment().id() == id.segment());
-        others.find_map(|each| said(each, *place)).map(|said| (*place, said))
+    let id = segment.segment().id();
+    let mut here = rule.places.iter().filter(|place| place.path().segment() == id);
+    let found = here.find_map(|place| {
+        let at = Location::new(place.path().in_occurrence(segment.occurrence()), place.depth());
+        said(segment, *place).map(|said| (at, said))
     });
+    let found = found.or(elsewhere);
     match (rule.requirement, found) {
         (Requirement::Forbidden, Some((location, (_, span)))) => {
             let text = rule.words("is not to be sent");

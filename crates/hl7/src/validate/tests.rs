@@ -158,6 +158,22 @@ fn check_errors(transaction: Transaction, message: &Message, expected: &[&str]) 
 }
 
 #[test]
+fn an_order_for_two_studies_is_an_error() {
+    let body = format!(
+        "{PATIENT}\nORC|NW|P1|F1\nOBR|1|P2|F1|CT\nIPC|A1|RP|1.2.3|S1|CT\nIPC|A1|RP|1.2.4|S2|CT"
+    );
+    check(
+        &message("OMI^O23^OMI_O23", "2.5.1", &body),
+        &Profile::tables(),
+        Severity::Warning,
+        &[
+            "W sources-disagree at OBR-2: placer_order_number: ORC-2 and OBR-2 disagree",
+            "E sources-disagree at IPC[2]-3: study_instance_uid: IPC-3 and IPC[2]-3 disagree",
+        ],
+    );
+}
+
+#[test]
 fn registration_asks_for_the_visit() {
     let visit = "PV1||I|WARD^1||||77^DOC|||SUR|||||||78^DOC||V1";
     let good = format!("EVN||20260301\nPID|||P1||DOE||19800101|F\n{visit}");
