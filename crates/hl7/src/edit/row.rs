@@ -166,7 +166,7 @@ impl Rows {
                     Err(at) => {
                         let segment = self.message.segment_at(*index);
                         let place = segment.map_or(Place::Beyond { separators: n }, |segment| {
-                            find(&syntax, segment.raw(), number(&segment, n))
+                            place_in(&syntax, &segment, n)
                         });
                         fields.insert(at, Change { n, place, bytes });
                     }
@@ -294,9 +294,15 @@ impl Change {
     }
 }
 
-/// The index of field `n` among the parts of its segment: MSH-1 is a separator, not a part.
-fn number(segment: &Segment<'_>, n: usize) -> usize {
-    n.saturating_sub(usize::from(segment.is_header()))
+fn place_in(syntax: &Syntax, segment: &Segment<'_>, n: usize) -> Place {
+    let field = segment.field(n);
+    if field.is_absent() {
+        // MSH-1 is a separator, not a part.
+        let index = n.saturating_sub(usize::from(segment.is_header()));
+        return find(syntax, segment.raw(), index);
+    }
+    let (start, span) = (segment.span().start, field.span());
+    Place::There { start: span.start.saturating_sub(start), end: span.end.saturating_sub(start) }
 }
 
 fn find(syntax: &Syntax, segment: &[u8], index: usize) -> Place {
