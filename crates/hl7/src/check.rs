@@ -2,14 +2,48 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use crate::message::Message;
 use crate::syntax::Syntax;
-use crate::{Depth, Field, Location, Path, Segment, Warning, WarningKind, escape};
+use crate::{
+    Depth, Field, Location, ParseError, ParseOptions, Path, Segment, Warning, WarningKind, escape,
+};
 
 /// How many warnings [`Message::check`] gives at most.
 pub const CHECKED_WARNINGS_MAX: usize = 1000;
 
-pub(crate) fn check(message: &Message) -> Vec<Warning> {
+impl Message {
+    /// As [`parse`](Self::parse), with limits of the caller's own and some deviations refused: strict mode.
+    ///
+    /// Deviations that show only in the contents of fields are looked for only when some of them are refused.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and [`ParseError::Refused`] for the first refused deviation.
+    pub fn parse_with(options: &ParseOptions, input: impl Into<Bytes>) -> Result<Self, ParseError> {
+        let message = Self::parse_within(options.limits, input)?;
+        let refused = |warning: &&Warning| options.refused.contains(warning.kind);
+        if let Some(warning) = message.warnings().iter().find(refused) {
+            return Err(ParseError::Refused(*warning));
+        }
+        if options.refused.iter().any(WarningKind::needs_contents)
+            && let Some(warning) = message.check().iter().find(refused)
+        {
+            return Err(ParseError::Refused(*warning));
+        }
+        Ok(message)
+    }
+
+    /// Looks into every field for deviations that [`parse`](Self::parse) does not look for, because it would have to
+    /// read everything: escapes that are none, malformed text, control codes, unescaped delimiters.
+    ///
+    /// One warning per kind and field, in order, at most [`CHECKED_WARNINGS_MAX`](crate::CHECKED_WARNINGS_MAX).
+    pub fn check(&self) -> Vec<Warning> {
+        check(self)
+    }
+}
+
+fn check(message: &Message) -> Vec<Warning> {
     let syntax = message.syntax();
     let mut warnings = Vec::new();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use telerad_charset::{CharacterSets, Charset};
 
-use crate::check;
-use crate::index::{Entry, Index, Limits, ParseError, ParseOptions};
+use crate::index::{Entry, Index, Limits, ParseError};
 use crate::syntax::Syntax;
-use crate::{Delimiters, Path, Segment, Value, Warning, WarningKind};
+use crate::{Delimiters, Path, Segment, Value, Warning};
 
 /// An HL7 v2 message: the bytes as they arrived, and an index of the segments in them.
 ///
@@ -39,34 +38,6 @@ impl Message {
         let bytes = input.into();
         let index = Arc::new(Index::build(&bytes, limits)?);
         Ok(Self { bytes, index })
-    }
-
-    /// As [`parse`](Self::parse), with limits of the caller's own and some deviations refused: strict mode.
-    ///
-    /// Deviations that show only in the contents of fields are looked for only when some of them are refused.
-    ///
-    /// # Errors
-    /// As [`parse`](Self::parse), and [`ParseError::Refused`] for the first refused deviation.
-    pub fn parse_with(options: &ParseOptions, input: impl Into<Bytes>) -> Result<Self, ParseError> {
-        let message = Self::parse_within(options.limits, input)?;
-        let refused = |warning: &&Warning| options.refused.contains(warning.kind);
-        if let Some(warning) = message.warnings().iter().find(refused) {
-            return Err(ParseError::Refused(*warning));
-        }
-        if options.refused.iter().any(WarningKind::needs_contents)
-            && let Some(warning) = message.check().iter().find(refused)
-        {
-            return Err(ParseError::Refused(*warning));
-        }
-        Ok(message)
-    }
-
-    /// Looks into every field for deviations that [`parse`](Self::parse) does not look for, because it would have to
-    /// read everything: escapes that are none, malformed text, control codes, unescaped delimiters.
-    ///
-    /// One warning per kind and field, in order, at most [`CHECKED_WARNINGS_MAX`](crate::CHECKED_WARNINGS_MAX).
-    pub fn check(&self) -> Vec<Warning> {
-        check::check(self)
     }
 
     /// The message exactly as it was given, leading and trailing bytes included.

@@ -1,12 +1,14 @@
 //! Addresses of values in a message.
 
+mod depth;
 mod grammar;
 mod location;
 
 use std::fmt;
 use std::str::FromStr;
 
-pub use self::location::{Depth, Location};
+pub use self::depth::Depth;
+pub use self::location::Location;
 
 /// The place of one value: `OBX[2]-5(1).2.1` is segment OBX, its second occurrence, field 5, first repetition,
 /// second component, first subcomponent.

@@ -3,22 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{InvalidPath, Path, grammar};
-
-/// How far down a [`Location`] goes.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Depth {
-    /// The whole segment.
-    Segment,
-    /// The whole field.
-    Field,
-    /// One repetition of the field.
-    Repetition,
-    /// One component.
-    Component,
-    /// One subcomponent.
-    Subcomponent,
-}
+use super::{Depth, InvalidPath, Path, grammar};
 
 /// A place to blame or to change: a segment, or something in it, of which `MSH-9` and `MSH-9.1` are two.
 ///
