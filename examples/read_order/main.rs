@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run --release --example read_order -- examples/messages/order.hl7
 //! cargo run --release --example read_order -- examples/messages/order.hl7 RAD-4
+//! cargo run --release --example read_order -- examples/messages/order.hl7 examples/messages/north.toml
 //! ```
 //!
 //! The second argument is a profile to check by: one that is built in (`RAD-2`, `RAD-4`, `TLR-FR-1`, …) or a TOML file
