@@ -233,11 +233,11 @@ impl Edit {
             return Err(EditError::Header(field));
         }
         let syntax = *self.rows.syntax();
-        let place = self.rows.isolate(&field)?;
-        let before = self.rows.field(place, path.field());
+        let row = self.rows.isolate(&field)?;
+        let (before, place) = self.rows.field(row, path.field());
         let after = change(&syntax, before)?;
         if after != before {
-            self.rows.set_field(place, path.field(), after);
+            self.rows.set_field(row, path.field(), place, after);
         }
         Ok(self)
     }

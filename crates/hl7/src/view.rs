@@ -183,11 +183,6 @@ common_readings!(Component, leaf_of_component, "subcomponent 1");
 common_readings!(Subcomponent, leaf, "the subcomponent");
 
 impl<'a> Field<'a> {
-    /// Whether its segment ends before it.
-    pub(crate) fn is_absent(&self) -> bool {
-        self.0.presence == Presence::Absent
-    }
-
     /// The repetitions in order; none for an absent or empty field.
     #[inline]
     pub fn repetitions(&self) -> impl Iterator<Item = Repetition<'a>> + use<'a> {

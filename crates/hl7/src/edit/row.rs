@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::EditError;
 use crate::syntax::{Piece, Syntax};
-use crate::{Location, Message, Segment};
+use crate::{Location, Message};
 
 /// The message and what becomes of its segments.
 #[derive(Clone)]
@@ -32,7 +32,7 @@ struct Change {
 
 /// Where a field stands in the bytes of its segment.
 #[derive(Clone, Copy)]
-enum Place {
+pub(super) enum Place {
     There {
         start: usize,
         end: usize,
@@ -128,53 +128,48 @@ impl Rows {
         }
     }
 
-    /// What field `n` of the segment in this row holds now.
-    pub(super) fn field(&self, place: usize, n: usize) -> &[u8] {
+    /// What field `n` of the segment in this row holds now, and where it stands.
+    pub(super) fn field(&self, row: usize, n: usize) -> (&[u8], Place) {
         let syntax = self.message.syntax();
-        match self.rows.get(place) {
+        let (segment, n) = match self.rows.get(row) {
             Some(Row::Changed { index, fields }) => {
-                match fields.iter().find(|change| change.n == n) {
-                    Some(change) => &change.bytes,
-                    None => self.raw_field(*index, n),
+                if let Some(change) = fields.iter().find(|change| change.n == n) {
+                    return (&change.bytes, change.place);
                 }
+                self.raw(*index, n)
             }
-            Some(Row::Kept { first, .. }) => self.raw_field(*first, n),
-            Some(Row::New { bytes, .. }) => {
-                let piece = Piece { bytes, start: 0 };
-                let field = syntax.part(piece, Some(syntax.delimiters.field), n);
-                field.map_or(&[], |piece| piece.bytes)
-            }
-            None => &[],
-        }
+            Some(Row::Kept { first, .. }) => self.raw(*first, n),
+            Some(Row::New { bytes, .. }) => (bytes.as_slice(), n),
+            None => (&[][..], n),
+        };
+        let place = find(syntax, segment, n);
+        let bytes = match place {
+            Place::There { start, end } => segment.get(start..end).unwrap_or_default(),
+            Place::Beyond { .. } => &[],
+        };
+        (bytes, place)
     }
 
-    /// Replaces field `n` of the segment in this row.
-    pub(super) fn set_field(&mut self, place: usize, n: usize, bytes: Vec<u8>) {
+    /// Replaces field `n` of the segment in this row, which [`field`](Self::field) found at `place`.
+    pub(super) fn set_field(&mut self, row: usize, n: usize, place: Place, bytes: Vec<u8>) {
         let syntax = *self.message.syntax();
-        let Some(row) = self.rows.get_mut(place) else { return };
+        let Some(row) = self.rows.get_mut(row) else { return };
         if let Row::Kept { first, .. } = *row {
             *row = Row::Changed { index: first, fields: Vec::with_capacity(1) };
         }
         match row {
-            Row::Changed { index, fields } => {
+            Row::Changed { fields, .. } => {
                 match fields.binary_search_by_key(&n, |change| change.n) {
                     Ok(at) => {
                         if let Some(change) = fields.get_mut(at) {
                             change.bytes = bytes;
                         }
                     }
-                    Err(at) => {
-                        let segment = self.message.segment_at(*index);
-                        let place = segment.map_or(Place::Beyond { separators: n }, |segment| {
-                            place_in(&syntax, &segment, n)
-                        });
-                        fields.insert(at, Change { n, place, bytes });
-                    }
+                    Err(at) => fields.insert(at, Change { n, place, bytes }),
                 }
             }
             Row::New { bytes: segment, .. } => {
                 let mut changed = Vec::with_capacity(segment.len() + bytes.len() + n);
-                let place = find(&syntax, segment, n);
                 Change { n, place, bytes }.write(&syntax, segment, &mut 0, &mut 0, &mut changed);
                 if let Place::There { end, .. } = place {
                     changed.extend_from_slice(segment.get(end..).unwrap_or_default());
@@ -240,8 +235,11 @@ impl Rows {
         segment.map_or(self.message.as_bytes().len(), |segment| segment.span().start)
     }
 
-    fn raw_field(&self, index: usize, n: usize) -> &[u8] {
-        self.message.segment_at(index).map_or(&[], |segment| segment.field(n).raw())
+    /// The bytes of segment `index`, and the index of field `n` among its parts: MSH-1 is a separator, not a part.
+    fn raw(&self, index: usize, n: usize) -> (&[u8], usize) {
+        self.message.segment_at(index).map_or((&[], n), |segment| {
+            (segment.raw(), n.saturating_sub(usize::from(segment.is_header())))
+        })
     }
 }
 
@@ -292,17 +290,6 @@ impl Change {
         *separators += missing;
         out.extend_from_slice(&self.bytes);
     }
-}
-
-fn place_in(syntax: &Syntax, segment: &Segment<'_>, n: usize) -> Place {
-    let field = segment.field(n);
-    if field.is_absent() {
-        // MSH-1 is a separator, not a part.
-        let index = n.saturating_sub(usize::from(segment.is_header()));
-        return find(syntax, segment.raw(), index);
-    }
-    let (start, span) = (segment.span().start, field.span());
-    Place::There { start: span.start.saturating_sub(start), end: span.end.saturating_sub(start) }
 }
 
 fn find(syntax: &Syntax, segment: &[u8], index: usize) -> Place {
