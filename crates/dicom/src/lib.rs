@@ -24,12 +24,12 @@
 //!
 //! # Limits
 //! Everything read from outside is bounded: see [`HeadLimits`] and [`dataset::DataSetLimits`]. No input makes this crate
-//! panic or allocate by a declared length. Code extensions (ISO 2022) are not decoded yet: text that uses them is
-//! reported by [`Head::has_doubtful_text`].
+//! panic or allocate by a declared length. Text that its character set does not
+//! explain is reported by [`Head::has_doubtful_text`].
 //!
 //! # The standard
 //! PS3.5 sections 6 and 7 and annex A (elements, sequences, transfer syntaxes), PS3.10 chapter 7 (files), PS3.7 annex C and
-//! PS3.4 section B.2.3 (status codes), PS3.3 section C.12.1.1.2 (character sets, single-valued).
+//! PS3.4 section B.2.3 (status codes), PS3.3 section C.12.1.1.2 (character sets, with code extensions).
 
 #![warn(
     clippy::expect_used,

@@ -106,7 +106,7 @@ impl Index {
         }
         // A byte order mark says nothing about the message after it.
         let body = bytes.get(header..).unwrap_or_default();
-        let declared = raw_field(first, field, 17);
+        let declared = sets::declared(first, field);
         let Choice { sets, is_splittable, doubt } =
             sets::choose(body, declared, delimiters.repetition);
         if let Some((kind, offset)) = doubt {
@@ -360,7 +360,7 @@ const KNOWN: &[&[u8; 3]] = &[
     b"PV2", b"QPD", b"RCP", b"RGS", b"ROL", b"SCH", b"SFT", b"TQ1", b"TQ2", b"TXA", b"ZDS",
 ];
 
-/// A field of MSH before its syntax is known; both fields read so hold no multi-byte text.
+/// A field of MSH before its syntax is known.
 fn raw_field(header: &[u8], field: u8, index: usize) -> &[u8] {
     header.split(|&byte| byte == field).nth(index).unwrap_or_default()
 }

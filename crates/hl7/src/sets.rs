@@ -13,6 +13,33 @@ pub(crate) struct Choice {
     pub(crate) doubt: Option<(WarningKind, usize)>,
 }
 
+/// MSH-18, of a header that cannot be split before it is known. A name of a facility before it may hold the field
+/// separator as the second byte of a character, so splitting is tried as the sets where that happens would have it, and
+/// believed when the field then found names such a set.
+pub(crate) fn declared(header: &[u8], separator: u8) -> &[u8] {
+    if !header.is_ascii() {
+        for charset in [Charset::Gb18030, Charset::ShiftJis] {
+            let field = field(header, 17, |bytes| charset.find(separator, bytes));
+            let named = std::str::from_utf8(field).ok().and_then(Charset::from_hl7);
+            if named.is_some_and(|named| !named.is_splittable() && !named.is_extensible()) {
+                return field;
+            }
+        }
+    }
+    field(header, 17, |bytes| bytes.iter().position(|&byte| byte == separator))
+}
+
+fn field(header: &[u8], index: usize, find: impl Fn(&[u8]) -> Option<usize>) -> &[u8] {
+    let mut rest = header;
+    for _ in 0..index {
+        let Some((_, tail)) = find(rest).and_then(|end| rest.split_at_checked(end + 1)) else {
+            return &[];
+        };
+        rest = tail;
+    }
+    rest.get(..find(rest).unwrap_or(rest.len())).unwrap_or_default()
+}
+
 /// Chooses by MSH-18 as declared, which may repeat (HL7 2.5.1 section 2.15.9.18), and by the bytes of the message.
 pub(crate) fn choose(message: &[u8], declared: &[u8], repetition: Option<u8>) -> Choice {
     let names = declared.split(|&byte| Some(byte) == repetition);

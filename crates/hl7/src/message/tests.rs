@@ -320,6 +320,19 @@ fn a_doubt_about_the_character_set_says_where() {
 }
 
 #[test]
+fn a_facility_in_two_byte_characters_does_not_hide_the_character_set() {
+    // 亅 is 81 7C in GB 18030: its second byte is the field separator.
+    let message = parse(
+        b"MSH|^~\\&|A|\x81\x7c|||||ADT^A04|1|P|2.5.1||||||GB 18030-2000\rPID|1||7||\xcd\xf5\r",
+    );
+    assert_eq!(message.charset(), Charset::Gb18030);
+    assert_eq!(message.text("MSH-4").as_deref(), Some("亅"));
+    assert_eq!(message.text("MSH-10").as_deref(), Some("1"));
+    assert_eq!(message.text("PID-5").as_deref(), Some("王"));
+    assert_eq!(kinds(&message), []);
+}
+
+#[test]
 fn values_switch_between_the_declared_sets() {
     let name = b"M\xfcller \x1b$B;3|^\x1b(B\xe9^\x1b-L\xbb\xee\xda\x1b-A\xe9";
     let text = [
