@@ -15,6 +15,7 @@
 
 pub mod arguments;
 pub mod configuration;
+pub mod debian;
 pub mod dicom_client;
 pub mod dicom_sink;
 pub mod gateway;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use telerad_trials::tool::{self, last_line};
-use telerad_trials::verdict;
+use telerad_trials::{debian, verdict};
 use tempfile::TempDir;
 
 use crate::messages::Sent;
@@ -65,6 +65,10 @@ pub struct Peers {
 const NPM: [&str; 3] = ["node-hl7-client@3.2.0", "node-hl7-server@2.5.0", "simple-hl7@3.3.0"];
 const PIP: [&str; 2] = ["hl7==0.4.5", "hl7apy==1.3.5"];
 
+/// What runs and installs the packages, and the Debian package that brings it.
+const PROGRAMS: [(&str, &str); 4] =
+    [("node", "nodejs"), ("npm", "npm"), ("python3", "python3"), ("pip3", "python3-pip")];
+
 const SCRIPTS: [(&str, &str); 6] = [
     ("hl7apy_server.py", include_str!("peers/hl7apy_server.py")),
     ("node_hl7_client.js", include_str!("peers/node_hl7_client.js")),
@@ -75,11 +79,12 @@ const SCRIPTS: [(&str, &str); 6] = [
 ];
 
 impl Peers {
-    /// Installs the packages with `npm` and `pip`.
+    /// Installs the packages with `npm` and `pip`, and these with apt when they are missing.
     ///
     /// # Errors
     /// When Node.js or Python is missing, or a package cannot be had.
     pub fn install() -> Result<Self> {
+        debian::install(&PROGRAMS)?;
         let folder = tempfile::tempdir()?;
         for (name, script) in SCRIPTS {
             std::fs::write(folder.path().join(name), script)?;
