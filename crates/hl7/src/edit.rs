@@ -80,8 +80,8 @@ pub enum EditError {
     /// There is no such segment.
     #[error("no segment {0}")]
     NoSegment(Location),
-    /// The changed message would be cut into other segments. It takes line feeds as terminators or inside text, of
-    /// which one would be read otherwise than before.
+    /// The changed message would be cut into other segments: it takes line feeds as terminators or inside text, of
+    /// which one would be read otherwise than before, or has bytes before its header.
     #[error("the changed message would be cut into other segments")]
     OtherSegments,
     /// The changed message is beyond the default [`Limits`](crate::Limits).
@@ -216,7 +216,9 @@ impl Edit {
     /// [`EditError::Parse`] when it has grown too large, [`EditError::OtherSegments`] when it would read otherwise.
     pub fn finish(&self) -> Result<Message, EditError> {
         let message = Message::parse(self.encode())?;
-        if message.segments().len() == self.rows.segments() {
+        // With bytes before the header, a text that holds the letters of one may look more like it than the header does.
+        let header = message.segment_at(0).map_or(0, |header| header.span().start);
+        if header == self.rows.header_start() && message.segments().len() == self.rows.segments() {
             Ok(message)
         } else {
             Err(EditError::OtherSegments)

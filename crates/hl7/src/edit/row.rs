@@ -229,6 +229,11 @@ impl Rows {
         }
     }
 
+    /// Where the header begins, in the message before and after the change: what stands before it is kept.
+    pub(super) fn header_start(&self) -> usize {
+        self.start(0)
+    }
+
     /// Where segment `index` begins; the end of the message behind the last.
     fn start(&self, index: usize) -> usize {
         let segment = self.message.segment_at(index);

@@ -306,3 +306,19 @@ proptest! {
         prop_assert_eq!(edit.encode(), before.replacen("||x", &["||", &written].concat(), 1));
     }
 }
+
+#[test]
+fn a_text_that_passes_for_the_header_is_refused() {
+    // Found by fuzzing: junk before a header that ends in the letters of one.
+    let input = b"M35\xd2|\x915\xd2|MSH\\~|^&|RIS=OBRNO\x0bRTH|T\
+        ELERAD|GW|202403011015||OR]M^O01|\
+        2|P|2.3.1\n\xff\xff\xff\xff\xff\xff\xff\x08PIDq\x03\xd0\x90MSHre\x9c\xdf\x99\
+        \x8cSH&~ms;MSH|^\x00\x00\x00\x96A\xff\xff\xff\xff|e8^\xb7\xbc\xb4\x83eq\x03\
+        \xd0\x90MSHre\x9c\xdf\x99\x8cSH&~ms;MSH|^\x00H&~ms;MSH\
+        |^\x00\x00\x00\x96A\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xffssiERR\x00\x00\x00MSH";
+    let message = Message::parse(&input[..]).expect("a message");
+    let text = message.segments().last().map(|last| last.field(2).text().into_owned());
+    let mut edit = message.edit();
+    edit.set(&path!("MSH-17(2).3.2"), &text.expect("a segment")).expect("a change");
+    assert_eq!(edit.finish().map(|_| ()), Err(EditError::OtherSegments));
+}
