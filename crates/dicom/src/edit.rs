@@ -136,7 +136,8 @@ impl Outline {
     fn group_lengths(&self, data_set: &[u8], encoding: Encoding, edits: &[Edit]) -> Vec<Edit> {
         let lengths = self.elements.iter().filter(|place| place.tag.1 == 0);
         let corrected = lengths.filter_map(|place| {
-            let field = *data_set.get(place.value..place.end)?.first_chunk::<4>()?;
+            // One value of four bytes (PS3.5 section 7.2); anything else under this tag is no group length.
+            let field = <[u8; 4]>::try_from(data_set.get(place.value..place.end)?).ok()?;
             let big = encoding.is_big_endian();
             let old = if big { u32::from_be_bytes(field) } else { u32::from_le_bytes(field) };
             let in_group = edits.iter().filter(|edit| edit.tag.0 == place.tag.0);

@@ -145,3 +145,17 @@ fn no_change_is_a_copy_and_the_last_of_two_wins() {
     let id = text(&changed, Encoding::ExplicitLittle, tags::PATIENT_ID);
     assert_eq!(id.as_deref(), Some("B"));
 }
+
+#[test]
+fn a_sequence_under_a_group_length_tag_is_left_alone() {
+    // Found by fuzzing: its first bytes were corrected as if they were a length.
+    let sequence = b"\xfe\xff\x00\xe0\xff\xff\xff\xff\x40\x00\x31\x00\x02\x00\x00\x00N \
+        \xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0";
+    let mut data_set = b"\x10\x00\x00\x00UN\0\0\xff\xff\xff\xff".to_vec();
+    data_set.extend_from_slice(sequence);
+    data_set.extend_from_slice(b"\x10\x00\x20\x00LO\x02\x00P9");
+    let change = [(tags::PATIENT_ID, "LO", "NORTH")];
+    let changed = set_elements(&data_set, Encoding::ExplicitLittle, &change).unwrap();
+    assert_eq!(changed[..12 + sequence.len()], data_set[..12 + sequence.len()]);
+    assert_eq!(set_elements(&changed, Encoding::ExplicitLittle, &change).unwrap(), changed);
+}
