@@ -198,6 +198,9 @@ impl Receiver {
 
     /// The peer will send no more; answers may still go out.
     pub fn handle_closed(&mut self, _now: Instant) {
+        if self.closing {
+            return;
+        }
         self.drain_decoder();
         self.decoder.end_without_carriage_return();
         self.decoder.finish();
@@ -359,7 +362,9 @@ impl Receiver {
 
     /// At the end of the stream back-pressure has no meaning any more.
     fn drain_decoder(&mut self) {
-        while let Some(event) = self.decoder.poll() {
+        while !self.closing
+            && let Some(event) = self.decoder.poll()
+        {
             self.take(event);
         }
     }

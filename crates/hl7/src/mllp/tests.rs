@@ -402,6 +402,22 @@ fn an_oversized_frame_and_foreign_bytes_close_the_connection() {
     pair.run();
     check_close(&mut pair, CloseReason::Oversized);
 
+    // What follows is no more delivered, lest somebody store it without being able to say so.
+    let stream = ["\x0b", &"x".repeat(65), "\x1c\r\x0bA\x1c\r"].concat();
+    pair.receiver = Receiver::new(config, pair.now);
+    pair.receiver.handle_input(pair.now, Bytes::from(stream.clone()));
+    pair.receiver.handle_closed(pair.now);
+    pair.run();
+    check_close(&mut pair, CloseReason::Oversized);
+    pair.receiver = Receiver::new(ReceiverConfig { unanswered_max: 1, ..config }, pair.now);
+    pair.receiver.handle_input(pair.now, Bytes::from(["\x0bB\x1c\r", &stream].concat()));
+    pair.receiver.handle_closed(pair.now);
+    let mut messages = 0;
+    while let Some(event) = pair.receiver.poll_event() {
+        messages += usize::from(matches!(event, ReceiverEvent::Message { .. }));
+    }
+    assert_eq!(messages, 1);
+
     pair.receiver = Receiver::new(config, pair.now);
     pair.receiver.handle_input(pair.now, Bytes::from_static(b"GET / HTTP/1.1\r\nHost: x\r\n"));
     pair.run();
