@@ -66,23 +66,26 @@ fn find_between_pairs(byte: u8, text: &[u8], is_lead: impl Fn(u8) -> bool) -> Op
 
 fn find_unshifted(byte: u8, text: &[u8]) -> Option<usize> {
     let mut rest = text;
-    let mut shifted = false;
+    // The codes that are not characters of their own; half-width katakana leave `|` and `~` alone.
+    let mut shifted = 0..0;
     loop {
         rest = match rest {
             [] => return None,
             // ESC $ … designates a two-byte set to the codes below 80H, ESC ( … a one-byte set.
             [ESCAPE, b'$', b'(', _, tail @ ..] | [ESCAPE, b'$', b'@' | b'B', tail @ ..] => {
-                shifted = true;
+                shifted = 0x21..0x7f;
                 tail
             }
-            [ESCAPE, b'(', _, tail @ ..] => {
-                shifted = false;
+            [ESCAPE, b'(', set, tail @ ..] => {
+                shifted = if *set == b'I' { 0x21..0x60 } else { 0..0 };
                 tail
             }
-            [first, ..] if !shifted && *first == byte => return Some(text.len() - rest.len()),
+            [first, ..] if *first == byte && !shifted.contains(first) => {
+                return Some(text.len() - rest.len());
+            }
             // Whoever forgets to switch back does not get past the end of the line.
             [0..=0x1a | 0x1c..=0x1f, tail @ ..] => {
-                shifted = false;
+                shifted = 0..0;
                 tail
             }
             [_, tail @ ..] => tail,

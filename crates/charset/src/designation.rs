@@ -81,9 +81,9 @@ impl Designation {
     pub(crate) fn is_declared_by(self, charset: Charset) -> bool {
         match self {
             Self::G0(G0::Ascii) => true,
-            Self::G0(G0::Roman | G0::Katakana) => {
-                matches!(charset, Charset::JisX0201 | Charset::Iso2022Jp)
-            }
+            Self::G0(G0::Roman) => matches!(charset, Charset::JisX0201 | Charset::Iso2022Jp),
+            // The name of JIS X 0201 means katakana above 7FH, which leaves delimiters alone.
+            Self::G0(G0::Katakana) => charset == Charset::Iso2022Jp,
             _ => Self::of(charset) == Some(self),
         }
     }

@@ -25,6 +25,8 @@ pub enum Separators {
     PersonName,
     /// `\`: LO, SH, UC.
     Values,
+    /// These: a message of HL7 that is read before it is cut apart.
+    Delimiters([u8; 4]),
 }
 
 impl Separators {
@@ -33,6 +35,7 @@ impl Separators {
             Self::None => false,
             Self::PersonName => matches!(character, b'\\' | b'^' | b'='),
             Self::Values => character == b'\\',
+            Self::Delimiters(delimiters) => delimiters.contains(&character),
         }
     }
 }
@@ -174,6 +177,22 @@ impl From<Charset> for CharacterSets {
 }
 
 impl Charset {
+    /// Whether the codes 80H to 9FH are the control codes of ISO 6429, as in the parts of ISO 8859: no malformed bytes,
+    /// but no text either. Where they occur, another set was meant, most often one of Windows.
+    pub fn has_high_controls(self) -> bool {
+        self.is_extensible()
+            && !matches!(
+                self,
+                Self::Ascii
+                    | Self::EucKr
+                    | Self::Gb2312
+                    | Self::Iso2022Jp
+                    | Self::JisX0201
+                    | Self::JisX0208
+                    | Self::JisX0212
+            )
+    }
+
     /// Whether other sets can be switched to from this one and back (PS3.5 section 6.1.2.4).
     pub fn is_extensible(self) -> bool {
         match self {

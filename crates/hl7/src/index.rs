@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr_iter, memchr2_iter, memmem};
+use memchr::{memchr_iter, memchr2, memchr2_iter, memmem};
 
 use crate::sets::{self, Choice};
 use crate::syntax::{Piece, Syntax};
@@ -107,8 +107,7 @@ impl Index {
         // A byte order mark says nothing about the message after it.
         let body = bytes.get(header..).unwrap_or_default();
         let declared = sets::declared(first, field);
-        let Choice { sets, is_splittable, doubt } =
-            sets::choose(body, declared, delimiters.repetition);
+        let Choice { sets, is_splittable, doubt } = sets::choose(body, declared, delimiters);
         if let Some((kind, offset)) = doubt {
             let offset = header + offset;
             warnings.add(kind, offset..offset + 1, place(path!("MSH-18")));
@@ -191,6 +190,7 @@ fn scan(
         segments: Vec::with_capacity(expected.min(limits.segments_max)),
     };
     let mut start = header;
+    let ends_in_line_feeds = ends_in_line_feeds(body);
     let mut run = Run { end: header, is_text: false };
     for position in memchr2_iter(b'\r', b'\n', body) {
         let position = header + position;
@@ -198,7 +198,7 @@ fn scan(
             // A line feed that begins a line belongs to the terminator before it.
             let begins_line = position == start && start > header;
             if !begins_line && position >= run.end {
-                run = Run::at(bytes, position, field);
+                run = Run::at(bytes, position, field, ends_in_line_feeds);
             }
             let is_text = !begins_line && run.is_text;
             lines.warnings.add(
@@ -222,6 +222,12 @@ fn scan(
         lines.warnings.add(WarningKind::MissingTerminator, bytes.len()..bytes.len(), None);
     }
     Ok(lines.segments)
+}
+
+/// Whether the header ends with a line feed alone, as then do all segments.
+fn ends_in_line_feeds(body: &[u8]) -> bool {
+    let end = memchr2(b'\r', b'\n', body).unwrap_or(body.len());
+    matches!(body.get(end..), Some([b'\n', next, ..]) if *next != b'\r')
 }
 
 /// How many segments to make room for. Counting first lets the index be allocated once, and counting is several times
@@ -248,13 +254,20 @@ impl Run {
     /// Line feeds end a segment only where another one, a carriage return or the end of the message follows.
     /// Otherwise the sender wrote a report's line breaks unescaped, and splitting there would take the rest of the
     /// text out of its field.
-    fn at(bytes: &[u8], position: usize, field: u8) -> Self {
+    ///
+    /// Where all segments end so, four letters and a field separator are no text either: a line without a segment id is
+    /// reported, and rather cut off than read as the end of the value before it.
+    fn at(bytes: &[u8], position: usize, field: u8, ends_in_line_feeds: bool) -> Self {
         let rest = bytes.get(position..).unwrap_or_default();
         let blanks = rest.iter().take_while(|byte| matches!(byte, b'\n' | b' ' | b'\t')).count();
         let is_segment = match rest.get(blanks..).unwrap_or_default() {
             [] | [b'\r' | END_BLOCK, ..] => true,
             [first, second, third, next, ..] if *next == field => {
                 lenient_id([*first, *second, *third]).is_some()
+            }
+            [first, second, third, fourth, next, ..] if ends_in_line_feeds && *next == field => {
+                segment_id([*first, *second, *third]).is_some()
+                    && (fourth.is_ascii_uppercase() || fourth.is_ascii_digit())
             }
             [first, second, third, rest @ ..] => {
                 rest.first().is_none_or(|&next| next < b' ')
@@ -290,7 +303,7 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    /// The segment about to be recorded. Only the first of its kind is ever asked for, so counting is cheap enough.
+    /// The segment about to be recorded. Counting is cheap enough for the first deviation of a kind, no more.
     fn location(&self, id: [u8; 3]) -> Option<Location> {
         let before = self.segments.iter().filter(|entry| entry.id == id).count();
         let occurrence = u16::try_from(before + 1).ok()?;
@@ -323,7 +336,8 @@ impl Lines<'_> {
             Some(_) => None,
         };
         if let Some(kind) = deviation {
-            let location = id.and_then(|id| self.location(id));
+            let is_first = !self.warnings.0.iter().any(|warning| warning.kind == kind);
+            let location = id.filter(|_| is_first).and_then(|id| self.location(id));
             // A stray line begins with its blanks: they may be the indentation of a text.
             let span = if id.is_none() { start..end } else { start + blanks..end };
             self.warnings.add(kind, span, location);

@@ -3,7 +3,7 @@
 use memchr::memchr;
 use telerad_charset::{CharacterSets, Charset, Separators};
 
-use crate::WarningKind;
+use crate::{Delimiters, WarningKind};
 
 /// The sets to read by, whether delimiters stand for themselves everywhere, and a reason to doubt.
 pub(crate) struct Choice {
@@ -41,8 +41,8 @@ fn field(header: &[u8], index: usize, find: impl Fn(&[u8]) -> Option<usize>) -> 
 }
 
 /// Chooses by MSH-18 as declared, which may repeat (HL7 2.5.1 section 2.15.9.18), and by the bytes of the message.
-pub(crate) fn choose(message: &[u8], declared: &[u8], repetition: Option<u8>) -> Choice {
-    let names = declared.split(|&byte| Some(byte) == repetition);
+pub(crate) fn choose(message: &[u8], declared: &[u8], delimiters: Delimiters) -> Choice {
+    let names = declared.split(|&byte| Some(byte) == delimiters.repetition);
     // No name has bytes above 7FH, so that what is no text is an unknown name.
     let named = CharacterSets::from_hl7(names.map(|name| std::str::from_utf8(name).unwrap_or("?")));
     let (sets, unknown) = match named {
@@ -56,7 +56,7 @@ pub(crate) fn choose(message: &[u8], declared: &[u8], repetition: Option<u8>) ->
     let shift = if sets.first().is_extensible() { memchr(ESCAPE, message) } else { None };
     let (sets, doubt) = match (high, shift) {
         (None, None) => (sets, None),
-        (_, Some(shift)) => shifted(message, shift, sets),
+        (_, Some(shift)) => shifted(message, shift, sets, delimiters),
         (Some(high), None) => unshifted(message, high, sets),
     };
     let doubt = match (unknown, doubt) {
@@ -68,13 +68,26 @@ pub(crate) fn choose(message: &[u8], declared: &[u8], repetition: Option<u8>) ->
 }
 
 /// With escape sequences of ISO 2022, to sets declared or not.
-fn shifted(message: &[u8], shift: usize, sets: CharacterSets) -> (CharacterSets, Doubt) {
-    if !sets.decode(message, Separators::None).malformed {
-        return (sets, None);
+fn shifted(
+    message: &[u8],
+    shift: usize,
+    sets: CharacterSets,
+    delimiters: Delimiters,
+) -> (CharacterSets, Doubt) {
+    let doubt = Some((WarningKind::CharsetContradicted, shift));
+    let whole = sets.decode(message, Separators::None);
+    if !whole.malformed {
+        // Every value begins in the first set. A sender that goes on in another one meant something else.
+        let Delimiters { field, component, repetition, subcomponent, .. } = delimiters;
+        let ends = [component, repetition, subcomponent].map(|byte| byte.unwrap_or(field));
+        let [component, repetition, subcomponent] = ends;
+        let separators = Separators::Delimiters([field, component, repetition, subcomponent]);
+        let is_carried_over = sets.decode(message, separators).text != whole.text;
+        return (sets, doubt.filter(|_| is_carried_over));
     }
     // Splitting must know of a two-byte set below 80H even if nobody announced it.
     let japanese = [Charset::Iso2022Jp, Charset::JisX0212];
-    let is_japanese = [&b"\x1b$B"[..], b"\x1b$@", b"\x1b$(D"].iter().any(|sequence| {
+    let is_japanese = [&b"\x1b$B"[..], b"\x1b$@", b"\x1b$(D", b"\x1b(I"].iter().any(|sequence| {
         message.get(shift..).is_some_and(|rest| memchr::memmem::find(rest, sequence).is_some())
     });
     let others: Vec<Charset> = sets.iter().skip(1).collect();
@@ -83,14 +96,15 @@ fn shifted(message: &[u8], shift: usize, sets: CharacterSets) -> (CharacterSets,
     } else {
         sets
     };
-    (sets, Some((WarningKind::CharsetContradicted, shift)))
+    (sets, doubt)
 }
 
 /// Bytes above 7FH from `high` on, and no escape sequences.
 fn unshifted(message: &[u8], high: usize, sets: CharacterSets) -> (CharacterSets, Doubt) {
     let bytes = message.get(high..).unwrap_or_default();
     let is_utf8 = std::str::from_utf8(bytes).is_ok();
-    let has_c1 = || bytes.iter().any(|byte| (0x80..=0x9f).contains(byte));
+    let first_c1 = || bytes.iter().position(|byte| (0x80..=0x9f).contains(byte));
+    let has_c1 = || first_c1().is_some();
     let first_malformed = || {
         let decoded = sets.first().decode(bytes);
         decoded.malformed_at.first().map(|place| high + place.start)
@@ -119,16 +133,15 @@ fn unshifted(message: &[u8], high: usize, sets: CharacterSets) -> (CharacterSets
             // In the other sets it may be by accident, unless the bytes make no sense there.
             Some(_) if is_utf8 => (utf8, contradicted),
             Some(offset) => (sets, Some((WarningKind::CharsetContradicted, offset))),
-            None if is_utf8 && has_control_codes(first) && has_c1() => (utf8, contradicted),
+            None if first.has_high_controls() => match first_c1() {
+                Some(_) if is_utf8 => (utf8, contradicted),
+                // Letters of another set, most often of Windows; of which one, nothing tells.
+                Some(offset) => (sets, Some((WarningKind::CharsetContradicted, high + offset))),
+                None => (sets, None),
+            },
             None => (sets, None),
         },
     }
-}
-
-/// Parts of ISO 8859, where 80H to 9FH hold no text.
-fn has_control_codes(charset: Charset) -> bool {
-    charset.is_extensible()
-        && !matches!(charset, Charset::EucKr | Charset::Gb2312 | Charset::JisX0201)
 }
 
 type Doubt = Option<(WarningKind, usize)>;

@@ -71,7 +71,8 @@ kinds! {
     /// Empty lines between segments.
     BlankLine = "blank-line", "empty line";
     /// The bytes contradict MSH-18: valid UTF-8 labelled as a Western single-byte set, which is read as UTF-8, or
-    /// invalid UTF-8 labelled as UTF-8, whose malformed sequences read as U+FFFD.
+    /// invalid UTF-8 labelled as UTF-8, whose malformed sequences read as U+FFFD; control codes where ISO 8859 has no
+    /// letters; a set that was switched to in one value and relied on in the next, which begins in the first set.
     CharsetContradicted = "charset-contradicted", "bytes contradict the character set of MSH-18";
     /// Bytes above 7FH although MSH-18 says ASCII or nothing; read as UTF-8 if all of them are, else as Latin-1.
     CharsetUndeclared = "charset-undeclared", "bytes above 7FH without a character set in MSH-18";

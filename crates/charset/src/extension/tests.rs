@@ -197,6 +197,8 @@ fn delimiters_inside_shifted_runs_are_not_found() {
     assert_eq!(sets.find(b'|', b"\xe9\x1b$B|^\x1b(B|"), Some(9));
     // Nobody switched back, but the line is over.
     assert_eq!(sets.find(b'|', b"\x1b$B|^\r|"), Some(6));
+    assert_eq!(sets.find(b'^', b"\x1b(I\x40^\x1b(B^"), Some(8));
+    assert_eq!(sets.find(b'|', b"\x1b(I\x40|"), Some(4));
     assert!(CharacterSets::from_hl7(["ASCII", "8859/5", "KS X 1001"]).unwrap().is_splittable());
 }
 

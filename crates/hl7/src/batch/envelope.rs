@@ -33,7 +33,7 @@ impl Envelope {
     /// A segment with the delimiters of the header before it.
     pub(super) fn new(id: [u8; 3], bytes: Bytes, delimiters: Delimiters) -> Self {
         // There is no field for a character set here.
-        let Choice { sets, is_splittable, .. } = sets::choose(&bytes, b"", None);
+        let Choice { sets, is_splittable, .. } = sets::choose(&bytes, b"", delimiters);
         Self { bytes, id, syntax: Syntax { delimiters, sets, is_splittable } }
     }
 

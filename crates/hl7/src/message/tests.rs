@@ -184,6 +184,18 @@ fn a_line_feed_in_text_stays_in_its_field() {
     }
 }
 
+/// In a message whose segments end with line feeds, the text of MSA-2 would be the control id and more.
+#[test]
+fn a_line_that_looks_like_a_segment_ends_the_one_before_it_where_line_feeds_end_segments() {
+    let message = parse("MSH|^~\\&|A\nMSA|AA|M-1\nZABC|1\nNTE|1\n");
+    assert_eq!(ids(&message), ["MSH", "MSA", "", "NTE"]);
+    assert_eq!(message.text("MSA-2").as_deref(), Some("M-1"));
+    assert!(kinds(&message).contains(&WarningKind::StrayLine));
+    // Elsewhere a line feed is rather a report's.
+    let message = parse("MSH|^~\\&|A\rOBX|1|TX|||a\nLUNG|b\r");
+    assert_eq!(ids(&message), ["MSH", "OBX"]);
+}
+
 #[test]
 fn lines_that_are_no_segments_are_kept_and_reported() {
     let message = parse("MSH|^~\\&\rOBX|1|TX|X||first\rsecond\rabc|1\rPV1\rPID^1\r");
@@ -358,6 +370,33 @@ fn a_two_byte_set_that_nobody_announced_splits_nothing_either() {
     check_charset("8859/1", b"\x1b$B|^\x1b(B\xe9", Charset::Latin1, "餧é", contradicted);
 }
 
+/// Each value begins in the first set, so that what the sender meant to go on is read as something else.
+#[test]
+fn a_set_that_is_carried_over_a_delimiter_is_doubtful() {
+    let contradicted = &[WarningKind::CharsetContradicted];
+    let name = b"\x1b$)C\xfb\xf3^\xd1\xce";
+    check_charset("8859/1~KS X 1001", name, Charset::Latin1, "洪", contradicted);
+    let name = b"\x1b$)C\xfb\xf3^\x1b$)C\xd1\xce";
+    check_charset("8859/1~KS X 1001", name, Charset::Latin1, "洪", &[]);
+}
+
+/// 5EH is the voiced sound mark there, and a component separator elsewhere.
+#[test]
+fn a_delimiter_inside_seven_bit_katakana_splits_nothing() {
+    let name = b"\x1b(I\x40\x5e\x31\x1b(B^X";
+    check_charset("~ISO IR87", name, Charset::Ascii, "ﾀﾞｱ", &[]);
+    let contradicted = &[WarningKind::CharsetContradicted];
+    check_charset("", name, Charset::Ascii, "ﾀﾞｱ", contradicted);
+    check_charset("ISO IR13", name, Charset::JisX0201, "ﾀﾞｱ", contradicted);
+}
+
+#[test]
+fn control_codes_in_the_place_of_letters_are_doubtful() {
+    let contradicted = &[WarningKind::CharsetContradicted];
+    check_charset("8859/2", b"\x8aim\xe1k", Charset::Iso8859_2, "\u{8a}imák", contradicted);
+    check_charset("8859/2", b"\xa9im\xe1k", Charset::Iso8859_2, "Šimák", &[]);
+}
+
 #[test]
 fn a_delimiter_inside_a_character_splits_nothing() {
     // The second byte of each of these characters is 7CH or 5EH, a field or component separator.
@@ -408,6 +447,15 @@ fn a_megabyte_of_line_feeds_is_read_once() {
         let text = ["MSH|^~\\&\rOBX|1|TX|X||a", &breaks.repeat(1 << 20), end].concat();
         assert_eq!(parse(&text).segments().count(), segments);
     }
+}
+
+#[test]
+fn segments_in_small_letters_are_read_once() {
+    let count = 200_000;
+    let message = parse(format!("MSH|^~\\&\r{}", "obx|\r".repeat(count)));
+    let [warning] = message.warnings() else { panic!("one warning") };
+    assert_eq!((warning.kind, warning.count as usize), (WarningKind::LowerCaseId, count));
+    assert_eq!(warning.location.map(|place| place.to_string()).as_deref(), Some("OBX"));
 }
 
 fn walk(message: &Message) -> usize {
