@@ -55,12 +55,23 @@ impl Repertoire {
     }
 
     fn decode_declared(self, bytes: &[u8], vr: [u8; 2]) -> Decoded {
+        let (first, is_shifted) = (self.sets.first(), bytes.contains(&ESCAPE));
+        // Text that means something in Western Europe is never valid UTF-8 by accident.
+        let is_western =
+            matches!(first, Charset::Latin1 | Charset::Iso8859_9 | Charset::Iso8859_15);
+        if is_western
+            && !is_shifted
+            && let Ok(text) = std::str::from_utf8(bytes)
+        {
+            return Decoded { text: text.to_owned(), is_doubtful: true };
+        }
         // Control codes are no text (PS3.5 section 6.1.3): these are the letters that Windows has in their place.
-        if self.sets.first() == Charset::Latin1 && !bytes.contains(&ESCAPE) && has_c1(bytes) {
+        if first == Charset::Latin1 && !is_shifted && has_c1(bytes) {
             return Decoded { text: western(bytes), is_doubtful: true };
         }
         let decoded = self.sets.decode(bytes, separators(vr));
-        Decoded { is_doubtful: decoded.malformed, text: decoded.text.into_owned() }
+        let is_control = !is_shifted && first.has_high_controls() && has_c1(bytes);
+        Decoded { is_doubtful: decoded.malformed || is_control, text: decoded.text.into_owned() }
     }
 
     /// Writes a value of this representation; `None` when the sets do not have all of its characters.
@@ -156,6 +167,11 @@ mod tests {
         check("", b"LO", "é".as_bytes(), "é", true);
         check("ISO_IR 100", b"LO", b"\x80 \x93", "€ “", true);
         check("ISO_IR 127", b"LO", b"\xff", "\u{fffd}", true);
+        // UTF-8 labelled as Latin-1, and Windows-1250 labelled as Latin-2.
+        check("ISO_IR 100", b"PN", "Müller".as_bytes(), "Müller", true);
+        check("ISO_IR 100", b"PN", "Ürün".as_bytes(), "Ürün", true);
+        check("ISO_IR 101", b"PN", b"\x8aim\xe1k", "\u{8a}imák", true);
+        check("ISO_IR 101", b"PN", b"\xa9im\xe1k", "Šimák", false);
     }
 
     #[test]
