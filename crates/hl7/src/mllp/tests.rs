@@ -104,6 +104,8 @@ proptest! {
     #[test]
     fn what_is_framed_comes_out(text in "[^\\x0b\\x1c]{0,60}", chunk in 1_usize..20) {
         prop_assume!(text.len() <= 64);
+        // These alone are commit blocks of release 2.
+        prop_assume!(!matches!(text.as_bytes(), [0x06 | 0x15]));
         let got = events(&frame(text.as_bytes()), chunk);
         prop_assert!(got == [content(&text)]);
     }
