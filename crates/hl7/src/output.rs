@@ -110,16 +110,29 @@ impl Terminator {
 fn terminate(message: &Message, terminator: Terminator) -> Result<Bytes, EncodeError> {
     let end = terminator.as_bytes();
     let mut out = Vec::with_capacity(message.as_bytes().len() + message.segments().len());
+    let mut line_feed = None;
     for segment in message.segments() {
-        if terminator != Terminator::CarriageReturn
-            && let Some(offset) = memchr::memchr(b'\n', segment.raw())
-        {
-            return Err(EncodeError::LineFeedInText { offset: segment.span().start + offset });
+        if let Some(offset) = memchr::memchr(b'\n', segment.raw()) {
+            line_feed = line_feed.or(Some(segment.span().start + offset));
         }
         out.extend_from_slice(segment.raw());
         out.extend_from_slice(end);
     }
-    Ok(Bytes::from(out))
+    let out = Bytes::from(out);
+    match line_feed {
+        // Beside other terminators, a line feed inside text may be taken for one.
+        Some(offset) if terminator != Terminator::CarriageReturn || !reads_alike(message, &out) => {
+            Err(EncodeError::LineFeedInText { offset })
+        }
+        _ => Ok(out),
+    }
+}
+
+fn reads_alike(message: &Message, encoded: &Bytes) -> bool {
+    let raw = |message: &Message| -> Vec<Vec<u8>> {
+        message.segments().map(|segment| segment.raw().to_vec()).collect()
+    };
+    Message::parse(encoded.clone()).is_ok_and(|again| raw(&again) == raw(message))
 }
 
 fn transcode(message: &Message, charset: Charset) -> Result<Message, EncodeError> {

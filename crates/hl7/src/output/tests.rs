@@ -105,3 +105,13 @@ proptest! {
         prop_assert_eq!(&back, message.as_bytes());
     }
 }
+
+#[test]
+fn a_line_feed_that_other_terminators_would_make_an_end_is_refused() {
+    // Found by fuzzing: a damaged segment id behind a line feed is text, until the other segments end in CR.
+    let message = Message::parse("MSH|^~\\&|RIS|2.3.1\nOBR|1|CT\nZDS\u{16}|1.2\n").unwrap();
+    let options =
+        crate::EncodeOptions { terminator: Some(crate::Terminator::CarriageReturn), charset: None };
+    let encoded = message.encode_with(&options);
+    assert!(matches!(encoded, Err(crate::EncodeError::LineFeedInText { .. })), "{encoded:?}");
+}
