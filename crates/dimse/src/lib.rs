@@ -56,7 +56,7 @@
 //! What arrives of a data set is never held: it is an event at once. No input makes this crate panic.
 //!
 //! Not offered yet: asynchronous operations window, role selection, extended negotiation, user identity (their items
-//! are read over, so peers fall back to the defaults); typed N-services, C-MOVE and C-GET ([`Command::Other`]).
+//! are read over, so peers fall back to the defaults).
 //!
 //! # The standard
 //! PS3.8 sections 7 and 9 (services, PDUs, the state machine of table 9-10) and annex E (fragments); PS3.7 sections 6.3
@@ -85,7 +85,7 @@ mod refusal;
 mod table;
 
 pub use association::Association;
-pub use command::{Command, CommandError};
+pub use command::{Command, CommandError, StatusDetail, SubOperations};
 pub use config::{Config, Timers};
 pub use event::Event;
 pub use negotiation::{

@@ -1,6 +1,7 @@
-//! The elements of a command set: implicit VR little endian, group 0000, two value representations that matter.
+//! The elements of a command set: implicit VR little endian, group 0000, few value representations that matter.
 
 use bytes::{Buf, BufMut};
+use telerad_dicom::Tag;
 
 use super::CommandError;
 
@@ -61,6 +62,15 @@ impl<'a> Elements<'a> {
             .ok_or(CommandError::Missing { element })
     }
 
+    /// The AT values; none when absent. Bytes that are left over say nothing.
+    pub(super) fn tags(&self, element: u16) -> Vec<Tag> {
+        let value = self.value(element).unwrap_or_default();
+        let (tags, _) = value.as_chunks::<4>();
+        tags.iter()
+            .map(|[a, b, c, d]| Tag(u16::from_le_bytes([*a, *b]), u16::from_le_bytes([*c, *d])))
+            .collect()
+    }
+
     fn value(&self, element: u16) -> Option<&'a [u8]> {
         self.values.iter().find(|(number, _)| *number == element).map(|(_, value)| *value)
     }
@@ -82,6 +92,18 @@ impl Writer {
     pub(super) fn text(&mut self, element: u16, value: &str, padding: u8) {
         if !value.is_empty() {
             self.element(element, value.as_bytes(), padding);
+        }
+    }
+
+    /// An AT element; left out when there are no tags.
+    pub(super) fn tags(&mut self, element: u16, tags: &[Tag]) {
+        let mut value = Vec::with_capacity(tags.len().saturating_mul(4));
+        for tag in tags {
+            value.put_u16_le(tag.0);
+            value.put_u16_le(tag.1);
+        }
+        if !value.is_empty() {
+            self.element(element, &value, 0);
         }
     }
 
@@ -114,11 +136,22 @@ pub(super) mod number {
     pub(in crate::command) const COMMAND_FIELD: u16 = 0x0100;
     pub(in crate::command) const MESSAGE_ID: u16 = 0x0110;
     pub(in crate::command) const MESSAGE_ID_BEING_RESPONDED_TO: u16 = 0x0120;
+    pub(in crate::command) const MOVE_DESTINATION: u16 = 0x0600;
     pub(in crate::command) const PRIORITY: u16 = 0x0700;
     pub(in crate::command) const COMMAND_DATA_SET_TYPE: u16 = 0x0800;
     pub(in crate::command) const STATUS: u16 = 0x0900;
+    pub(in crate::command) const OFFENDING_ELEMENT: u16 = 0x0901;
     pub(in crate::command) const ERROR_COMMENT: u16 = 0x0902;
+    pub(in crate::command) const ERROR_ID: u16 = 0x0903;
     pub(in crate::command) const AFFECTED_SOP_INSTANCE_UID: u16 = 0x1000;
+    pub(in crate::command) const REQUESTED_SOP_INSTANCE_UID: u16 = 0x1001;
+    pub(in crate::command) const EVENT_TYPE_ID: u16 = 0x1002;
+    pub(in crate::command) const ATTRIBUTE_IDENTIFIER_LIST: u16 = 0x1005;
+    pub(in crate::command) const ACTION_TYPE_ID: u16 = 0x1008;
+    pub(in crate::command) const NUMBER_OF_REMAINING_SUB_OPERATIONS: u16 = 0x1020;
+    pub(in crate::command) const NUMBER_OF_COMPLETED_SUB_OPERATIONS: u16 = 0x1021;
+    pub(in crate::command) const NUMBER_OF_FAILED_SUB_OPERATIONS: u16 = 0x1022;
+    pub(in crate::command) const NUMBER_OF_WARNING_SUB_OPERATIONS: u16 = 0x1023;
     pub(in crate::command) const MOVE_ORIGINATOR_APPLICATION_ENTITY_TITLE: u16 = 0x1030;
     pub(in crate::command) const MOVE_ORIGINATOR_MESSAGE_ID: u16 = 0x1031;
 }

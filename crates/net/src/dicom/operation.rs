@@ -242,6 +242,7 @@ impl Operation {
                     sop_class_uid: sop_class_of(&self.request),
                     status: Status::PENDING,
                     has_identifier: true,
+                    comment: None,
                 };
                 machine.send_command(now, self.context_id, &response)?;
                 *rest = Some(next);

@@ -296,6 +296,7 @@ fn a_query_has_many_answers_and_can_be_cancelled_between_them() {
         sop_class_uid: "1.2.840.1".to_owned(),
         status,
         has_identifier,
+        comment: None,
     };
     pair.calling.send_command(now, 1, &find).unwrap();
     pair.calling.send_body(now, Bytes::from_static(b"keys")).unwrap();

@@ -60,6 +60,7 @@ fn a_response_must_come_and_pending_ones_count() {
         sop_class_uid: "1.2".to_owned(),
         status: Status::PENDING,
         has_identifier: false,
+        comment: None,
     };
     pair.called.send_command(pair.now, 1, &pending).unwrap();
     pair.carry();
