@@ -109,43 +109,52 @@ impl Command {
         if !self.wants_response() {
             return None;
         }
+        Some(self.c_response(status).unwrap_or_else(|| self.n_response(status)))
+    }
+
+    fn c_response(&self, status: Status) -> Option<Self> {
         let message_id = self.message_id();
         let sop_class_uid = self.sop_class_uid().to_owned();
-        let sop_instance_uid = self.sop_instance_uid().to_owned();
-        let detail = StatusDetail::default();
-        let has_data_set = false;
+        let sub_operations = SubOperations::default();
+        let has_identifier = false;
+        let comment = None;
         Some(match self {
             Self::EchoRq { .. } => Self::EchoRsp { message_id, status },
-            Self::StoreRq { .. } => Self::StoreRsp {
-                message_id,
-                sop_class_uid,
-                sop_instance_uid,
-                status,
-                comment: None,
-            },
-            Self::FindRq { .. } => Self::FindRsp {
-                message_id,
-                sop_class_uid,
-                status,
-                has_identifier: false,
-                comment: None,
-            },
+            Self::StoreRq { sop_instance_uid, .. } => {
+                let sop_instance_uid = sop_instance_uid.clone();
+                Self::StoreRsp { message_id, sop_class_uid, sop_instance_uid, status, comment }
+            }
+            Self::FindRq { .. } => {
+                Self::FindRsp { message_id, sop_class_uid, status, has_identifier, comment }
+            }
             Self::GetRq { .. } => Self::GetRsp {
                 message_id,
                 sop_class_uid,
                 status,
-                sub_operations: SubOperations::default(),
-                has_identifier: false,
-                comment: None,
+                sub_operations,
+                has_identifier,
+                comment,
             },
             Self::MoveRq { .. } => Self::MoveRsp {
                 message_id,
                 sop_class_uid,
                 status,
-                sub_operations: SubOperations::default(),
-                has_identifier: false,
-                comment: None,
+                sub_operations,
+                has_identifier,
+                comment,
             },
+            _ => return None,
+        })
+    }
+
+    /// The response to an N-service request, or to one that PS3.7 does not know.
+    fn n_response(&self, status: Status) -> Self {
+        let message_id = self.message_id();
+        let sop_class_uid = self.sop_class_uid().to_owned();
+        let sop_instance_uid = self.sop_instance_uid().to_owned();
+        let detail = StatusDetail::default();
+        let has_data_set = false;
+        match self {
             Self::NEventReportRq { event_type_id, .. } => Self::NEventReportRsp {
                 message_id,
                 sop_class_uid,
@@ -198,7 +207,7 @@ impl Command {
                 status: Some(status),
                 has_data_set,
             },
-        })
+        }
     }
 }
 
