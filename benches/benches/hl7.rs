@@ -9,7 +9,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use telerad_hl7::{Message, Path, mllp, path};
+use telerad_hl7::reading::{OrderSources, OrderView, ReportSources, ReportView};
+use telerad_hl7::validate::{Profile, validate};
+use telerad_hl7::{Message, Path, mllp};
 
 const RUNS: usize = 15;
 const RUN_TIME: Duration = Duration::from_millis(60);
@@ -54,20 +56,46 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Message::parse(black_box(&pdf).clone()).is_ok()
     });
     let pdf_message = Message::parse(pdf.clone())?;
-    for (name, message) in [("60 OBX", &parsed), ("a PDF of 1 MiB", &pdf_message)] {
+    for (name, message, paths) in [
+        ("60 OBX", &parsed, &["PID-5.2", "OBX[60]-11", "OBX[60]-20"][..]),
+        ("a PDF of 1 MiB", &pdf_message, &["PID-5.2", "OBX-5.2", "OBX-11", "OBX-20"]),
+    ] {
         let bytes = message.as_bytes();
         measure(&format!("baseline: copy {name}"), bytes.len(), || black_box(bytes).to_vec());
-        measure(&format!("edit one field of {name} and encode"), bytes.len(), || {
-            let mut edit = black_box(message).edit();
-            edit.set(&path!("PID-5.2"), "EVA").is_ok().then(|| edit.encode())
-        });
+        for place in paths {
+            let path = place.parse::<Path>()?;
+            measure(&format!("edit {place} of {name} and encode"), bytes.len(), || {
+                let mut edit = black_box(message).edit();
+                edit.set(&path, "EVA").is_ok().then(|| edit.encode())
+            });
+        }
     }
+    measure_readings(&Message::parse(ORDER)?, &parsed, &pdf_message);
     for chunk in [7, 64, 1460, 64 << 10] {
         measure(&format!("MLLP frame in reads of {chunk}"), framed.len(), || {
             decode(black_box(&framed), chunk)
         });
     }
     Ok(())
+}
+
+/// Readings and validation take a message that is parsed already.
+fn measure_readings(order: &Message, report: &Message, pdf: &Message) {
+    let (orders, reports) = (OrderSources::default(), ReportSources::default());
+    measure("read an order: OrderView", order.as_bytes().len(), || {
+        OrderView::read_all(black_box(order), &orders).len()
+    });
+    for (name, message) in [("60 OBX", report), ("a PDF of 1 MiB", pdf)] {
+        measure(&format!("read {name}: ReportView"), message.as_bytes().len(), || {
+            ReportView::read_all(black_box(message), &reports).len()
+        });
+    }
+    for (name, message) in [("an order", order), ("60 OBX", report)] {
+        let profile = if message == order { Profile::order() } else { Profile::report() };
+        measure(&format!("validate {name}"), message.as_bytes().len(), || {
+            validate(black_box(message), &profile).len()
+        });
+    }
 }
 
 fn read(message: &Message, paths: &[Path]) -> usize {
@@ -135,6 +163,13 @@ const HEADER: &str = "MSH|^~\\&|READER|PLATFORM|TELERAD|GATEWAY|20240301101500+0
     PV1|1|O|RAD^1^1||||1234^Smith^John^^^Dr\r\
     ORC|RE|P-1001^RIS|F-1001^TELERAD||CM\r\
     OBR|1|P-1001^RIS|F-1001^TELERAD|CTABD^CT abdomen^L|||20240301093000||||||||1234^Smith^John||A-1001|RP-1|SPS-1|||20240301101000||CT|F||||||||4321&Reader&Rita\r";
+
+const ORDER: &str = "MSH|^~\\&|RIS|NORTH|TELERAD|GATEWAY|20240301081500+0100||ORM^O01^ORM_O01|O-77|P|2.5.1||||||UNICODE UTF-8\r\
+    PID|1||1001^^^NORTH&1.2.840.1&ISO^MR||ROSSI^ANNA^MARIA^^^^L||19701224|F|||1 High Street^^Town^^1000\r\
+    PV1|1|O|RAD^1^1||||1234^Smith^John^^^Dr|||||||||||V-1^^^NORTH\r\
+    ORC|NW|P-1001^RIS|F-1001^RIS||SC||^^^20240301090000^^R||20240301081500|||1234^Smith^John|||||RAD\r\
+    OBR|1|P-1001^RIS|F-1001^RIS|CTABD^CT abdomen^L|||||||||Pain|||1234^Smith^John||A-1001|RP-1|SPS-1||||CT|||^^^20240301090000^^R||||Pain\r\
+    ZDS|1.2.840.1.77^RIS^Application^DICOM\r";
 
 fn report(lines: usize) -> Bytes {
     let mut text = HEADER.to_owned();

@@ -3,12 +3,13 @@
 mod part;
 mod row;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
 use telerad_charset::Unmappable;
 
-use self::part::Part;
+use self::part::{Part, Splice};
 use self::row::Rows;
 use crate::builder::{self, SegmentBuilder};
 use crate::syntax::Syntax;
@@ -90,6 +91,10 @@ pub enum EditError {
     /// A new segment was given an impossible id or field number.
     #[error("segment to be inserted has an impossible id or field number")]
     Segment,
+    /// What is set would be read as part of a value before it, which shifts to a set of several bytes per character
+    /// (ISO 2022) and never back, so that the delimiter between them is half a character.
+    #[error("the value before {0} shifts to a character set and never back; set that one first")]
+    Shift(Location),
     /// The character set of the message has no such character.
     #[error(transparent)]
     Unmappable(#[from] Unmappable),
@@ -116,7 +121,9 @@ impl Edit {
         let (location, content) = (Location::from(*path), content.into());
         self.change(path, |syntax, field| {
             let value = encode(syntax, content, location)?;
-            part::set_leaf(syntax, field, path, &value).ok_or(EditError::Delimiter(location))
+            let splice = part::set_leaf(syntax, field, path, value.clone())
+                .ok_or(EditError::Delimiter(location))?;
+            part::reads_at(syntax, splice, field, path, &value).ok_or(EditError::Shift(location))
         })
     }
 
@@ -130,7 +137,9 @@ impl Edit {
         content: impl Into<Content<'a>>,
     ) -> Result<&mut Self, EditError> {
         let (location, content) = (Location::new(*path, Depth::Field), content.into());
-        self.change(path, |syntax, _| encode(syntax, content, location))
+        self.change(path, |syntax, field| {
+            Ok(Splice::whole(field, encode(syntax, content, location)?))
+        })
     }
 
     /// Inserts a repetition before the one of `path`, with `content` at the component and subcomponent of `path`.
@@ -145,10 +154,12 @@ impl Edit {
         let (location, content) = (Location::from(*path), content.into());
         self.change(path, |syntax, field| {
             let value = encode(syntax, content, location)?;
-            let inserted = part::set_in_repetition(syntax, b"", path, &value).and_then(|value| {
-                Part::repetition(syntax, path.repetition()).insert(field, &value)
-            });
-            inserted.ok_or(EditError::Delimiter(location))
+            let splice = part::set_in_repetition(syntax, b"", path, value.clone())
+                .and_then(|added| {
+                    Part::repetition(syntax, path.repetition()).insert(field, added.bytes)
+                })
+                .ok_or(EditError::Delimiter(location))?;
+            part::reads_at(syntax, splice, field, path, &value).ok_or(EditError::Shift(location))
         })
     }
 
@@ -228,7 +239,7 @@ impl Edit {
     fn change(
         &mut self,
         path: &Path,
-        change: impl FnOnce(&Syntax, &[u8]) -> Result<Vec<u8>, EditError>,
+        change: impl FnOnce(&Syntax, &[u8]) -> Result<Splice, EditError>,
     ) -> Result<&mut Self, EditError> {
         let field = Location::new(*path, Depth::Field);
         if matches!(&path.segment, b"MSH" | b"FHS" | b"BHS") && path.field <= 2 {
@@ -237,10 +248,26 @@ impl Edit {
         let syntax = *self.rows.syntax();
         let row = self.rows.isolate(&field)?;
         let (before, place) = self.rows.field(row, path.field());
-        let after = change(&syntax, before)?;
-        if after != before {
-            self.rows.set_field(row, path.field(), place, after);
+        let mut splice = change(&syntax, &before)?;
+        if !splice.changes(&before) {
+            return Ok(self);
         }
+        let after = (!syntax.is_splittable).then(|| splice.apply(&before));
+        if let Cow::Owned(changed) = &before {
+            // Changed before: the new content takes the place of what the message has.
+            splice = Splice { from: 0, to: place.len(), bytes: splice.apply(changed) };
+        }
+        let Some(after) = after else {
+            self.rows.set_field(row, path.field(), place, splice);
+            return Ok(self);
+        };
+        // A delimiter may be half a character here: only reading tells.
+        let mut rows = self.rows.clone();
+        rows.set_field(row, path.field(), place, splice);
+        if !rows.differs_only_in(row, path.field(), &after, &self.rows) {
+            return Err(EditError::Shift(field));
+        }
+        self.rows = rows;
         Ok(self)
     }
 }

@@ -11,6 +11,15 @@ pub(crate) struct Syntax {
     pub(crate) sets: CharacterSets,
     /// Delimiters are always characters of their own, so that `memchr` may look for them.
     pub(crate) is_splittable: bool,
+    pub(crate) stretch: Stretch,
+}
+
+/// Bytes of the message, most of one long field such as a PDF file, among which there is no field separator. Fields
+/// behind it are found without searching it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stretch {
+    start: u32,
+    end: u32,
 }
 
 /// A part of a message and where it stands.
@@ -70,6 +79,40 @@ impl Syntax {
         }
     }
 
+    /// Positions of the field separator in a segment.
+    fn separators<'a>(&self, piece: Piece<'a>) -> impl Iterator<Item = usize> + use<'a> {
+        let Stretch { start, end } = self.stretch;
+        let (start, end) = (start as usize, end as usize);
+        let (before, after) = if piece.start <= start && end <= piece.end() {
+            (piece.slice(0, start - piece.start), piece.slice(end - piece.start, usize::MAX))
+        } else {
+            (piece, piece.slice(usize::MAX, usize::MAX))
+        };
+        let skipped = after.start - piece.start;
+        let separator = self.delimiters.field;
+        memchr::memchr_iter(separator, before.bytes)
+            .chain(memchr::memchr_iter(separator, after.bytes).map(move |at| skipped + at))
+    }
+
+    /// The `index`th part, from 0, of a segment split at the field separator.
+    #[inline]
+    pub(crate) fn field<'a>(&self, segment: Piece<'a>, index: usize) -> Option<Piece<'a>> {
+        if self.is_splittable && segment.bytes.len() >= STRETCH_MIN {
+            nth(segment, self.separators(segment), index)
+        } else {
+            self.part(segment, Some(self.delimiters.field), index)
+        }
+    }
+
+    /// How many parts a segment has when split at the field separator.
+    pub(crate) fn count_fields(&self, segment: Piece<'_>) -> usize {
+        if self.is_splittable {
+            self.separators(segment).count() + 1
+        } else {
+            self.parts(segment, Some(self.delimiters.field)).count()
+        }
+    }
+
     /// The `index`th part, from 0, of `piece` split at `delimiter`.
     pub(crate) fn part<'a>(
         &self,
@@ -81,13 +124,7 @@ impl Syntax {
             return (index == 0).then_some(piece);
         };
         if self.is_splittable {
-            let mut positions = memchr::memchr_iter(delimiter, piece.bytes);
-            let from = match index.checked_sub(1) {
-                None => 0,
-                Some(skipped) => positions.nth(skipped)? + 1,
-            };
-            let to = positions.next().unwrap_or(piece.bytes.len());
-            Some(piece.slice(from, to))
+            nth(piece, memchr::memchr_iter(delimiter, piece.bytes), index)
         } else {
             self.parts(piece, Some(delimiter)).nth(index)
         }
@@ -118,6 +155,49 @@ impl Syntax {
     ) -> Parts<'s, 'a> {
         Parts { syntax: self, rest: Some(piece), delimiter }
     }
+}
+
+/// Below this length searching is as fast as knowing.
+pub(crate) const STRETCH_MIN: usize = 4096;
+
+/// How many separators are looked at to find the stretch: more than any segment of the standard has, so that no other
+/// message is read slower.
+const STRETCH_SEPARATORS_MAX: usize = 64;
+
+impl Stretch {
+    /// The longest run without `separator` in the longest segment.
+    pub(crate) fn find<'a>(segments: impl Iterator<Item = Piece<'a>>, separator: u8) -> Self {
+        let longest = segments.max_by_key(|segment| segment.bytes.len());
+        let Some(segment) = longest.filter(|segment| segment.bytes.len() >= STRETCH_MIN) else {
+            return Self::default();
+        };
+        let ends = memchr::memchr_iter(separator, segment.bytes).map(Some).chain([None]);
+        let mut start = segment.start;
+        let mut stretch = 0..0;
+        for end in ends.take(STRETCH_SEPARATORS_MAX) {
+            let end = end.map_or(segment.end(), |end| segment.start + end);
+            if end - start > stretch.len() {
+                stretch = start..end;
+            }
+            start = end + 1;
+        }
+        let bound = |offset: usize| u32::try_from(offset).unwrap_or_default();
+        Self { start: bound(stretch.start), end: bound(stretch.end) }
+    }
+}
+
+#[inline]
+fn nth<'a>(
+    piece: Piece<'a>,
+    mut positions: impl Iterator<Item = usize>,
+    index: usize,
+) -> Option<Piece<'a>> {
+    let from = match index.checked_sub(1) {
+        None => 0,
+        Some(skipped) => positions.nth(skipped)? + 1,
+    };
+    let to = positions.next().unwrap_or(piece.bytes.len());
+    Some(piece.slice(from, to))
 }
 
 /// Iterator over the parts of a piece.

@@ -69,17 +69,15 @@ impl<'a> Segment<'a> {
     /// (HL7 2.5.1 section 2.15.9); so for FHS and BHS.
     #[inline]
     pub fn field(&self, n: usize) -> Field<'a> {
-        let separator = Some(self.syntax.delimiters.field);
         let slot = match (self.is_header(), n) {
             (_, 0) => None,
             (true, 1) => Some(self.slot(self.piece.slice(3, 4), Presence::Literal)),
-            (true, 2) => self
-                .syntax
-                .part(self.piece, separator, 1)
-                .map(|piece| self.slot(piece, Presence::Literal)),
+            (true, 2) => {
+                self.syntax.field(self.piece, 1).map(|piece| self.slot(piece, Presence::Literal))
+            }
             (is_header, n) => self
                 .syntax
-                .part(self.piece, separator, n.saturating_sub(usize::from(is_header)))
+                .field(self.piece, n.saturating_sub(usize::from(is_header)))
                 .map(|piece| self.slot(piece, Presence::There)),
         };
         Field(slot.unwrap_or_else(|| self.absent()))

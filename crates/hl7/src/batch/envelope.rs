@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::sets::{self, Choice};
-use crate::syntax::{Piece, Syntax};
+use crate::syntax::{Piece, Stretch, Syntax};
 use crate::{Delimiters, Segment};
 
 /// One segment of an envelope, with the delimiters it is written in.
@@ -34,7 +34,11 @@ impl Envelope {
     pub(super) fn new(id: [u8; 3], bytes: Bytes, delimiters: Delimiters) -> Self {
         // There is no field for a character set here.
         let Choice { sets, is_splittable, .. } = sets::choose(&bytes, b"", delimiters);
-        Self { bytes, id, syntax: Syntax { delimiters, sets, is_splittable } }
+        Self {
+            bytes,
+            id,
+            syntax: Syntax { delimiters, sets, is_splittable, stretch: Stretch::default() },
+        }
     }
 
     /// The segment; FHS-3 to FHS-12 and BHS-3 to BHS-12 are laid out alike.

@@ -1,9 +1,12 @@
 //! The segments of a message being changed, untouched ones in runs.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::EditError;
-use crate::syntax::{Piece, Syntax};
+use super::part::Splice;
+use crate::syntax::{Piece, Stretch, Syntax};
 use crate::{Location, Message};
 
 /// The message and what becomes of its segments.
@@ -27,7 +30,7 @@ enum Row {
 struct Change {
     n: usize,
     place: Place,
-    bytes: Vec<u8>,
+    splice: Splice,
 }
 
 /// Where a field stands in the bytes of its segment.
@@ -129,54 +132,101 @@ impl Rows {
     }
 
     /// What field `n` of the segment in this row holds now, and where it stands.
-    pub(super) fn field(&self, row: usize, n: usize) -> (&[u8], Place) {
-        let syntax = self.message.syntax();
-        let (segment, n) = match self.rows.get(row) {
+    pub(super) fn field(&self, row: usize, n: usize) -> (Cow<'_, [u8]>, Place) {
+        let syntax = *self.message.syntax();
+        match self.rows.get(row) {
             Some(Row::Changed { index, fields }) => {
-                if let Some(change) = fields.iter().find(|change| change.n == n) {
-                    return (&change.bytes, change.place);
+                match fields.iter().find(|change| change.n == n) {
+                    Some(change) => (
+                        Cow::Owned(change.splice.apply(change.place.bytes(self.raw(*index)))),
+                        change.place,
+                    ),
+                    None => self.field_of(*index, n),
                 }
-                self.raw(*index, n)
             }
-            Some(Row::Kept { first, .. }) => self.raw(*first, n),
-            Some(Row::New { bytes, .. }) => (bytes.as_slice(), n),
-            None => (&[][..], n),
-        };
-        let place = find(syntax, segment, n);
-        let bytes = match place {
-            Place::There { start, end } => segment.get(start..end).unwrap_or_default(),
-            Place::Beyond { .. } => &[],
-        };
-        (bytes, place)
+            Some(Row::Kept { first, .. }) => self.field_of(*first, n),
+            Some(Row::New { bytes, .. }) => {
+                // The stretch is one of the message.
+                let syntax = Syntax { stretch: Stretch::default(), ..syntax };
+                let place = find(&syntax, Piece { bytes, start: 0 }, n);
+                (place.bytes(bytes).into(), place)
+            }
+            None => (Cow::Borrowed(&[]), Place::Beyond { separators: 0 }),
+        }
     }
 
-    /// Replaces field `n` of the segment in this row, which [`field`](Self::field) found at `place`.
-    pub(super) fn set_field(&mut self, row: usize, n: usize, place: Place, bytes: Vec<u8>) {
-        let syntax = *self.message.syntax();
+    fn field_of(&self, index: usize, n: usize) -> (Cow<'_, [u8]>, Place) {
+        let Some(segment) = self.message.segment_at(index) else {
+            return (Cow::Borrowed(&[]), Place::Beyond { separators: 0 });
+        };
+        // MSH-1 is a separator, not a part.
+        let n = n.saturating_sub(usize::from(segment.is_header()));
+        let piece = Piece { bytes: segment.raw(), start: segment.span().start };
+        let place = find(self.message.syntax(), piece, n);
+        (place.bytes(segment.raw()).into(), place)
+    }
+
+    /// Changes field `n` of the segment in this row, which stands at `place` there, as [`field`](Self::field) found it.
+    pub(super) fn set_field(&mut self, row: usize, n: usize, place: Place, splice: Splice) {
+        let separator = self.message.syntax().delimiters.field;
         let Some(row) = self.rows.get_mut(row) else { return };
         if let Row::Kept { first, .. } = *row {
             *row = Row::Changed { index: first, fields: Vec::with_capacity(1) };
         }
+        let change = Change { n, place, splice };
         match row {
             Row::Changed { fields, .. } => {
                 match fields.binary_search_by_key(&n, |change| change.n) {
                     Ok(at) => {
-                        if let Some(change) = fields.get_mut(at) {
-                            change.bytes = bytes;
+                        if let Some(before) = fields.get_mut(at) {
+                            *before = change;
                         }
                     }
-                    Err(at) => fields.insert(at, Change { n, place, bytes }),
+                    Err(at) => fields.insert(at, change),
                 }
             }
-            Row::New { bytes: segment, .. } => {
-                let mut changed = Vec::with_capacity(segment.len() + bytes.len() + n);
-                Change { n, place, bytes }.write(&syntax, segment, &mut 0, &mut 0, &mut changed);
-                if let Place::There { end, .. } = place {
-                    changed.extend_from_slice(segment.get(end..).unwrap_or_default());
-                }
-                *segment = changed;
-            }
+            Row::New { bytes, .. } => *bytes = written(bytes, &[change], separator),
             Row::Kept { .. } => {}
+        }
+    }
+
+    /// Whether field `n` of the segment in this row reads as `content`, and all others as `before`.
+    pub(super) fn differs_only_in(
+        &self,
+        row: usize,
+        n: usize,
+        content: &[u8],
+        before: &Self,
+    ) -> bool {
+        let (segment, header) = self.segment(row);
+        let (old, _) = before.segment(row);
+        let n = n.saturating_sub(usize::from(header));
+        let mut expected = self.fields(&old);
+        expected.resize(expected.len().max(n + 1), b"");
+        if let Some(field) = expected.get_mut(n) {
+            *field = content;
+        }
+        self.fields(&segment) == expected
+    }
+
+    fn fields<'a>(&self, bytes: &'a [u8]) -> Vec<&'a [u8]> {
+        let syntax = self.message.syntax();
+        let parts = syntax.parts(Piece { bytes, start: 0 }, Some(syntax.delimiters.field));
+        parts.map(|part| part.bytes).collect()
+    }
+
+    /// The bytes of the segment in this row, without its terminator, and whether it is a header.
+    fn segment(&self, row: usize) -> (Vec<u8>, bool) {
+        let is_header =
+            |index| self.message.segment_at(index).is_some_and(|segment| segment.is_header());
+        match self.rows.get(row) {
+            Some(Row::Changed { index, fields }) => {
+                let separator = self.message.syntax().delimiters.field;
+                (written(self.raw(*index), fields, separator), is_header(*index))
+            }
+            Some(Row::Kept { first, .. }) => (self.raw(*first).to_vec(), is_header(*first)),
+            Some(Row::New { bytes, .. }) => (bytes.clone(), false),
+            None => (Vec::new(), false),
         }
     }
 
@@ -208,13 +258,8 @@ impl Rows {
 
     fn write_changed(&self, index: usize, fields: &[Change], out: &mut Vec<u8>) {
         let Some(segment) = self.message.segment_at(index) else { return };
-        let (raw, span) = (segment.raw(), segment.span());
-        let (mut copied, mut separators) = (0, 0);
-        for change in fields {
-            change.write(self.message.syntax(), raw, &mut copied, &mut separators, out);
-        }
-        out.extend_from_slice(raw.get(copied..).unwrap_or_default());
-        let after = self.message.as_bytes().get(span.end..self.start(index + 1));
+        write(segment.raw(), fields, self.message.syntax().delimiters.field, out);
+        let after = self.message.as_bytes().get(segment.span().end..self.start(index + 1));
         out.extend_from_slice(after.unwrap_or_default());
     }
 
@@ -240,11 +285,8 @@ impl Rows {
         segment.map_or(self.message.as_bytes().len(), |segment| segment.span().start)
     }
 
-    /// The bytes of segment `index`, and the index of field `n` among its parts: MSH-1 is a separator, not a part.
-    fn raw(&self, index: usize, n: usize) -> (&[u8], usize) {
-        self.message.segment_at(index).map_or((&[], n), |segment| {
-            (segment.raw(), n.saturating_sub(usize::from(segment.is_header())))
-        })
+    fn raw(&self, index: usize) -> &[u8] {
+        self.message.segment_at(index).map_or(&[], |segment| segment.raw())
     }
 }
 
@@ -255,7 +297,7 @@ impl Row {
             Self::Changed { fields, .. } => {
                 2 + fields
                     .iter()
-                    .map(|change| change.bytes.len() + change.separators())
+                    .map(|change| change.splice.bytes.len() + change.place.separators())
                     .sum::<usize>()
             }
             Self::New { bytes, .. } => bytes.len() + 4,
@@ -263,48 +305,66 @@ impl Row {
     }
 }
 
-impl Change {
-    fn separators(&self) -> usize {
-        match self.place {
-            Place::There { .. } => 0,
-            Place::Beyond { separators } => separators,
+impl Place {
+    pub(super) fn len(self) -> usize {
+        match self {
+            Self::There { start, end } => end - start,
+            Self::Beyond { .. } => 0,
         }
     }
 
-    /// Copies `segment` from `copied` up to this field, then writes it. `separators` counts those written beyond
-    /// the last field.
-    fn write(
-        &self,
-        syntax: &Syntax,
-        segment: &[u8],
-        copied: &mut usize,
-        separators: &mut usize,
-        out: &mut Vec<u8>,
-    ) {
-        let (start, end) = match self.place {
-            Place::There { start, end } => (start, end),
-            Place::Beyond { .. } => (segment.len(), segment.len()),
-        };
-        out.extend_from_slice(segment.get(*copied..start).unwrap_or_default());
-        *copied = end;
-        if self.bytes.is_empty() && matches!(self.place, Place::Beyond { .. }) {
-            return;
+    fn separators(self) -> usize {
+        match self {
+            Self::There { .. } => 0,
+            Self::Beyond { separators } => separators,
         }
-        let missing = self.separators().saturating_sub(*separators);
-        out.resize(out.len() + missing, syntax.delimiters.field);
-        *separators += missing;
-        out.extend_from_slice(&self.bytes);
+    }
+
+    fn bytes(self, segment: &[u8]) -> &[u8] {
+        match self {
+            Self::There { start, end } => segment.get(start..end).unwrap_or_default(),
+            Self::Beyond { .. } => &[],
+        }
     }
 }
 
-fn find(syntax: &Syntax, segment: &[u8], index: usize) -> Place {
-    let piece = Piece { bytes: segment, start: 0 };
-    let separator = Some(syntax.delimiters.field);
-    match syntax.part(piece, separator, index) {
-        Some(field) => Place::There { start: field.start, end: field.end() },
+/// Writes `segment` with these fields changed, which stand in the order of their numbers.
+fn write(segment: &[u8], changes: &[Change], separator: u8, out: &mut Vec<u8>) {
+    let mut copied = 0;
+    let mut separators = 0;
+    for Change { place, splice, .. } in changes {
+        let (from, to) = match place {
+            Place::There { start, .. } => (start + splice.from, start + splice.to),
+            Place::Beyond { .. } => (segment.len(), segment.len()),
+        };
+        out.extend_from_slice(segment.get(copied..from).unwrap_or_default());
+        copied = to;
+        if splice.bytes.is_empty() && matches!(place, Place::Beyond { .. }) {
+            continue;
+        }
+        let missing = place.separators().saturating_sub(separators);
+        out.resize(out.len() + missing, separator);
+        separators += missing;
+        out.extend_from_slice(&splice.bytes);
+    }
+    out.extend_from_slice(segment.get(copied..).unwrap_or_default());
+}
+
+fn written(segment: &[u8], changes: &[Change], separator: u8) -> Vec<u8> {
+    let added = |change: &Change| change.splice.bytes.len() + change.place.separators();
+    let mut out = Vec::with_capacity(segment.len() + changes.iter().map(added).sum::<usize>());
+    write(segment, changes, separator, &mut out);
+    out
+}
+
+/// The part `index`, from 0, of a segment, as a range in it.
+fn find(syntax: &Syntax, segment: Piece<'_>, index: usize) -> Place {
+    match syntax.field(segment, index) {
+        Some(field) => {
+            Place::There { start: field.start - segment.start, end: field.end() - segment.start }
+        }
         None => {
-            let parts = syntax.parts(piece, separator).count();
-            Place::Beyond { separators: (index + 1).saturating_sub(parts) }
+            Place::Beyond { separators: (index + 1).saturating_sub(syntax.count_fields(segment)) }
         }
     }
 }

@@ -322,3 +322,36 @@ fn a_text_that_passes_for_the_header_is_refused() {
     edit.set(&path!("MSH-17(2).3.2"), &text.expect("a segment")).expect("a change");
     assert_eq!(edit.finish().map(|_| ()), Err(EditError::OtherSegments));
 }
+
+/// Behind a shift to a two-byte set that never ends, a delimiter is half a character.
+#[test]
+fn nothing_is_set_behind_a_shift_that_never_ends() {
+    let header = "MSH|^~\\&|A||||||ADT^A08|1|P|2.5||||||~ISO IR87\r";
+    let open = "\u{1b}$B;3ED";
+    let closed = "\u{1b}$B;3ED\u{1b}(B";
+    for (segment, place, expected) in [
+        (format!("PID|1||7||{open}||"), "PID-8", Err(EditError::Shift(at("PID-8")))),
+        (format!("PID|1||7||A^{open}"), "PID-5.3", Err(EditError::Shift(at("PID-5.3")))),
+        (format!("PID|1||7||{open}~B"), "PID-5(2)", Err(EditError::Shift(at("PID-5(2)")))),
+        (format!("PID|1||7||{open}||"), "PID-3", Ok("F")),
+        (format!("PID|1||7||{open}"), "PID-5", Ok("F")),
+        (format!("PID|1||7||{closed}||"), "PID-8", Ok("F")),
+        (format!("PID|1||7||A^{closed}"), "PID-5.3", Ok("F")),
+    ] {
+        let message = Message::parse(format!("{header}{segment}\rPV1\r")).expect("a message");
+        let path: Path = place.parse().expect("a path");
+        let mut edit = message.edit();
+        let outcome = edit.set(&path, "F").map(drop);
+        assert_eq!(outcome, expected.map(drop), "{place} of {segment}");
+        let after = edit.finish().expect("a message");
+        match expected {
+            Ok(text) => assert_eq!(after.value(&path).text().as_deref(), Some(text), "{segment}"),
+            Err(_) => assert_eq!(after, message, "{segment}"),
+        }
+    }
+    let shift = EditError::Shift(at("PID-8"));
+    assert_eq!(
+        shift.to_string(),
+        "the value before PID-8 shifts to a character set and never back; set that one first"
+    );
+}

@@ -3,7 +3,7 @@ use telerad_charset::{CharacterSets, Charset};
 
 use super::{decode, decode_with, encode, encode_formatted, formatted_text};
 use crate::Delimiters;
-use crate::syntax::Syntax;
+use crate::syntax::{Stretch, Syntax};
 
 #[track_caller]
 fn check(raw: &str, expected: &str) {
@@ -86,7 +86,12 @@ fn designations_are_read_in_either_case() {
 fn check_stray(raw: &[u8], charset: Charset, expected: Option<usize>) {
     let sets = CharacterSets::from(charset);
     let is_splittable = charset.is_splittable();
-    let syntax = Syntax { delimiters: Delimiters::STANDARD, sets, is_splittable };
+    let syntax = Syntax {
+        delimiters: Delimiters::STANDARD,
+        sets,
+        is_splittable,
+        stretch: Stretch::default(),
+    };
     assert_eq!(super::stray(&syntax, raw), expected, "{}", raw.escape_ascii());
 }
 
@@ -105,7 +110,12 @@ fn what_had_to_be_taken_for_text_is_told() {
 fn a_designation_reaches_over_the_sequences_in_the_text() {
     // KS X 1001 stays in force after the ampersand, which HL7 escapes.
     let sets = CharacterSets::from_hl7(["ASCII", "KS X 1001"]).unwrap();
-    let syntax = Syntax { delimiters: Delimiters::STANDARD, sets, is_splittable: true };
+    let syntax = Syntax {
+        delimiters: Delimiters::STANDARD,
+        sets,
+        is_splittable: true,
+        stretch: Stretch::default(),
+    };
     let raw = b"\x1b$)C\xb1\xe8\\T\\\xb1\xe8\\XB1E8\\";
     assert_eq!(decode_with(&syntax, raw), "김&김김");
 }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use telerad_charset::Charset;
 
 use super::Message;
-use crate::{Limits, ParseError, Path, Value, WarningKind};
+use crate::{Limits, ParseError, Path, Value, WarningKind, path};
 
 const ORDER: &str = "MSH|^~\\&|RIS|NORTH^1.2.3^ISO|TELERAD|GATEWAY|20240301101500+0100||ORM^O01|M-1|P|2.3.1\r\
     PID|1||77^^^NORTH&1.2.3&ISO^MR~88^^^SOUTH||ROSSI^ANNA^^^^^L||19701224|F\r\
@@ -525,4 +525,34 @@ proptest! {
         }
         prop_assert!(headed.iter().zip(outside).all(|(&byte, outside)| !outside || byte <= b' '));
     }
+}
+
+/// Fields behind a long one are found without searching it, in the segment of the longest and in all others.
+#[test]
+fn fields_around_a_document_are_those_between_separators() {
+    let text = |letter: &str, length: usize| letter.repeat(length);
+    let segments = [
+        "MSH|^~\\&|A".to_owned(),
+        format!("OBX|1|{}|x|{}|y||", text("a", 5000), text("b", 9000)),
+        format!("OBX|{}|2|{}", text("c", 20_000), text("d", 6000)),
+        format!("OBX|{}", text("|", 6000)),
+        format!("OBX{}|F", text("|", 30_000)),
+    ];
+    let message = Message::parse(segments.join("\r")).expect("a message");
+    for (segment, text) in message.segments().zip(&segments).skip(1) {
+        let fields: Vec<&[u8]> =
+            text.split('|').skip(1).take(20).map(|field| field.as_bytes()).collect();
+        for (n, field) in (1..).zip(&fields) {
+            assert_eq!(segment.field(n).raw(), *field, "field {n}");
+            let walked = segment.fields().nth(n - 1).map(|field| field.raw());
+            assert_eq!(walked, Some(*field), "field {n}");
+        }
+        assert_eq!(segment.field(text.split('|').count()).value(), Value::Absent);
+    }
+    let mut edit = message.edit();
+    edit.set(&path!("OBX[2]-7"), "F").expect("a place");
+    edit.set(&path!("OBX-3"), "z").expect("a place");
+    let last = format!("{}||||F", segments[2]);
+    let changed = segments.join("\r").replace(&segments[2], &last).replace("|x|", "|z|");
+    assert_eq!(edit.encode(), changed);
 }
