@@ -112,7 +112,7 @@ pub(crate) async fn worklist(
     let class = uids::MODALITY_WORKLIST_FIND;
     let contexts = contexts(&[(class, uids::EXPLICIT_VR_LITTLE_ENDIAN)]);
     let mut association = ClientAssociation::connect(&TcpConnector, peer, contexts).await?;
-    let answers = association.find(class, &identifier).await?;
+    let answers = association.find_all(class, &identifier).await?;
     association.release().await?;
     Ok(answers)
 }

@@ -1,43 +1,35 @@
 //! Modality Worklist answers (PS3.4 annex K), of the caller's own site only.
 
-use bytes::Bytes;
 use telerad_core::PatientId;
 use telerad_dicom::dataset::{DataSet, DataSetLimits};
 use telerad_dicom::{Status, uids};
-use telerad_net::dicom::AssociationContext;
+use telerad_net::dicom::{self, AssociationContext, FindAnswers, FindRequest, KeySupport};
 use telerad_store::StoreError;
 use telerad_worklist::Query;
 
 use crate::configuration::Service;
 use crate::state::State;
 
-/// Answers one C-FIND of the Modality Worklist.
+/// Answers one C-FIND of the Modality Worklist. Each answer is encoded when the caller has room for it.
 pub(crate) async fn find(
     state: &State,
     context: &AssociationContext,
-    sop_class_uid: &str,
-    identifier: &[u8],
-    transfer_syntax_uid: &str,
-) -> Result<Vec<Bytes>, Status> {
-    if sop_class_uid != uids::MODALITY_WORKLIST_FIND {
+    request: FindRequest,
+) -> Result<Box<dyn FindAnswers>, Status> {
+    if request.sop_class_uid != uids::MODALITY_WORKLIST_FIND {
         return Err(Status::SOP_CLASS_NOT_SUPPORTED);
     }
     let caller = state.directory.caller(&context.calling).filter(|it| it.may(Service::Worklist));
     let Some(caller) = caller else { return Err(Status::NOT_AUTHORIZED) };
-    let identifier = DataSet::decode(identifier, transfer_syntax_uid, DataSetLimits::default())
-        .map_err(|error| refuse(context, Status::CANNOT_UNDERSTAND, &error))?;
-    let query = Query::read(&identifier)
+    let query = Query::read(&request.keys(DataSetLimits::default())?)
         .map_err(|error| refuse(context, error.status(), &error))?
         .asked_by(context.calling.clone());
-    let answers = answers(state, &caller.site, &query)
+    let found = answers(state, &caller.site, &query)
         .await
         .map_err(|error| refuse(context, Status::OUT_OF_RESOURCES, &error))?;
-    tracing::info!(calling = %context.calling, answers = answers.len(), "worklist answered");
-    let encoded = answers.iter().map(|answer| {
-        let bytes = answer.encode(transfer_syntax_uid);
-        bytes.map(Bytes::from).map_err(|error| refuse(context, Status::CANNOT_UNDERSTAND, &error))
-    });
-    encoded.collect()
+    tracing::info!(calling = %context.calling, answers = found.len(), "worklist answered");
+    let support = if query.is_fully_supported() { KeySupport::All } else { KeySupport::Some };
+    Ok(dicom::answers(found.into_iter().map(move |answer| request.answer(&answer, support))))
 }
 
 async fn answers(

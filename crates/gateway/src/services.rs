@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use telerad_dicom::Status;
 use telerad_dimse::{AssociateRequest, ContextResult, Rejection};
 use telerad_net::BoxFuture;
 use telerad_net::dicom::{
-    AssociationContext, Body, Offers, Services, StoreReply, StoreRequest, negotiate,
+    AssociationContext, Body, FindAnswers, FindRequest, Offers, Services, StoreReply, StoreRequest,
+    negotiate,
 };
 
 use crate::configuration::Service;
@@ -53,20 +53,9 @@ impl Services for Provider {
     fn find(
         &self,
         context: AssociationContext,
-        sop_class_uid: String,
-        identifier: Bytes,
-        transfer_syntax_uid: String,
-    ) -> BoxFuture<'static, Result<Vec<Bytes>, Status>> {
+        request: FindRequest,
+    ) -> BoxFuture<'static, Result<Box<dyn FindAnswers>, Status>> {
         let state = Arc::clone(&self.0);
-        Box::pin(async move {
-            modality_worklist::find(
-                &state,
-                &context,
-                &sop_class_uid,
-                &identifier,
-                &transfer_syntax_uid,
-            )
-            .await
-        })
+        Box::pin(async move { modality_worklist::find(&state, &context, request).await })
     }
 }

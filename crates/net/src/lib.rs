@@ -68,7 +68,7 @@
 //! Every wait ends at a named deadline and every buffer has a bound; both are fields of [`dicom::ServerConfig`],
 //! [`dicom::Peer`], [`mllp::ServerConfig`] and [`mllp::Timeouts`], with safe defaults. An instance of any size passes
 //! through a few hundred kilobytes. A whole MLLP frame is held in memory. There is no TLS and no pool of associations
-//! yet; an association has one operation at a time.
+//! yet; an association has one operation of the peer at a time.
 //!
 //! # Parts of the standards
 //! DICOM PS3.7 C-ECHO, C-STORE and C-FIND in both roles; PS3.8 over TCP, with the rejection and abort reasons of its

@@ -105,7 +105,7 @@ impl DicomClient {
         identifier.set_empty(tags::PATIENT_NAME);
         identifier.set_empty(tags::STUDY_INSTANCE_UID);
         identifier.set_items(tags::SCHEDULED_PROCEDURE_STEP_SEQUENCE, vec![step]);
-        let found = self.runtime.block_on(self.association.find(WORKLIST, &identifier));
+        let found = self.runtime.block_on(self.association.find_all(WORKLIST, &identifier));
         found.context("asking for the worklist")
     }
 

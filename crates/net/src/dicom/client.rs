@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use telerad_dicom::{Status, uids};
+use bytes::Bytes;
+use telerad_dicom::{DataSet, Status, uids};
 use telerad_dimse::{
     AcceptedContext, AssociateRequest, Association, CloseReason, Command, ContextResult, Event,
     ProposedContext, Timer, UseError,
@@ -296,11 +297,87 @@ impl ClientAssociation {
         }
     }
 
+    /// Encodes a data set for a context.
+    pub(super) fn encode(
+        &self,
+        data_set: &DataSet,
+        context: &AcceptedContext,
+    ) -> Result<Bytes, AssociationError> {
+        match data_set.encode(&context.transfer_syntax) {
+            Ok(bytes) => Ok(bytes.into()),
+            Err(error) => Err(self.peer.error(AssociationFault::DataSet(error.to_string()))),
+        }
+    }
+
+    /// Sends a command with its whole data set. What the peer says meanwhile waits.
+    pub(super) async fn say(
+        &mut self,
+        context_id: u8,
+        command: &Command,
+        data_set: Option<Bytes>,
+    ) -> Result<(), AssociationFault> {
+        self.command(context_id, command)?;
+        if let Some(mut rest) = data_set {
+            while !rest.is_empty() {
+                let credit = self.pump.machine.body_credit().min(rest.len());
+                if credit == 0 && !self.pump.is_finished() {
+                    self.pump.turn().await;
+                    continue;
+                }
+                let now = self.pump.now();
+                let sent = self.pump.machine.send_body(now, rest.split_to(credit));
+                sent.map_err(|error| self.explain(error))?;
+            }
+            let now = self.pump.now();
+            self.pump.machine.finish_body(now).map_err(|error| self.explain(error))?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the next response to this message, and for its data set.
+    pub(super) async fn response(
+        &mut self,
+        message_id: u16,
+    ) -> Result<(Command, Option<Bytes>), AssociationFault> {
+        let command = match self.next_event().await? {
+            Event::Command { command, .. } if command.is_response() => command,
+            event => return Err(unexpected(&event)),
+        };
+        if command.message_id() != message_id {
+            return Err(AssociationFault::Unexpected("a response to another message"));
+        }
+        let data_set = match command.has_data_set() {
+            true => Some(self.read_data_set().await?),
+            false => None,
+        };
+        Ok((command, data_set))
+    }
+
+    async fn read_data_set(&mut self) -> Result<Bytes, AssociationFault> {
+        let mut data_set = Vec::new();
+        loop {
+            match self.next_event().await? {
+                Event::Body { bytes, .. } if data_set.len() + bytes.len() <= DATA_SET_BYTES_MAX => {
+                    data_set.extend_from_slice(&bytes);
+                }
+                Event::Body { .. } => {
+                    let fault = format!("longer than {DATA_SET_BYTES_MAX} bytes");
+                    return Err(AssociationFault::DataSet(fault));
+                }
+                Event::BodyEnd { .. } => return Ok(data_set.into()),
+                event => return Err(unexpected(&event)),
+            }
+        }
+    }
+
     pub(super) async fn next_event(&mut self) -> Result<Event, AssociationFault> {
         loop {
             if let Some(event) = self.poll_event()? {
                 return Ok(event);
             }
+            // Whoever reads a stream may have taken their time; that is no silence of the peer's.
+            let now = self.pump.now();
+            self.pump.machine.handle_timeout(now);
             self.pump.turn().await;
         }
     }
@@ -370,6 +447,9 @@ pub(super) fn unexpected(event: &Event) -> AssociationFault {
         _ => "something else",
     })
 }
+
+/// Of one data set beside instances: an answer to a query, a report.
+const DATA_SET_BYTES_MAX: usize = 1024 * 1024;
 
 /// PS3.7 section E.1, Priority.
 pub(super) const PRIORITY_MEDIUM: u16 = 0;

@@ -28,6 +28,8 @@ pub struct ServerConfig {
     pub identifier_bytes_max: usize,
     /// Bytes of one instance's data set.
     pub instance_bytes_max: u64,
+    /// Seconds that a C-MOVE or C-GET may go on without a sub-operation coming to its end.
+    pub retrieve_seconds_max: u64,
     /// Seconds that the peer may take no bytes while we have some for it.
     pub send_progress_seconds_max: u64,
     /// Seconds that a service may neither read its body nor answer.
@@ -46,6 +48,7 @@ impl Default for ServerConfig {
             early_answer_bytes_max: 256 * 1024 * 1024,
             identifier_bytes_max: 1024 * 1024,
             instance_bytes_max: 8 * 1024 * 1024 * 1024,
+            retrieve_seconds_max: 600,
             send_progress_seconds_max: 60,
             service_seconds_max: 120,
         }

@@ -13,8 +13,8 @@ pub struct Offers {
 }
 
 impl Offers {
-    /// Everything that this crate knows how to serve.
-    pub const ALL: Self = Self { storage: true, worklist: true };
+    /// Storage and the worklist.
+    pub const STORAGE_AND_WORKLIST: Self = Self { storage: true, worklist: true };
     /// C-ECHO only.
     pub const NONE: Self = Self { storage: false, worklist: false };
 }
@@ -180,8 +180,11 @@ mod tests {
 
     #[test]
     fn an_instance_keeps_the_encoding_that_was_proposed_first() {
-        let got =
-            one(uids::CT_IMAGE_STORAGE, &["1.2.840.113619.5.2", "1.2.840.10008.1.2"], Offers::ALL);
+        let got = one(
+            uids::CT_IMAGE_STORAGE,
+            &["1.2.840.113619.5.2", "1.2.840.10008.1.2"],
+            Offers::STORAGE_AND_WORKLIST,
+        );
         assert_eq!(
             got,
             ContextResult::Accepted { transfer_syntax: "1.2.840.113619.5.2".to_owned() }
@@ -193,11 +196,11 @@ mod tests {
         let jpeg = "1.2.840.10008.1.2.4.50";
         let implicit = uids::IMPLICIT_VR_LITTLE_ENDIAN;
         assert_eq!(
-            one(uids::MODALITY_WORKLIST_FIND, &[jpeg, implicit], Offers::ALL),
+            one(uids::MODALITY_WORKLIST_FIND, &[jpeg, implicit], Offers::STORAGE_AND_WORKLIST),
             ContextResult::Accepted { transfer_syntax: implicit.to_owned() }
         );
         assert_eq!(
-            one(uids::MODALITY_WORKLIST_FIND, &[jpeg], Offers::ALL),
+            one(uids::MODALITY_WORKLIST_FIND, &[jpeg], Offers::STORAGE_AND_WORKLIST),
             ContextResult::TransferSyntaxesNotSupported
         );
     }

@@ -1,52 +1,44 @@
-//! One request of a peer, from its command to its response.
+//! One operation on an association, from its request to its final response.
 
-use std::collections::VecDeque;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use telerad_dicom::{Status, StatusClass};
 use telerad_dimse::{Association, Command, UseError};
 
-use super::body::{Body, BodyError, Feed, body};
+use super::body::{BodyError, Feed};
 use super::config::ServerConfig;
-use super::services::StoreReply;
+use super::dialogue::{Channel, Reply, Said, Signal};
 use crate::BoxFuture;
+use crate::pump::Pump;
 
-/// A request that is being served. The peer is answered only once it has sent all of its data set.
+/// A request that is being served, or one of our own.
 pub(super) struct Operation {
     context_id: u8,
-    request: Command,
+    request: Option<Command>,
     incoming: Incoming,
     incoming_bytes: u64,
-    work: Work,
-    cancelled: bool,
+    channel: Channel,
+    work: Option<BoxFuture<'static, ()>>,
+    next: Option<Said>,
+    /// A data set of this operation has begun and has not ended.
+    mid_message: bool,
+    /// The message ID of a request of ours that the peer has not answered.
+    awaited: Option<u16>,
+    answered: bool,
+    patience: Duration,
+    waiting_since: Option<Instant>,
 }
 
 /// Where the data set of the request goes.
 enum Incoming {
     /// To the service.
     Feed(Feed),
-    /// Into memory, until it is whole.
-    Collect(Vec<u8>),
     /// Nowhere: the answer is known already, but the sender listens only after its last fragment.
     Discard,
     /// All of it has arrived, or there is none.
     Ended,
-}
-
-/// What is being done about the request.
-enum Work {
-    /// The data set has to be whole first.
-    Waiting,
-    Storing(BoxFuture<'static, StoreReply>),
-    Finding(BoxFuture<'static, Result<Vec<Bytes>, Status>>),
-    Matching {
-        matches: VecDeque<Bytes>,
-        rest: Option<Bytes>,
-    },
-    Answering(Status, Option<String>),
-    Answered,
 }
 
 /// Why an operation cannot go on, and the association with it.
@@ -54,40 +46,72 @@ enum Work {
 pub(super) enum OperationError {
     #[error("the service answered early and the rest of the data set exceeds {0} bytes")]
     EarlyAnswer(u64),
+    #[error("a data set has begun that cannot be completed")]
+    HalfSent,
     #[error("the data set exceeds {0} bytes")]
     InstanceTooLong(u64),
     #[error("the service neither read its data set nor answered")]
     Service,
+    #[error("cannot say it on the association: {0}")]
+    Use(#[from] UseError),
 }
 
 impl Operation {
-    /// A request whose answer is known at once.
-    pub(super) fn answered(context_id: u8, request: Command, status: Status) -> Self {
-        let incoming = if request.has_data_set() { Incoming::Discard } else { Incoming::Ended };
-        let work = Work::Answering(status, None);
-        Self { context_id, request, incoming, incoming_bytes: 0, work, cancelled: false }
-    }
-
-    /// A C-STORE, handed to the service while it arrives.
-    pub(super) fn store(
+    /// A request of the peer. `feed` takes its data set, if it has one.
+    pub(super) fn served(
         context_id: u8,
         request: Command,
-        config: &ServerConfig,
-        start: impl FnOnce(Body) -> BoxFuture<'static, StoreReply>,
+        feed: Feed,
+        channel: Channel,
+        work: BoxFuture<'static, ()>,
+        patience: Duration,
     ) -> Self {
-        let (feed, body) = body(config.body_buffer_bytes_max);
-        let (incoming, work) = (Incoming::Feed(feed), Work::Storing(start(body)));
-        Self { context_id, request, incoming, incoming_bytes: 0, work, cancelled: false }
+        let incoming = if request.has_data_set() {
+            Incoming::Feed(feed)
+        } else {
+            feed.finish();
+            Incoming::Ended
+        };
+        Self::new(context_id, Some(request), incoming, channel, work, patience)
     }
 
-    /// A C-FIND, handed to the service when its identifier is whole.
-    pub(super) fn find(context_id: u8, request: Command) -> Self {
-        let (incoming, work) = (Incoming::Collect(Vec::new()), Work::Waiting);
-        Self { context_id, request, incoming, incoming_bytes: 0, work, cancelled: false }
+    #[expect(dead_code, reason = "C-GET and event reports are requests of our own")]
+    /// Something that we have to say of our own accord, for as long as `work` likes.
+    pub(super) fn own(context_id: u8, channel: Channel, work: BoxFuture<'static, ()>) -> Self {
+        Self::new(context_id, None, Incoming::Ended, channel, work, Duration::MAX)
     }
 
-    pub(super) fn request(&self) -> &Command {
-        &self.request
+    fn new(
+        context_id: u8,
+        request: Option<Command>,
+        incoming: Incoming,
+        channel: Channel,
+        work: BoxFuture<'static, ()>,
+        patience: Duration,
+    ) -> Self {
+        Self {
+            context_id,
+            answered: request.as_ref().is_none_or(|request| !request.wants_response()),
+            request,
+            incoming,
+            incoming_bytes: 0,
+            channel,
+            work: Some(work),
+            next: None,
+            mid_message: false,
+            awaited: None,
+            patience,
+            waiting_since: None,
+        }
+    }
+
+    pub(super) fn request(&self) -> Option<&Command> {
+        self.request.as_ref()
+    }
+
+    /// Whether the peer's request with this message ID is what is being served.
+    pub(super) fn serves(&self, message_id: u16) -> bool {
+        self.request.as_ref().is_some_and(|request| request.message_id() == message_id)
     }
 
     pub(super) fn take_body(
@@ -97,69 +121,72 @@ impl Operation {
     ) -> Result<(), OperationError> {
         self.incoming_bytes += bytes.len() as u64;
         match &mut self.incoming {
-            Incoming::Feed(feed) => {
-                if self.incoming_bytes > config.instance_bytes_max {
-                    return Err(OperationError::InstanceTooLong(config.instance_bytes_max));
-                }
-                feed.push(bytes);
+            Incoming::Feed(_) if self.incoming_bytes > config.instance_bytes_max => {
+                return Err(OperationError::InstanceTooLong(config.instance_bytes_max));
             }
-            Incoming::Collect(identifier) => {
-                if self.incoming_bytes > config.identifier_bytes_max as u64 {
-                    self.answer(Status::OUT_OF_RESOURCES, Some("identifier is too long".into()));
-                } else {
-                    identifier.extend_from_slice(&bytes);
-                }
+            Incoming::Feed(feed) => feed.push(bytes),
+            Incoming::Discard if self.incoming_bytes > config.early_answer_bytes_max => {
+                return Err(OperationError::EarlyAnswer(config.early_answer_bytes_max));
             }
-            Incoming::Discard => {
-                if self.incoming_bytes > config.early_answer_bytes_max {
-                    return Err(OperationError::EarlyAnswer(config.early_answer_bytes_max));
-                }
-            }
-            Incoming::Ended => {}
+            Incoming::Discard | Incoming::Ended => {}
         }
         Ok(())
     }
 
-    /// The data set is whole. For a query, this is the moment to start it.
-    pub(super) fn end_body(
-        &mut self,
-        start_find: impl FnOnce(Bytes) -> BoxFuture<'static, Result<Vec<Bytes>, Status>>,
-    ) {
-        match std::mem::replace(&mut self.incoming, Incoming::Ended) {
-            Incoming::Feed(feed) => feed.finish(),
-            Incoming::Collect(identifier) => {
-                self.work = Work::Finding(start_find(Bytes::from(identifier)));
-            }
-            Incoming::Discard | Incoming::Ended => {}
+    /// The data set is whole.
+    pub(super) fn end_body(&mut self) {
+        if let Incoming::Feed(feed) = std::mem::replace(&mut self.incoming, Incoming::Ended) {
+            feed.finish();
         }
     }
 
-    /// The data set will not become whole.
-    pub(super) fn break_body(&mut self, error: BodyError) {
+    /// The peer does not want the rest (PS3.7 section 9.1.2.4). The service hears of it.
+    pub(super) fn cancel(&mut self) {
+        self.channel.signal.send_if_modified(|signal| {
+            std::mem::replace(signal, Signal::Cancelled.max(*signal)) == Signal::Going
+        });
+    }
+
+    /// Whether this is the answer to a request of this operation.
+    pub(super) fn awaits(&self, response: &Command) -> bool {
+        self.awaited == Some(response.message_id())
+    }
+
+    /// The peer has answered a request of this operation.
+    pub(super) fn take_reply(&mut self, reply: Reply) {
+        self.awaited = None;
+        // The work may have ended without waiting for it.
+        let _ = self.channel.replies.send(reply);
+    }
+
+    /// The association is over. The service hears of it, and may clean up or finish what has arrived whole.
+    pub(super) fn break_off(&mut self, error: BodyError) {
         if let Incoming::Feed(feed) = std::mem::replace(&mut self.incoming, Incoming::Ended) {
             feed.fail(error);
         }
-    }
-
-    /// The peer does not want the rest of the matches (PS3.4 section C.4.1.3.2).
-    pub(super) fn cancel(&mut self) {
-        match &mut self.work {
-            // A match that is half sent must be finished; then `CANCEL` takes the place of the others.
-            Work::Matching { matches, .. } => {
-                matches.clear();
-                self.cancelled = true;
-            }
-            Work::Waiting | Work::Finding(_) => self.answer(Status::CANCEL, None),
-            Work::Storing(_) | Work::Answering(..) | Work::Answered => {}
-        }
+        self.channel.signal.send_replace(Signal::Gone);
+        self.channel.outgoing.close();
+        while self.channel.outgoing.try_recv().is_ok() {}
+        self.channel.replies = tokio::sync::mpsc::unbounded_channel().0;
+        self.next = None;
+        self.mid_message = false;
+        self.answered = true;
     }
 
     /// Answers in the name of a service that does not; `Err` when the peer is not ready to hear it.
     pub(super) fn give_up_on_service(&mut self) -> Result<(), OperationError> {
-        if !matches!(self.incoming, Incoming::Ended) {
+        self.work = None;
+        if self.mid_message || !matches!(self.incoming, Incoming::Ended) {
             return Err(OperationError::Service);
         }
-        self.answer(Status::OUT_OF_RESOURCES, Some("service timed out".into()));
+        let request = self.request.as_ref().filter(|_| !self.answered);
+        let response = request.and_then(|request| request.response(Status::OUT_OF_RESOURCES));
+        self.next = response.map(|mut command| {
+            if let Command::StoreRsp { comment, .. } = &mut command {
+                *comment = Some("service timed out".to_owned());
+            }
+            Said::Command { context_id: self.context_id, command }
+        });
         Ok(())
     }
 
@@ -171,113 +198,137 @@ impl Operation {
         }
     }
 
-    /// Lets the service work. Ready when it has come to an end.
-    pub(super) fn poll_service(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        match &mut self.work {
-            Work::Storing(future) => {
-                let reply = std::task::ready!(future.as_mut().poll(context));
-                self.answer(reply.status, reply.comment);
+    /// Lets the service work. Ready when it has come to an end or has something to say.
+    pub(super) fn poll_service(&mut self, context: &mut Context<'_>, may_speak: bool) -> Poll<()> {
+        if let Some(work) = &mut self.work
+            && work.as_mut().poll(context).is_ready()
+        {
+            self.work = None;
+            if !matches!(self.incoming, Incoming::Ended) {
+                self.incoming = Incoming::Discard;
+                self.incoming_bytes = 0;
             }
-            Work::Finding(future) => match std::task::ready!(future.as_mut().poll(context)) {
-                Ok(matches) => {
-                    self.work = Work::Matching { matches: matches.into(), rest: None };
-                }
-                Err(status) => self.answer(status, None),
-            },
-            _ => return Poll::Pending,
+            return Poll::Ready(());
         }
-        Poll::Ready(())
+        let news = self.next.is_none() && !self.channel.outgoing.is_empty();
+        if news && may_speak && self.is_heard() { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Whether everything depends on the service: it has what there is and has not answered.
-    pub(super) fn waits_for_service(&self, room: bool) -> bool {
-        let working = matches!(self.work, Work::Storing(_) | Work::Finding(_));
-        working && (!room || matches!(self.incoming, Incoming::Ended))
+    /// When the patience with the service runs out; `room` says whether the service lets its data set in.
+    pub(super) fn service_deadline(&mut self, now: Instant, room: bool) -> Option<Instant> {
+        let silent = self.next.is_none() && self.channel.outgoing.is_empty();
+        let waits = self.work.is_some() && silent && (!room || self.is_heard());
+        let since = waits.then(|| self.waiting_since.unwrap_or(now));
+        self.waiting_since = since;
+        since?.checked_add(self.patience)
     }
 
+    /// Whether the service has not come to an end.
     pub(super) fn is_working(&self) -> bool {
-        matches!(self.work, Work::Storing(_) | Work::Finding(_))
+        self.work.is_some()
     }
 
-    pub(super) fn is_answered(&self) -> bool {
-        matches!(self.work, Work::Answered)
+    /// Whether a data set has begun that has not ended.
+    pub(super) fn is_mid_message(&self) -> bool {
+        self.mid_message
     }
 
-    fn answer(&mut self, status: Status, comment: Option<String>) {
-        if !matches!(self.incoming, Incoming::Ended) {
-            self.incoming = Incoming::Discard;
-            self.incoming_bytes = 0;
-        }
-        self.work = Work::Answering(status, comment);
+    /// Whether nothing of this operation may be cut off by a release: for operations of our own.
+    pub(super) fn is_idle(&self) -> bool {
+        self.request.is_none() && !self.mid_message && self.awaited.is_none() && self.next.is_none()
     }
 
-    /// Gives the machine as much of the answer as it has room for.
-    pub(super) fn send_answer(
+    /// Whether everything has been said.
+    pub(super) fn is_finished(&self) -> bool {
+        self.work.is_none()
+            && self.next.is_none()
+            && self.channel.outgoing.is_empty()
+            && self.answered
+            && self.is_heard()
+    }
+
+    /// Gives the machine as much of what the service said as it has room for.
+    pub(super) fn speak(
         &mut self,
         now: Instant,
-        machine: &mut Association,
-    ) -> Result<(), UseError> {
-        if !matches!(self.incoming, Incoming::Ended) {
+        pump: &mut Pump<Association>,
+    ) -> Result<(), OperationError> {
+        if !self.is_heard() {
             return Ok(());
         }
-        if let Work::Matching { matches, rest } = &mut self.work {
-            loop {
-                if let Some(bytes) = rest {
-                    let credit = machine.body_credit().min(bytes.len());
-                    if credit == 0 && !bytes.is_empty() {
+        loop {
+            let Some(said) = self.next.take().or_else(|| self.channel.outgoing.try_recv().ok())
+            else {
+                break;
+            };
+            self.waiting_since = None;
+            match said {
+                // Little of what has not left yet: a cancellation shall take effect soon.
+                Said::Command { .. } if pump.backlog() >= BACKLOG_BYTES_MAX => {
+                    self.next = Some(said);
+                    return Ok(());
+                }
+                Said::Command { context_id, command } => {
+                    self.announce(&command);
+                    pump.machine.send_command(now, context_id, &command)?;
+                }
+                Said::Piece(mut bytes) => {
+                    let credit = pump.machine.body_credit().min(bytes.len());
+                    if credit > 0 {
+                        pump.machine.send_body(now, bytes.split_to(credit))?;
+                    }
+                    if !bytes.is_empty() {
+                        self.next = Some(Said::Piece(bytes));
                         return Ok(());
                     }
-                    if credit > 0 {
-                        machine.send_body(now, bytes.split_to(credit))?;
-                    }
-                    if bytes.is_empty() {
-                        machine.finish_body(now)?;
-                        *rest = None;
-                    }
-                    continue;
                 }
-                let Some(next) = matches.pop_front() else { break };
-                let response = Command::FindRsp {
-                    message_id: self.request.message_id(),
-                    sop_class_uid: sop_class_of(&self.request),
-                    status: Status::PENDING,
-                    has_identifier: true,
-                    comment: None,
-                };
-                machine.send_command(now, self.context_id, &response)?;
-                *rest = Some(next);
+                Said::End => {
+                    self.mid_message = false;
+                    pump.machine.finish_body(now)?;
+                }
             }
-            let status = if self.cancelled { Status::CANCEL } else { Status::SUCCESS };
-            self.work = Work::Answering(status, None);
         }
-        if let Work::Answering(status, comment) = &mut self.work {
-            match status.class() {
-                StatusClass::Success => {}
-                _ => tracing::warn!(request = ?self.request, %status, comment, "answered"),
-            }
-            let response = self.request.response(*status).map(|mut response| {
-                if let Command::StoreRsp { comment: slot, .. } = &mut response {
-                    *slot = comment.take().map(shortened);
-                }
-                response
-            });
-            self.work = Work::Answered;
-            if let Some(response) = response {
-                machine.send_command(now, self.context_id, &response)?;
-            }
+        match (&self.work, self.mid_message, self.answered) {
+            (None, true, _) => Err(OperationError::HalfSent),
+            (None, false, false) => self.answer_in_its_place(now, pump),
+            _ => Ok(()),
+        }
+    }
+
+    /// The service has come to an end and left its request without a final response.
+    fn answer_in_its_place(
+        &mut self,
+        now: Instant,
+        pump: &mut Pump<Association>,
+    ) -> Result<(), OperationError> {
+        self.answered = true;
+        let request = self.request.as_ref();
+        if let Some(response) = request.and_then(|it| it.response(Status::PROCESSING_FAILURE)) {
+            tracing::error!(?request, "the service did not answer");
+            pump.machine.send_command(now, self.context_id, &response)?;
         }
         Ok(())
     }
-}
 
-fn sop_class_of(request: &Command) -> String {
-    match request {
-        Command::FindRq { sop_class_uid, .. } => sop_class_uid.clone(),
-        _ => String::new(),
+    fn announce(&mut self, command: &Command) {
+        self.mid_message = command.has_data_set();
+        if !command.is_response() {
+            self.awaited = command.wants_response().then(|| command.message_id());
+            return;
+        }
+        self.answered |= command.is_final_response();
+        if let Some(status) = command.status()
+            && !matches!(status.class(), StatusClass::Success | StatusClass::Pending)
+        {
+            tracing::warn!(request = ?self.request, %status, "answered");
+        }
+    }
+
+    /// Whether the peer listens: it has sent its whole data set.
+    fn is_heard(&self) -> bool {
+        matches!(self.incoming, Incoming::Ended)
     }
 }
 
-/// Error Comment is a long string of at most 64 characters (PS3.7 section C, PS3.5 section 6.2).
-fn shortened(comment: String) -> String {
-    comment.chars().take(64).collect()
-}
+/// What may wait to be sent when the next message begins.
+const BACKLOG_BYTES_MAX: usize = 32 * 1024;

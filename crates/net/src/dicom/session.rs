@@ -1,24 +1,27 @@
 //! One association that a peer opened with us.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU16;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use telerad_dicom::{Status, uids};
+use bytes::Bytes;
 use telerad_dimse::{
     AbortReason, AcceptedContext, AssociateRequest, Association, CloseReason, Command, Event,
     Rejection,
 };
 use tracing::Instrument;
 
-use super::body::BodyError;
+use super::body::{BodyError, body};
 use super::config::ServerConfig;
-use super::negotiation::is_storable;
+use super::context::AssociationContext;
+use super::dialogue::{Reply, dialogue};
 use super::operation::{Operation, OperationError};
-use super::services::{AssociationContext, Services, StoreRequest};
+use super::services::Services;
+use super::start;
 use crate::clock::{Alarm, after};
 use crate::pump::{Broken, Pump};
 use crate::shutdown::Shutdown;
@@ -35,17 +38,29 @@ pub(super) struct Session {
     admission: Admission,
     contexts: BTreeMap<u8, AcceptedContext>,
     caller: Option<AssociationContext>,
-    operation: Option<Operation>,
-    /// A request that came before the one before it was answered. It waits, and so does all input behind it.
-    next_request: Option<(u8, Command)>,
+    /// At most one that the peer asked for, and those of our own.
+    operations: Vec<Operation>,
+    /// Requests that came before the one before them was answered. They wait, and behind one with a data set so does
+    /// all input; a cancellation behind one without is heard.
+    waiting: VecDeque<(u8, Command)>,
+    receiving: Receiving,
     waits_for_room: bool,
-    service_waiting_since: Option<Instant>,
     service_alarm: Alarm,
+    message_ids: Arc<AtomicU16>,
     /// The association has ended, or our A-ABORT is on its way: nothing can be answered any more.
     over: bool,
     stopping: Option<Stopping>,
     drain_alarm: Alarm,
-    operations: u64,
+    served: u64,
+}
+
+/// Whose data set is arriving.
+enum Receiving {
+    Nothing,
+    /// That of the request with this message ID.
+    Request(u16),
+    /// That of an answer to a request of ours; `None` once it is too long to be kept.
+    Reply(Command, Option<Vec<u8>>),
 }
 
 /// Shutdown, as far as it concerns one association.
@@ -75,15 +90,16 @@ impl Session {
             admission,
             contexts: BTreeMap::new(),
             caller: None,
-            operation: None,
-            next_request: None,
+            operations: Vec::new(),
+            waiting: VecDeque::new(),
+            receiving: Receiving::Nothing,
             waits_for_room: false,
-            service_waiting_since: None,
             service_alarm: Alarm::new(Arc::clone(&clock)),
+            message_ids: Arc::new(AtomicU16::new(1)),
             over: false,
             stopping: None,
             drain_alarm: Alarm::new(clock),
-            operations: 0,
+            served: 0,
         }
     }
 
@@ -117,7 +133,7 @@ impl Session {
         // The end itself may still be untold, behind a request that was never started.
         self.take_events();
         let (bytes_received, bytes_sent) = self.pump.volume();
-        let operations = self.operations;
+        let operations = self.served;
         tracing::debug!(operations, bytes_received, bytes_sent, "disconnected");
     }
 
@@ -126,8 +142,10 @@ impl Session {
         context: &mut Context<'_>,
         stop: Pin<&mut F>,
     ) -> Poll<()> {
-        if let Some(operation) = &mut self.operation {
-            if operation.poll_service(context).is_ready() {
+        let speaker = self.speaker();
+        for (at, operation) in self.operations.iter_mut().enumerate() {
+            let may_speak = !self.over && speaker.is_none_or(|speaker| speaker == at);
+            if operation.poll_service(context, may_speak).is_ready() {
                 return Poll::Ready(());
             }
             if self.waits_for_room && operation.poll_room(context).is_ready() {
@@ -137,10 +155,11 @@ impl Session {
         if !self.pump.is_finished() && self.pump.poll_turn(context).is_ready() {
             return Poll::Ready(());
         }
-        let patience = Duration::from_secs(self.config.service_seconds_max);
-        let due = self.service_waiting_since.map(|since| after(since, patience));
+        let (now, room) = (self.pump.now(), !self.waits_for_room);
+        let deadlines = self.operations.iter_mut().map(|it| it.service_deadline(now, room));
+        let due = deadlines.flatten().min();
         if self.service_alarm.poll(context, due).is_ready() {
-            self.give_up_on_service();
+            self.give_up_on_services();
             return Poll::Ready(());
         }
         match &self.stopping {
@@ -150,11 +169,13 @@ impl Session {
                 Poll::Ready(())
             }
             Some(stopping) => {
-                let due = (!self.over || self.operation.is_some()).then_some(stopping.deadline);
-                std::task::ready!(self.drain_alarm.poll(context, due));
+                let busy = !self.over || !self.operations.is_empty();
+                std::task::ready!(
+                    self.drain_alarm.poll(context, busy.then_some(stopping.deadline))
+                );
                 tracing::warn!("aborted: not finished at the end of the shutdown");
                 self.abort(BodyError::Stopped("shutting down".to_owned()));
-                self.operation = None;
+                self.operations.clear();
                 Poll::Ready(())
             }
         }
@@ -162,13 +183,12 @@ impl Session {
 
     fn take_events(&mut self) {
         self.waits_for_room = false;
-        while self.next_request.is_none() {
-            if let Some(operation) = &self.operation {
-                let mut context = Context::from_waker(std::task::Waker::noop());
-                if operation.poll_room(&mut context).is_pending() {
-                    self.waits_for_room = true;
-                    return;
-                }
+        while self.waiting.back().is_none_or(|(_, command)| !command.has_data_set()) {
+            let mut context = Context::from_waker(std::task::Waker::noop());
+            let full = |operation: &Operation| operation.poll_room(&mut context).is_pending();
+            if self.operations.iter().any(full) {
+                self.waits_for_room = true;
+                return;
             }
             let Some(event) = self.pump.machine.poll_event() else { return };
             self.take_event(event);
@@ -190,23 +210,17 @@ impl Session {
                     agreed.contexts.into_iter().map(|context| (context.id, context)).collect();
             }
             Event::Command { context_id, command } => self.take_command(context_id, command),
-            Event::Body { bytes, .. } => {
-                if let Some(operation) = &mut self.operation
-                    && let Err(error) = operation.take_body(bytes, &self.config)
-                {
-                    self.abort_operation(error);
-                }
-            }
-            Event::BodyEnd { context_id } => self.end_body(context_id),
+            Event::Body { bytes, .. } => self.take_body(bytes),
+            Event::BodyEnd { .. } => self.end_body(),
             Event::ReleaseRequested => tracing::debug!("release requested"),
             Event::Released => {
-                tracing::info!(operations = self.operations, "released");
-                self.break_operation(BodyError::Closed);
+                tracing::info!(operations = self.served, "released");
+                self.break_operations(&BodyError::Closed);
             }
             Event::Rejected(rejection) => tracing::warn!(%rejection, "rejected"),
             Event::Aborted { by, reason } => {
                 tracing::warn!(%by, reason, "aborted by the peer");
-                self.break_operation(BodyError::Aborted);
+                self.break_operations(&BodyError::Aborted);
             }
             Event::Closed(reason) => self.closed(reason),
         }
@@ -242,13 +256,14 @@ impl Session {
             return;
         }
         if let Command::CancelRq { message_id } = command {
-            match &mut self.operation {
-                Some(operation) if operation.request().message_id() == message_id => {
-                    tracing::debug!(message_id, "cancelled by the peer");
-                    operation.cancel();
-                }
-                // The answer and the C-CANCEL crossed (PS3.7 section 9.1.2.4).
-                _ => tracing::debug!(message_id, "nothing to cancel"),
+            self.cancel(message_id);
+            return;
+        }
+        if command.is_response() {
+            if command.has_data_set() {
+                self.receiving = Receiving::Reply(command, Some(Vec::new()));
+            } else {
+                self.take_reply(command, None);
             }
             return;
         }
@@ -257,108 +272,138 @@ impl Session {
             tracing::warn!(?command, "not served: shutting down");
             return;
         }
-        if self.operation.is_some() {
-            self.next_request = Some((context_id, command));
+        if self.is_serving() || !self.waiting.is_empty() {
+            self.waiting.push_back((context_id, command));
             return;
         }
         self.start(context_id, command);
     }
 
+    fn cancel(&mut self, message_id: u16) {
+        let serving = self.operations.iter_mut().find(|it| it.serves(message_id));
+        match serving {
+            Some(operation) => {
+                tracing::debug!(message_id, "cancelled by the peer");
+                operation.cancel();
+            }
+            // The answer and the C-CANCEL crossed (PS3.7 section 9.1.2.4).
+            None => tracing::debug!(message_id, "nothing to cancel"),
+        }
+    }
+
+    fn take_reply(&mut self, command: Command, data_set: Option<Bytes>) {
+        match self.operations.iter_mut().find(|it| it.awaits(&command)) {
+            Some(operation) => operation.take_reply(Reply { command, data_set }),
+            None => tracing::debug!(?command, "nobody waits for this answer any more"),
+        }
+    }
+
     fn start(&mut self, context_id: u8, command: Command) {
-        self.operations += 1;
-        let context = self.contexts.get(&context_id);
-        let (Some(context), Some(caller)) = (context, &self.caller) else {
+        self.served += 1;
+        let context = self.contexts.get(&context_id).cloned();
+        let (Some(context), Some(caller)) = (context, self.caller.clone()) else {
             // The machine has checked the context already; this keeps the two in step.
             return self.abort(BodyError::Stopped("unknown presentation context".to_owned()));
         };
-        let operation = match &command {
-            Command::EchoRq { .. } => Operation::answered(context_id, command, Status::SUCCESS),
-            Command::StoreRq {
-                message_id,
-                sop_class_uid,
-                sop_instance_uid,
-                move_originator,
-                ..
-            } if is_storable(&context.abstract_syntax) => {
-                let request = StoreRequest {
-                    message_id: *message_id,
-                    sop_class_uid: sop_class_uid.clone(),
-                    sop_instance_uid: sop_instance_uid.clone(),
-                    transfer_syntax_uid: context.transfer_syntax.clone(),
-                    move_originator: move_originator.clone(),
-                };
-                let (services, caller) = (&self.services, caller.clone());
-                Operation::store(context_id, command, &self.config, |body| {
-                    services.store(caller, request, body)
-                })
-            }
-            Command::FindRq { .. }
-                if context.abstract_syntax != uids::VERIFICATION
-                    && !is_storable(&context.abstract_syntax) =>
-            {
-                Operation::find(context_id, command)
-            }
-            Command::StoreRq { .. } | Command::FindRq { .. } => {
-                tracing::warn!(?command, "refused: wrong presentation context for this service");
-                Operation::answered(context_id, command, Status::SOP_CLASS_NOT_SUPPORTED)
-            }
-            _ => {
-                tracing::warn!(?command, "refused: service not supported");
-                Operation::answered(context_id, command, Status::UNRECOGNIZED_OPERATION)
-            }
-        };
-        self.operation = Some(operation);
+        if command.has_data_set() {
+            self.receiving = Receiving::Request(command.message_id());
+        }
+        let ids = Arc::clone(&self.message_ids);
+        let (dialogue, channel) = dialogue(context, Some(command.clone()), ids);
+        let (feed, body) = body(self.config.body_buffer_bytes_max);
+        let patience = start::patience(&command, &self.config);
+        let (services, config) = (&self.services, &self.config);
+        let work = start::work(services, config, caller, command.clone(), dialogue, body);
+        let operation = Operation::served(context_id, command, feed, channel, work, patience);
+        self.operations.push(operation);
     }
 
-    fn end_body(&mut self, context_id: u8) {
-        let (Some(operation), Some(caller)) = (&mut self.operation, &self.caller) else { return };
-        let Command::FindRq { sop_class_uid, .. } = operation.request() else {
-            return operation.end_body(|_| Box::pin(std::future::ready(Ok(Vec::new()))));
-        };
-        let class = sop_class_uid.clone();
-        let syntax = self.contexts.get(&context_id).map(|context| context.transfer_syntax.clone());
-        let (services, caller) = (&self.services, caller.clone());
-        operation.end_body(|identifier| {
-            services.find(caller, class, identifier, syntax.unwrap_or_default())
-        });
+    fn take_body(&mut self, bytes: Bytes) {
+        match &mut self.receiving {
+            Receiving::Nothing => {}
+            Receiving::Request(message_id) => {
+                let message_id = *message_id;
+                let operation = self.operations.iter_mut().find(|it| it.serves(message_id));
+                if let Some(Err(error)) = operation.map(|it| it.take_body(bytes, &self.config)) {
+                    self.abort_operation(&error);
+                }
+            }
+            Receiving::Reply(_, kept) => {
+                let longest = self.config.identifier_bytes_max;
+                if let Some(data_set) = kept {
+                    if data_set.len() + bytes.len() <= longest {
+                        data_set.extend_from_slice(&bytes);
+                    } else {
+                        tracing::warn!("the data set of an answer exceeds {longest} bytes");
+                        *kept = None;
+                    }
+                }
+            }
+        }
     }
 
-    /// Answers what can be answered, starts what waits, and lets go at shutdown.
+    fn end_body(&mut self) {
+        match std::mem::replace(&mut self.receiving, Receiving::Nothing) {
+            Receiving::Nothing => {}
+            Receiving::Request(message_id) => {
+                let operation = self.operations.iter_mut().find(|it| it.serves(message_id));
+                if let Some(operation) = operation {
+                    operation.end_body();
+                }
+            }
+            Receiving::Reply(command, data_set) => {
+                self.take_reply(command, data_set.map(Bytes::from));
+            }
+        }
+    }
+
+    /// Says what can be said, starts what waits, and lets go at shutdown.
     fn advance(&mut self) {
         let now = self.pump.now();
         loop {
-            if let Some(operation) = &mut self.operation
-                && !self.over
-                && let Err(error) = operation.send_answer(now, &mut self.pump.machine)
-            {
-                tracing::warn!(%error, "cannot answer");
-                self.abort(BodyError::Closed);
-            }
+            self.speak(now);
             let over = self.over;
-            self.operation
-                .take_if(|operation| operation.is_answered() || (over && !operation.is_working()));
-            if self.operation.is_some() {
+            self.operations.retain(|it| !(it.is_finished() || over && !it.is_working()));
+            if self.is_serving() {
                 break;
             }
-            let Some((context_id, command)) = self.next_request.take() else { break };
+            let Some((context_id, command)) = self.waiting.pop_front() else { break };
             self.start(context_id, command);
             self.take_events();
         }
-        let room = !self.waits_for_room;
-        self.service_waiting_since = match &self.operation {
-            Some(operation) if operation.waits_for_service(room) => {
-                Some(self.service_waiting_since.unwrap_or(now))
-            }
-            _ => None,
-        };
         if let Some(stopping) = &mut self.stopping
-            && self.operation.is_none()
+            && self.operations.iter().all(Operation::is_idle)
             && !self.over
             && !stopping.released
         {
             stopping.released = true;
             self.pump.machine.release(now);
         }
+    }
+
+    /// One message after the other: parts of two are never mixed.
+    fn speak(&mut self, now: Instant) {
+        let mut at = self.speaker().unwrap_or(0);
+        while !self.over
+            && let Some(operation) = self.operations.get_mut(at)
+        {
+            if let Err(error) = operation.speak(now, &mut self.pump) {
+                return self.abort_operation(&error);
+            }
+            if operation.is_mid_message() {
+                return;
+            }
+            at += 1;
+        }
+    }
+
+    /// Which operation has begun a message that has not ended.
+    fn speaker(&self) -> Option<usize> {
+        self.operations.iter().position(Operation::is_mid_message)
+    }
+
+    fn is_serving(&self) -> bool {
+        self.operations.iter().any(|operation| operation.request().is_some())
     }
 
     fn begin_stopping(&mut self) {
@@ -373,30 +418,32 @@ impl Session {
     }
 
     fn is_service_working(&self) -> bool {
-        self.operation.as_ref().is_some_and(Operation::is_working)
+        self.operations.iter().any(Operation::is_working)
     }
 
-    fn give_up_on_service(&mut self) {
-        self.service_waiting_since = None;
-        let Some(operation) = &mut self.operation else { return };
-        match operation.give_up_on_service() {
-            Ok(()) => tracing::error!(request = ?operation.request(), "service timed out"),
-            Err(error) => self.abort_operation(error),
+    fn give_up_on_services(&mut self) {
+        let (now, room) = (self.pump.now(), !self.waits_for_room);
+        for at in (0..self.operations.len()).rev() {
+            let operation = &mut self.operations[at];
+            if operation.service_deadline(now, room).is_none_or(|deadline| now < deadline) {
+                continue;
+            }
+            match operation.give_up_on_service() {
+                Ok(()) => tracing::error!(request = ?operation.request(), "service timed out"),
+                Err(error) => self.abort_operation(&error),
+            }
         }
     }
 
-    fn abort_operation(&mut self, error: OperationError) {
+    fn abort_operation(&mut self, error: &OperationError) {
         tracing::warn!(%error, "aborted");
         self.abort(BodyError::Stopped(error.to_string()));
-        if error == OperationError::Service {
-            self.operation = None;
-        }
     }
 
     fn abort(&mut self, error: BodyError) {
         let now = self.pump.now();
         self.pump.machine.abort(now, AbortReason::ServiceUser);
-        self.break_operation(error);
+        self.break_operations(&error);
     }
 
     fn closed(&mut self, reason: CloseReason) {
@@ -412,20 +459,21 @@ impl Session {
             CloseReason::Aborted | CloseReason::Rejected(_) => tracing::debug!(cause, "closed"),
             _ => tracing::warn!(cause, bytes_received, "association ended badly"),
         }
-        self.break_operation(match reason {
+        self.break_operations(&match reason {
             CloseReason::Protocol(error) => BodyError::Protocol(error.to_string()),
             CloseReason::Timeout(_) => BodyError::Timeout,
             _ => BodyError::Closed,
         });
     }
 
-    /// The association is over. The service hears of it and is given its time to clean up, or to finish what has
-    /// arrived whole; nobody will hear its answer.
-    fn break_operation(&mut self, error: BodyError) {
+    /// The association is over. The services hear of it and are given their time to clean up, or to finish what has
+    /// arrived whole; nobody will hear their answers.
+    fn break_operations(&mut self, error: &BodyError) {
         self.over = true;
-        self.next_request = None;
-        if let Some(operation) = &mut self.operation {
-            operation.break_body(error);
+        self.waiting.clear();
+        self.receiving = Receiving::Nothing;
+        for operation in &mut self.operations {
+            operation.break_off(error.clone());
         }
     }
 }

@@ -137,7 +137,7 @@ impl Services for Desk {
 
     fn negotiate(&self, request: &AssociateRequest) -> Vec<(u8, ContextResult)> {
         let refuse = self.shared.refuse.lock().unwrap().clone();
-        let usual = negotiate(request, Offers::ALL);
+        let usual = negotiate(request, Offers::STORAGE_AND_WORKLIST);
         let answers = request.contexts.iter().zip(usual).map(|(context, (id, usual))| {
             (id, refuse.as_ref().and_then(|refuse| refuse(context)).unwrap_or(usual))
         });

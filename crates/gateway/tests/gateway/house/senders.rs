@@ -66,7 +66,8 @@ impl House {
             identifier.set_empty(tag);
         }
         identifier.set_items(tags::SCHEDULED_PROCEDURE_STEP_SEQUENCE, vec![step]);
-        let answers = association.find(uids::MODALITY_WORKLIST_FIND, &identifier).await.unwrap();
+        let answers =
+            association.find_all(uids::MODALITY_WORKLIST_FIND, &identifier).await.unwrap();
         association.release().await.unwrap();
         answers
     }

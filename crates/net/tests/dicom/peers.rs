@@ -15,8 +15,9 @@ use telerad_dimse::{
     AssociateRequest, Association, Command, Config, Event, ProposedContext, Rejection,
 };
 use telerad_net::dicom::{
-    AssociationContext, AssociationError, Body, BodyError, BodySource, ClientAssociation, Peer,
-    ServerConfig, Services, StoreReply, StoreRequest, serve_stream,
+    AssociationContext, AssociationError, Body, BodyError, BodySource, ClientAssociation,
+    FindAnswers, FindRequest, KeySupport, Peer, ServerConfig, Services, StoreReply, StoreRequest,
+    answers, serve_stream,
 };
 use telerad_net::{BoxFuture, Clock, Connector, Listener, SystemClock, shutdown};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -33,6 +34,8 @@ pub struct Desk {
     pub admit: Result<(), Rejection>,
     pub find: Result<usize, Status>,
     pub find_pause: Duration,
+    /// How many answers have been asked for.
+    pub asked: Arc<AtomicUsize>,
     pub storing: Option<Storing>,
     pub stored: Stored,
 }
@@ -43,6 +46,7 @@ impl Default for Desk {
             admit: Ok(()),
             find: Ok(3),
             find_pause: Duration::ZERO,
+            asked: Arc::default(),
             storing: None,
             stored: Stored::default(),
         }
@@ -108,21 +112,20 @@ impl Services for Desk {
     fn find(
         &self,
         _: AssociationContext,
-        _: String,
-        identifier: Bytes,
-        syntax: String,
-    ) -> BoxFuture<'static, Result<Vec<Bytes>, Status>> {
-        let (count, pause) = (self.find, self.find_pause);
+        request: FindRequest,
+    ) -> BoxFuture<'static, Result<Box<dyn FindAnswers>, Status>> {
+        let (count, pause, asked) = (self.find, self.find_pause, Arc::clone(&self.asked));
         Box::pin(async move {
             tokio::time::sleep(pause).await;
-            let question = DataSet::decode(&identifier, &syntax, DataSetLimits::default());
-            let id = question.unwrap().text(tags::PATIENT_ID).unwrap_or_default();
-            let answer = |number| {
+            let question = request.keys(DataSetLimits::default())?;
+            let id = question.text(tags::PATIENT_ID).unwrap_or_default();
+            Ok(answers((0..count?).map(move |number| {
+                asked.fetch_add(1, Ordering::Relaxed);
                 let mut answer = DataSet::new();
                 answer.set_text(tags::PATIENT_ID, &format!("{id}-{number}"));
-                Bytes::from(answer.encode(&syntax).unwrap())
-            };
-            Ok((0..count?).map(answer).collect())
+                let odd = number % 2 == 1;
+                request.answer(&answer, if odd { KeySupport::Some } else { KeySupport::All })
+            })))
         })
     }
 }

@@ -10,8 +10,8 @@ use telerad_dimse::{Command, Event};
 
 use super::client::{ClientAssociation, PRIORITY_MEDIUM, unexpected};
 use super::error::{AssociationFault, Phase, StoreError};
-use super::services::StoreRequest;
 use super::source::BodySource;
+use super::store_scp::StoreRequest;
 use crate::clock::{Alarm, after};
 
 impl ClientAssociation {

@@ -1,6 +1,7 @@
 //! Servers and clients talking to each other, over streams in memory and over loopback.
 #![expect(clippy::disallowed_methods, reason = "tests own their runtime")]
 
+mod find;
 mod peers;
 
 use std::sync::Arc;
@@ -30,7 +31,7 @@ async fn one_association_carries_echo_store_and_find() {
     }
     let mut identifier = DataSet::new();
     identifier.set_text(tags::PATIENT_ID, "P1");
-    let answers = association.find(uids::MODALITY_WORKLIST_FIND, &identifier).await.unwrap();
+    let answers = association.find_all(uids::MODALITY_WORKLIST_FIND, &identifier).await.unwrap();
     assert_eq!(answers.len(), 3);
     assert_eq!(answers[2].text(tags::PATIENT_ID).as_deref(), Some("P1-2"));
     association.release().await.unwrap();
@@ -477,7 +478,8 @@ async fn dropping_an_association_aborts_it() {
 async fn a_query_that_fails_says_its_status() {
     let desk = Desk { find: Err(Status::OUT_OF_RESOURCES), ..Desk::default() };
     let (mut association, _server) = pair(desk, ServerConfig::default()).await;
-    let error = association.find(uids::MODALITY_WORKLIST_FIND, &DataSet::new()).await.unwrap_err();
+    let error =
+        association.find_all(uids::MODALITY_WORKLIST_FIND, &DataSet::new()).await.unwrap_err();
     assert_eq!(error.fault, AssociationFault::Failed(Status::OUT_OF_RESOURCES));
     assert!(association.is_usable());
 }
@@ -489,7 +491,7 @@ async fn a_query_beyond_the_limit_is_refused() {
     let mut identifier = DataSet::new();
     identifier.set_text(tags::PATIENT_NAME, &"LONG^".repeat(12));
     identifier.set_text(tags::PATIENT_ID, &"7".repeat(60));
-    let error = association.find(uids::MODALITY_WORKLIST_FIND, &identifier).await.unwrap_err();
+    let error = association.find_all(uids::MODALITY_WORKLIST_FIND, &identifier).await.unwrap_err();
     assert_eq!(error.fault, AssociationFault::Failed(Status::OUT_OF_RESOURCES));
 }
 
@@ -507,8 +509,8 @@ async fn a_cancelled_query_ends_with_the_status_of_cancel() {
     raw.send(peers::WORKLIST, &Command::CancelRq { message_id: 1 }).await;
     assert_eq!(raw.status().await, Status::CANCEL);
     raw.find(2).await;
-    for _ in 0..3 {
-        assert_eq!(raw.status().await, Status::PENDING);
+    for expected in [Status::PENDING, Status::PENDING_WARNING, Status::PENDING] {
+        assert_eq!(raw.status().await, expected);
     }
     assert_eq!(raw.status().await, Status::SUCCESS);
 }

@@ -1,0 +1,87 @@
+//! From a request to the service that answers it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use telerad_dicom::{Status, uids};
+use telerad_dimse::Command;
+
+use super::body::Body;
+use super::config::ServerConfig;
+use super::context::AssociationContext;
+use super::dialogue::{Dialogue, Gone};
+use super::find_scp;
+use super::negotiation::is_storable;
+use super::services::Services;
+use super::store_scp::{self, StoreRequest};
+use crate::BoxFuture;
+
+/// The work that answers `request`, and nothing else.
+pub(super) fn work(
+    services: &Arc<dyn Services>,
+    config: &Arc<ServerConfig>,
+    caller: AssociationContext,
+    request: Command,
+    dialogue: Dialogue,
+    body: Body,
+) -> BoxFuture<'static, ()> {
+    let (services, config) = (Arc::clone(services), Arc::clone(config));
+    Box::pin(async move {
+        let served = serve(&*services, &config, caller, request, dialogue, body).await;
+        if served.is_err() {
+            tracing::debug!("nobody waits for the answer any more");
+        }
+    })
+}
+
+/// How long a service may be silent about `request`.
+pub(super) fn patience(request: &Command, config: &ServerConfig) -> Duration {
+    Duration::from_secs(match request {
+        Command::MoveRq { .. } | Command::GetRq { .. } => config.retrieve_seconds_max,
+        _ => config.service_seconds_max,
+    })
+}
+
+async fn serve(
+    services: &dyn Services,
+    config: &ServerConfig,
+    caller: AssociationContext,
+    request: Command,
+    dialogue: Dialogue,
+    body: Body,
+) -> Result<(), Gone> {
+    let class = dialogue.context().abstract_syntax.clone();
+    match request {
+        Command::EchoRq { .. } => dialogue.answer(Status::SUCCESS).await,
+        Command::StoreRq {
+            message_id, sop_class_uid, sop_instance_uid, move_originator, ..
+        } if is_storable(&class) => {
+            let request = StoreRequest {
+                message_id,
+                sop_class_uid,
+                sop_instance_uid,
+                transfer_syntax_uid: dialogue.context().transfer_syntax.clone(),
+                move_originator,
+            };
+            let store = |request| services.store(caller, request, body);
+            store_scp::serve(&dialogue, request, store).await
+        }
+        Command::FindRq { message_id, .. } if is_query(&class) => {
+            let find = |request| services.find(caller, request);
+            let longest = config.identifier_bytes_max;
+            find_scp::serve(&dialogue, message_id, body, longest, find).await
+        }
+        Command::StoreRq { .. } | Command::FindRq { .. } => {
+            tracing::warn!(?request, "refused: wrong presentation context for this service");
+            dialogue.answer(Status::SOP_CLASS_NOT_SUPPORTED).await
+        }
+        request => {
+            tracing::warn!(?request, "refused: service not supported");
+            dialogue.answer(Status::UNRECOGNIZED_OPERATION).await
+        }
+    }
+}
+
+fn is_query(sop_class_uid: &str) -> bool {
+    sop_class_uid != uids::VERIFICATION && !is_storable(sop_class_uid)
+}
