@@ -10,9 +10,15 @@ use telerad_hl7::mllp::{
     Commit, Decoder, Event, Expectation, Limits, Receiver, ReceiverConfig, ReceiverEvent, Release,
     Sender, SenderConfig, SenderEvent,
 };
+use telerad_hl7::reading::{
+    AppointmentSources, AppointmentView, MergeView, OrderSources, OrderView, PatientSources,
+    PatientView, ReportSources, ReportView, ResponseView,
+};
+use telerad_hl7::validate::{FINDINGS_MAX, Profile, acknowledgement, validate};
 use telerad_hl7::{
-    Acknowledgement, Delimiters, EncodeOptions, Location, Message, ParseOptions, Terminator,
-    WarningSet, acknowledge, continuation, escape, header_fault, path, read_acknowledgement,
+    Acknowledgement, Delimiters, EncodeOptions, Location, Message, ParseOptions, Readable,
+    Terminator, WarningSet, acknowledge, continuation, escape, header_fault, path,
+    read_acknowledgement,
 };
 
 /// A message is its bytes, can be walked to its last value, and can be answered.
@@ -259,4 +265,39 @@ fn send(stream: &[u8], cut: usize) {
         count(&mut sender);
         assert_eq!(sent, ended);
     }
+}
+
+/// Every reading of a message, and every check of it, comes to an end and names places of the message; JSON gives the
+/// same bytes back.
+pub fn hl7_reading(input: &[u8]) {
+    let Ok(message) = Message::parse(input.to_vec()) else { return };
+    let is_inside = |span: &std::ops::Range<usize>| {
+        assert!(span.start <= span.end && span.end <= input.len());
+    };
+    for order in OrderView::read_all(&message, &OrderSources::default()) {
+        order.values.sources().for_each(|source| is_inside(&source.span));
+        let _ = (order.action(), order.conflicts().count());
+    }
+    for report in ReportView::read_all(&message, &ReportSources::default()) {
+        report.values.sources().for_each(|source| is_inside(&source.span));
+        let _ = (report.state(), report.text(), report.conflicts().count());
+    }
+    let patients = PatientSources::default();
+    for patient in PatientView::read_all(&message, &patients) {
+        patient.values.sources().for_each(|source| is_inside(&source.span));
+        let _ = (patient.legal_name(), patient.conflicts().count());
+    }
+    let _ = MergeView::read_all(&message);
+    let _ = AppointmentView::read(&message, &AppointmentSources::default());
+    let _ = ResponseView::read(&message);
+    for profile in [Profile::tables(), Profile::order(), Profile::report()] {
+        let findings = validate(&message, &profile);
+        assert!(findings.len() <= FINDINGS_MAX);
+        findings.iter().for_each(|finding| is_inside(&finding.span));
+        let _ = acknowledgement(&findings);
+    }
+    let json = serde_json::to_string(&message).expect("a message is JSON");
+    let again: Message = serde_json::from_str(&json).expect("its JSON is a message");
+    assert_eq!(again, message);
+    serde_json::to_string(&Readable(&message)).expect("a message is readable");
 }

@@ -20,6 +20,7 @@ pub const BODIES: &[(&str, Body)] = &[
     ("hl7_batch", hl7::hl7_batch),
     ("hl7_escape", hl7::hl7_escape),
     ("hl7_message", hl7::hl7_message),
+    ("hl7_reading", hl7::hl7_reading),
     ("mllp_stream", hl7::mllp_stream),
     ("part10_file", dicom::part10_file),
     ("pdu", dimse::pdu),
