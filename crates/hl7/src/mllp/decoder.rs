@@ -187,6 +187,11 @@ impl Decoder {
         self.state != State::Outside
     }
 
+    /// Bytes kept of a frame that has begun and not ended.
+    pub fn frame_bytes(&self) -> usize {
+        self.content.len()
+    }
+
     /// Whether the bytes so far end with an end block, so that only a carriage return is missing.
     pub fn awaits_carriage_return(&self) -> bool {
         self.state == State::AfterEndBlock && self.current.is_empty() && self.input.is_empty()

@@ -106,6 +106,47 @@ fn both_answers_of_enhanced_mode_are_waited_for() {
 }
 
 #[test]
+fn a_second_commit_answer_is_not_the_application_s() {
+    let (mut sender, now) = sender(SenderConfig::default());
+    sender.send_expecting(now, "1", "1", Expectation::CommitAndApplication).expect("room");
+    sender.handle_input(now, answer("CA", "1"));
+    sender.handle_input(now, answer("CA", "1"));
+    let repeated = "unexpected: second commit answer of a message";
+    assert_eq!(told(&mut sender), ["accepted 1 CA", repeated]);
+    sender.handle_input(now, answer("AA", "1"));
+    assert_eq!(told(&mut sender), ["answered 1 AA"]);
+}
+
+#[test]
+fn a_receiver_gives_both_answers_of_enhanced_mode_in_their_order() {
+    let now = zero();
+    let mut receiver = Receiver::new(ReceiverConfig::default(), now);
+    receiver.handle_input(now, frame(b"1"));
+    receiver.answer_twice(now, 0, "commit", "application");
+    let mut out = Vec::new();
+    receiver.poll_transmit(&mut out);
+    assert_eq!(out.concat(), b"\x0bcommit\x1c\r\x0bapplication\x1c\r");
+    assert!(receiver.wants_input());
+}
+
+#[test]
+fn a_held_receiver_counts_no_stall_but_its_frame_still_has_to_end() {
+    let now = zero();
+    let after = |seconds| now + Duration::from_secs(seconds);
+    let mut receiver = Receiver::new(ReceiverConfig::default(), now);
+    receiver.handle_input(now, Bytes::from_static(b"\x0bMSH|"));
+    assert_eq!((receiver.frame_bytes(), receiver.poll_timeout()), (4, Some(after(30))));
+    receiver.hold();
+    assert_eq!((receiver.wants_input(), receiver.poll_timeout()), (false, Some(after(600))));
+    receiver.resume(after(100));
+    assert_eq!((receiver.wants_input(), receiver.poll_timeout()), (true, Some(after(130))));
+    receiver.hold();
+    receiver.handle_timeout(after(600));
+    let events: Vec<_> = std::iter::from_fn(|| receiver.poll_event()).collect();
+    assert_eq!(events, [ReceiverEvent::Close(CloseReason::HalfFrame)]);
+}
+
+#[test]
 fn where_one_answer_is_expected_the_first_one_is_it() {
     let (mut sender, now) = sender(SenderConfig::default());
     sender.send(now, "1", "1").expect("room");

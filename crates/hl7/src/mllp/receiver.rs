@@ -148,6 +148,8 @@ pub struct Receiver {
     frame_start: Option<Instant>,
     /// Answers whose commit block has not come, oldest first (release 2).
     uncommitted: VecDeque<u64>,
+    /// Its owner has no memory for more (see [`Receiver::hold`]).
+    held: bool,
     closing: bool,
 }
 
@@ -162,6 +164,8 @@ struct InWork {
 
 enum Ending {
     Answer(Bytes),
+    /// The commit answer of enhanced mode, and the application's.
+    TwoAnswers(Bytes, Bytes),
     Unanswered,
 }
 
@@ -182,6 +186,7 @@ impl Receiver {
             last_input: now,
             frame_start: None,
             uncommitted: VecDeque::new(),
+            held: false,
             closing: false,
         }
     }
@@ -236,6 +241,35 @@ impl Receiver {
     /// something before.
     pub fn answer(&mut self, now: Instant, id: u64, acknowledgement: impl AsRef<[u8]>) {
         self.end(now, id, || Ending::Answer(frame(acknowledgement.as_ref())));
+    }
+
+    /// Answers frame `id` with both unframed acknowledgements of enhanced mode, each in a frame of its own: the commit
+    /// answer, and the application's behind it (HL7 2.5.1 section 2.9.3). Otherwise as [`answer`](Self::answer).
+    pub fn answer_twice(
+        &mut self,
+        now: Instant,
+        id: u64,
+        commit_answer: impl AsRef<[u8]>,
+        application_answer: impl AsRef<[u8]>,
+    ) {
+        self.end(now, id, || {
+            Ending::TwoAnswers(frame(commit_answer.as_ref()), frame(application_answer.as_ref()))
+        });
+    }
+
+    /// Wants no more input until [`resume`](Self::resume), because its owner has no memory for it just now.
+    ///
+    /// The peer's silence is then our doing and no stall; the time that a frame may take in all goes on, so that nothing
+    /// is held for ever.
+    pub fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Wants input again.
+    pub fn resume(&mut self, now: Instant) {
+        if std::mem::take(&mut self.held) {
+            self.last_input = self.last_input.max(now);
+        }
     }
 
     /// Ends frame `id` without an answer, when MSH-15 and MSH-16 ask for none. In release 2 it is committed.
@@ -295,8 +329,13 @@ impl Receiver {
             let ending = self.unanswered.pop_front().and_then(|in_work| in_work.ending);
             let id = self.oldest;
             self.oldest += 1;
-            if let Some(Ending::Answer(answer)) = ending {
-                self.transmit_answer(id, answer);
+            match ending {
+                Some(Ending::Answer(answer)) => self.transmit_answer(id, answer),
+                Some(Ending::TwoAnswers(commit_answer, application_answer)) => {
+                    self.transmit_answer(id, commit_answer);
+                    self.transmit_answer(id, application_answer);
+                }
+                Some(Ending::Unanswered) | None => {}
             }
         }
         if !self.closing {
@@ -316,9 +355,19 @@ impl Receiver {
         }
     }
 
-    /// Whether more bytes are welcome; false while answers are outstanding, which holds the sender back.
+    /// Whether more bytes are welcome; false while answers are outstanding or its owner
+    /// [holds](Self::hold) it, which holds the sender back.
     pub fn wants_input(&self) -> bool {
+        !self.held && self.has_room()
+    }
+
+    fn has_room(&self) -> bool {
         !self.closing && self.unanswered.len() < self.config.unanswered_max.max(1)
+    }
+
+    /// Bytes kept of a frame that has begun and not ended.
+    pub fn frame_bytes(&self) -> usize {
+        self.decoder.frame_bytes()
     }
 
     /// The next event.
@@ -347,7 +396,7 @@ impl Receiver {
     }
 
     fn decode(&mut self, now: Instant) {
-        while self.wants_input() {
+        while self.has_room() {
             match self.decoder.poll() {
                 Some(event) => self.take(event),
                 None => break,
@@ -416,19 +465,24 @@ impl Receiver {
 
     fn next_timer(&self) -> Option<(Instant, Timer)> {
         // While we hold the sender back, its silence is our doing.
-        if self.closing || !self.wants_input() {
+        if !self.has_room() {
             return None;
         }
         let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
+        let whole_frame = || {
+            let start = self.frame_start.unwrap_or(self.last_input);
+            start + seconds(self.config.frame_seconds_max)
+        };
+        if self.held {
+            return self.decoder.is_mid_frame().then(|| (whole_frame(), Timer::Frame));
+        }
         if self.decoder.awaits_carriage_return() {
             let patience = Duration::from_millis(u64::from(self.config.carriage_return_ms_max));
             return Some((self.last_input + patience, Timer::CarriageReturn));
         }
         if self.decoder.is_mid_frame() {
             let stall = self.last_input + seconds(self.config.stall_seconds_max);
-            let whole = self.frame_start.unwrap_or(self.last_input)
-                + seconds(self.config.frame_seconds_max);
-            return Some((stall.min(whole), Timer::Frame));
+            return Some((stall.min(whole_frame()), Timer::Frame));
         }
         if !self.unanswered.is_empty() {
             return None;

@@ -139,6 +139,9 @@ pub enum Unexpected {
     /// An acknowledgement of another message, perhaps one that was given up.
     #[error("acknowledgement of another message")]
     OtherControlId,
+    /// A commit answer (CA) of a message that had one. It is not the application's, which is still awaited.
+    #[error("second commit answer of a message")]
+    RepeatedCommit,
     /// An acknowledgement while nothing is in flight.
     #[error("acknowledgement while nothing is in flight")]
     Unasked,
@@ -168,6 +171,8 @@ struct InFlight {
     expectation: Expectation,
     /// Waits for its commit block (release 2).
     is_uncommitted: bool,
+    /// The commit answer of enhanced mode has come; only the application's answer is awaited.
+    is_accepted: bool,
     deadline: Instant,
 }
 
@@ -222,6 +227,7 @@ impl Sender {
                 control_id,
                 expectation,
                 is_uncommitted,
+                is_accepted: false,
                 deadline,
             });
         }
@@ -364,7 +370,10 @@ impl Sender {
             && in_flight.expectation == Expectation::CommitAndApplication
             && ack.code == AckCode::CA
         {
-            in_flight.expectation = Expectation::Answer;
+            if in_flight.is_accepted {
+                return self.unexpected(Unexpected::RepeatedCommit);
+            }
+            in_flight.is_accepted = true;
             in_flight.deadline = after(now, self.config.application_answer_ms_max);
             let control_id = in_flight.control_id.clone();
             return self.events.push_back(SenderEvent::Accepted { control_id, ack, message });
