@@ -6,7 +6,7 @@ use telerad_core::{
     Timestamp,
 };
 use telerad_hl7::{
-    BuildError, Delimiters, Message, MessageBuilder, MessageHead, SegmentBuilder, escape,
+    AckMode, BuildError, Delimiters, Message, MessageBuilder, MessageHead, SegmentBuilder, escape,
 };
 
 use crate::{ReportLine, ReportRecord, ReportStatus, ReportVersion, Signer};
@@ -32,10 +32,12 @@ pub struct RisDialect {
     pub charset: Option<Charset>,
     /// OBX-3 of lines that came without one, since OBX-3 is required.
     pub observation: Code,
+    /// Which answers are asked for: MSH-15 and MSH-16 (HL7 2.5.1 section 2.9), neither in original mode.
+    pub acknowledgement: AckMode,
 }
 
 impl Default for RisDialect {
-    /// HL7 2.5.1 in UTF-8, from `TELERAD`, production, no prefix, `18748-4` of LOINC as OBX-3.
+    /// HL7 2.5.1 in UTF-8, from `TELERAD`, production, no prefix, `18748-4` of LOINC as OBX-3, original mode.
     fn default() -> Self {
         Self {
             application: String::new(),
@@ -51,6 +53,7 @@ impl Default for RisDialect {
                 scheme: "LN".to_owned(),
                 meaning: "Diagnostic imaging report".to_owned(),
             },
+            acknowledgement: AckMode::Original,
         }
     }
 }
@@ -146,6 +149,12 @@ fn head(
         charset: dialect.charset,
     };
     MessageBuilder::new(head)
+        .header(|msh| match dialect.acknowledgement {
+            AckMode::Original => msh,
+            AckMode::Enhanced { accept, application } => {
+                msh.field(15, accept.as_str()).field(16, application.as_str())
+            }
+        })
         .segment("PID", |pid| patient(pid, order))
         .segment("ORC", |orc| control(orc, version, order))
         .segment("OBR", |obr| request(obr, version, order, dialect))

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use telerad_accession::{Candidate, CandidateSource, Decision, decide};
 use telerad_charset::Charset;
 use telerad_core::{PersonName, Timestamp};
-use telerad_hl7::Message;
+use telerad_hl7::{AckCondition, AckMode, Message};
 
 use super::{OutgoingError, RisDialect, announcement, outgoing};
 use crate::samples::{NOW, incoming, matched, order, oru, reading, site};
@@ -237,4 +237,15 @@ fn the_wrong_patient_is_read_back() {
     let message = write(&record, &dialect()).unwrap();
     assert_eq!(read(&message, &reading()).unwrap().status, ReportStatus::WrongPatient);
     assert_eq!(record.current().unwrap().status, ReportStatus::WrongPatient);
+}
+
+#[test]
+fn enhanced_mode_is_asked_for_in_the_header() {
+    let record = filed(&incoming(&oru("F", "20260301125900", "OBX|1|TX|||Text")));
+    let (accept, application) = (AckCondition::Always, AckCondition::Never);
+    let acknowledgement = AckMode::Enhanced { accept, application };
+    let message = write(&record, &RisDialect { acknowledgement, ..dialect() }).unwrap();
+    let asked = ["MSH-15", "MSH-16", "MSH-18"].map(|path| message.text(path).unwrap_or_default());
+    assert_eq!(asked, ["AL", "NE", "UNICODE UTF-8"]);
+    assert_eq!(AckMode::of(&write(&record, &dialect()).unwrap()), AckMode::Original);
 }
