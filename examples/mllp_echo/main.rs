@@ -20,11 +20,15 @@ use anyhow::Context;
 use bytes::Bytes;
 use telerad::core::Timestamp;
 use telerad::hl7::batch::{BatchLimits, File};
-use telerad::hl7::{AckMode, ErrorSegment, Message, Outcome, Reply, Severity, header_fault};
+use telerad::hl7::{
+    AckCondition, AckMode, ErrorSegment, Message, Outcome, Reply, Severity, header_fault,
+};
 use telerad::net::mllp::{
     Handled, MessageHandler, Reconnect, Sender, ServerConfig, Timeouts, serve,
 };
-use telerad::net::{BoxFuture, Listener, TcpAcceptor, TcpConnector, TokioSpawn, shutdown};
+use telerad::net::{
+    BoxFuture, Listener, SystemRng, TcpAcceptor, TcpConnector, TokioSpawn, shutdown,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -73,10 +77,10 @@ async fn send(address: &str, bytes: impl Into<Bytes>) -> anyhow::Result<()> {
         println!("file: {finding}");
     }
     let sender = Sender::new(TcpConnector, address, Timeouts::default());
-    let mut sender = sender.with_reconnect(Reconnect::default());
+    let mut sender = sender.with_reconnect(Reconnect::default(), Arc::new(SystemRng));
     for message in file.messages() {
         let message = message.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
-        let ack = sender.send(message).await?;
+        let ack = sender.send(message).await?.stored().await;
         println!("{}: {} {}", message.control_id(), ack.code, ack.text);
     }
     Ok(())
@@ -103,18 +107,22 @@ impl Echo {
         };
         let kind = format!("{}^{}", message.message_code(), message.trigger_event());
         println!("{bytes} bytes: {kind} {}", message.control_id());
-        let reply = match header_fault(&message) {
-            Some(fault) => Reply::from(&fault),
-            None => {
-                // A real receiver makes the message durable before it says so.
-                let mode = AckMode::of(&message);
-                let outcome = Outcome::Accepted;
-                let code = mode.commit_code(outcome).or(mode.application_code(outcome));
-                let Some(code) = code else { return Handled::Nothing };
-                warnings(&message).into_iter().fold(Reply::new(code), Reply::with_error)
-            }
-        };
-        Handled::Answer(reply.write(Some(&message), &control_id, now))
+        let write = |reply: Reply| reply.write(Some(&message), &control_id, now);
+        if let Some(fault) = header_fault(&message) {
+            return Handled::Answer(write(Reply::from(&fault)));
+        }
+        // A real receiver makes the message durable before it says so.
+        let (mode, outcome) = (AckMode::of(&message), Outcome::Accepted);
+        let warned =
+            |code| warnings(&message).into_iter().fold(Reply::new(code), Reply::with_error);
+        match (mode.commit_code(outcome), mode.application_code(outcome)) {
+            (Some(commit), Some(application)) => Handled::AnswerTwice {
+                commit: write(Reply::new(commit)),
+                application: write(warned(application).asking(AckCondition::Never)),
+            },
+            (Some(code), None) | (None, Some(code)) => Handled::Answer(write(warned(code))),
+            (None, None) => Handled::Nothing,
+        }
     }
 }
 

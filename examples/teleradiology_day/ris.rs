@@ -17,7 +17,7 @@ use crate::cast::Case;
 pub(crate) async fn send(address: &str, text: &str) -> anyhow::Result<()> {
     let message = Message::parse(Bytes::from(text.to_owned()))?;
     let mut sender = Sender::new(TcpConnector, address, Timeouts::default());
-    let answer = sender.send(&message).await?;
+    let answer = sender.send(&message).await?.stored().await;
     ensure!(answer.code == AckCode::AA, "answered {:?}: {}", answer.code, answer.text);
     Ok(())
 }

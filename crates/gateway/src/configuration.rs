@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use telerad_accession::{AccessionPolicy, CanonicalRule};
 use telerad_core::{AeTitle, Issuer, SiteId};
+use telerad_hl7::{AckCondition, AckMode};
 use telerad_routing::{DestinationId, Rule};
 use telerad_worklist::{AccessionSource, Mapping};
 use toml::Spanned;
@@ -212,6 +213,35 @@ pub struct ReportDestination {
     /// Put before the site's accession number to give the RIS's own format.
     #[serde(default)]
     pub accession_prefix: String,
+    /// Which answer of the RIS is a delivery.
+    #[serde(default)]
+    pub acknowledgement: AcknowledgementMode,
+}
+
+/// Which answer a receiver is asked for, and so which one is a delivery (HL7 2.5.1 section 2.9).
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum AcknowledgementMode {
+    /// Original mode, as IHE Radiology has it: one answer. A receiver that answers CA all the same is believed.
+    #[default]
+    Original,
+    /// Enhanced mode: the commit answer, CA, is a delivery; no other is asked for.
+    Commit,
+    /// Enhanced mode: the commit answer and the application's, on the same connection. Only AA is a delivery; after a CA
+    /// alone the message is sent again.
+    Application,
+}
+
+impl AcknowledgementMode {
+    /// What MSH-15 and MSH-16 say.
+    pub fn mode(self) -> AckMode {
+        use AckCondition::{Always, Never};
+        match self {
+            Self::Original => AckMode::Original,
+            Self::Commit => AckMode::Enhanced { accept: Always, application: Never },
+            Self::Application => AckMode::Enhanced { accept: Always, application: Always },
+        }
+    }
 }
 
 /// Who is told that a report is available.
@@ -230,6 +260,9 @@ pub struct Announcement {
     /// MSH-6 of the announcement.
     #[serde(default)]
     pub facility: String,
+    /// Which answer is a delivery.
+    #[serde(default)]
+    pub acknowledgement: AcknowledgementMode,
 }
 
 /// The form of an announcement.

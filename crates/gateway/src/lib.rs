@@ -48,6 +48,7 @@ mod state;
 mod stranded;
 
 pub use configuration::{Configuration, ConfigurationError};
-pub use environment::{Environment, Rng, SystemRng};
+pub use environment::Environment;
 pub use event::Event;
 pub use gateway::Gateway;
+pub use telerad_net::{Rng, SystemRng};

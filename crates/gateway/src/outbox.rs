@@ -3,14 +3,18 @@
 //! Messages of one order leave in order; messages of different orders never wait for each other. An outage never
 //! gives a message up. A message that a connected receiver refuses, or never answers, is set aside for a person
 //! while others pass.
+//!
+//! What MSH-15 and MSH-16 of a message ask for decides which answer is a delivery: where the application's is asked for, a
+//! commit answer alone (CA) is none. The pauses between tries are kept here; the sender has none of its own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use telerad_core::Timestamp;
-use telerad_hl7::{Message, ReceivedAck};
-use telerad_net::mllp::{SendError, Sender, Timeouts};
+use telerad_hl7::mllp::Expectation;
+use telerad_hl7::{AckMode, Message, ReceivedAck};
+use telerad_net::mllp::{Answer, Reply, SendError, Sender, Timeouts};
 use telerad_net::{Connector, Shutdown};
 use telerad_store::{Effect, OutboundMessage, OutboundState, ParkedItem, ParkedKind, StoreError};
 use tokio::sync::oneshot;
@@ -29,14 +33,14 @@ pub(crate) fn start<C: Connector>(
     for receiver in receivers(&state.configuration) {
         let (ended, end) = oneshot::channel();
         let name = format!("send {}", receiver.name);
+        let sender = Sender::with_clock(
+            Arc::clone(connector),
+            Arc::clone(&state.environment.clock),
+            receiver.address.clone(),
+            Timeouts::default(),
+        );
         let pump = Pump {
             state: Arc::clone(state),
-            sender: Sender::with_clock(
-                Arc::clone(connector),
-                Arc::clone(&state.environment.clock),
-                receiver.address.clone(),
-                Timeouts::default(),
-            ),
             receiver,
             shutdown: shutdown.clone(),
             answers: 0,
@@ -44,7 +48,7 @@ pub(crate) fn start<C: Connector>(
             unanswered: BTreeMap::new(),
         };
         let task = async move {
-            pump.run().await;
+            pump.run(sender).await;
             let _ = ended.send(());
         };
         state.environment.spawn.spawn(&name, Box::pin(task));
@@ -61,12 +65,13 @@ const REJECTIONS_MAX: u32 = 20;
 const BATCH_MAX: usize = 32;
 /// An idle pump looks at its queue this often, whatever bells it may have missed.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// At a stop, a message in flight gets this long, as long as the servers give to what comes in.
+const DRAIN_MAX: Duration = Duration::from_secs(30);
 /// The longest pause between two tries during an outage.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
-struct Pump<C: Connector> {
+struct Pump {
     state: Arc<State>,
-    sender: Sender<Arc<C>>,
     receiver: Receiver,
     shutdown: Shutdown,
     /// Messages that the receiver answered.
@@ -85,8 +90,22 @@ struct Unanswered {
     answers_before: u64,
 }
 
-impl<C: Connector> Pump<C> {
-    async fn run(mut self) {
+/// Why the rest of the queue has to wait.
+enum Interrupted {
+    /// The receiver was not reached: nothing was decided.
+    Unreachable(SendError),
+    /// What became of a message could not be recorded.
+    Unrecorded(StoreError),
+}
+
+impl From<StoreError> for Interrupted {
+    fn from(error: StoreError) -> Self {
+        Self::Unrecorded(error)
+    }
+}
+
+impl Pump {
+    async fn run<C: Connector>(mut self, mut sender: Sender<C>) {
         while !self.shutdown.is_requested() {
             let now = self.state.now();
             let store = &self.state.environment.store;
@@ -95,7 +114,16 @@ impl<C: Connector> Pump<C> {
                     let next = store.next_outbound_due(&self.receiver.name).await.ok().flatten();
                     self.rest(next.map_or(LOOK_AGAIN, |at| at.since(now))).await;
                 }
-                Ok(due) => self.send_all(due).await,
+                Ok(due) => {
+                    let drained = drained(Arc::clone(&self.state), self.shutdown.clone());
+                    tokio::select! {
+                        biased;
+                        () = self.send_all(&mut sender, due) => {}
+                        () = drained => {
+                            tracing::warn!(receiver = %self.receiver.name, "cut off: no answer before the end");
+                        }
+                    }
+                }
                 Err(error) => {
                     tracing::error!(receiver = %self.receiver.name, "cannot read the queue: {error}");
                     self.rest(Duration::from_secs(1)).await;
@@ -104,14 +132,14 @@ impl<C: Connector> Pump<C> {
         }
     }
 
-    async fn send_all(&mut self, due: Vec<OutboundMessage>) {
+    async fn send_all<C: Connector>(&mut self, sender: &mut Sender<C>, due: Vec<OutboundMessage>) {
         for message in due {
             if self.shutdown.is_requested() {
                 return;
             }
-            let settled = match self.send(&message).await {
-                Ok(settled) => settled,
-                Err(cause) => {
+            match self.deliver(sender, &message).await {
+                Ok(()) => self.outages = 0,
+                Err(Interrupted::Unreachable(cause)) => {
                     self.outages = self.outages.saturating_add(1);
                     let pause = self.pause(self.outages);
                     tracing::warn!(
@@ -121,45 +149,50 @@ impl<C: Connector> Pump<C> {
                     self.rest_without_bell(pause).await;
                     return;
                 }
-            };
-            self.outages = 0;
-            if let Err(error) = self.record(settled).await {
-                tracing::error!(receiver = %self.receiver.name, "answer not stored: {error}");
-                // It is sent again, and again for as long as nothing can be recorded.
-                self.rest_without_bell(LOOK_AGAIN).await;
-                return;
+                Err(Interrupted::Unrecorded(error)) => {
+                    self.outages = 0;
+                    tracing::error!(receiver = %self.receiver.name, "answer not stored: {error}");
+                    // It is sent again, and again for as long as nothing can be recorded.
+                    self.rest_without_bell(LOOK_AGAIN).await;
+                    return;
+                }
             }
         }
     }
 
-    /// Sends a message.
-    ///
-    /// # Errors
-    /// When the receiver was not reached: nothing was decided.
-    async fn send(&mut self, queued: &OutboundMessage) -> Result<Settled, SendError> {
-        let ours = |message| Ok(Settled { message, words: String::new() });
+    /// Sends a message and records what became of it.
+    async fn deliver<C: Connector>(
+        &mut self,
+        sender: &mut Sender<C>,
+        queued: &OutboundMessage,
+    ) -> Result<(), Interrupted> {
         let message = match Message::parse(queued.raw.clone()) {
             Ok(message) => message,
-            Err(error) => return ours(set_aside(queued, error.to_string())),
+            Err(error) => return self.record(set_aside(queued, error.to_string()), "").await,
         };
-        match self.sender.send(&message).await {
+        match last_answer(sender, &message).await {
             Ok(answer) => {
                 self.answers = self.answers.saturating_add(1);
                 self.unanswered.remove(&queued.id);
-                let message = self.settle(queued, &answer);
-                Ok(Settled { message, words: answer.text })
+                let settled = self.settle(queued, answer.ack());
+                self.record(settled, &answer.ack().text).await?;
+                answer.stored().await;
+                Ok(())
             }
             Err(SendError::NoControlId) => {
-                ours(set_aside(queued, "it has no control id (MSH-10)".to_owned()))
+                let reason = "it has no control id (MSH-10)".to_owned();
+                self.record(set_aside(queued, reason), "").await
             }
-            Err(error @ SendError::Connect(_)) => Err(error),
-            Err(error) => ours(self.no_answer(queued, &error)),
+            Err(error @ SendError::Connect(_)) => Err(Interrupted::Unreachable(error)),
+            Err(error) => {
+                let waiting = self.no_answer(queued, &error);
+                self.record(waiting, "").await
+            }
         }
     }
 
-    /// Records what became of a message, and tells of it once it is durable.
-    async fn record(&mut self, settled: Settled) -> Result<(), StoreError> {
-        let Settled { message, words } = settled;
+    /// Records what became of a message, with the receiver's own words about it, and tells of it once it is durable.
+    async fn record(&self, message: OutboundMessage, words: &str) -> Result<(), Interrupted> {
         let (receiver, control_id) = (self.receiver.name.clone(), message.control_id.clone());
         let mut effects = vec![Effect::Outbound(message.clone())];
         if let OutboundState::SetAside { reason } = &message.state {
@@ -276,11 +309,28 @@ fn set_aside(queued: &OutboundMessage, reason: String) -> OutboundMessage {
     OutboundMessage { state: OutboundState::SetAside { reason }, ..queued.clone() }
 }
 
-/// What became of a message.
-struct Settled {
-    message: OutboundMessage,
-    /// What the receiver said about it.
-    words: String,
+/// Sends a message; the answer that its MSH-15 and MSH-16 make the last one.
+async fn last_answer<'a, C: Connector>(
+    sender: &'a mut Sender<C>,
+    message: &Message,
+) -> Result<Answer<'a>, SendError> {
+    // No message of ours asks for answers in some cases only.
+    let expectation = Expectation::of(AckMode::of(message)).unwrap_or_default();
+    match sender.send_expecting(message, expectation).await? {
+        Reply::Answered(answer) => Ok(answer),
+        Reply::Accepted(accepted) => {
+            tracing::debug!(control_id = %message.control_id(), "accepted, the application has still to answer");
+            accepted.stored().await
+        }
+        Reply::Nothing => Err(SendError::NotAnAcknowledgement),
+    }
+}
+
+/// Waits for a stop, and then for as long as what is in flight may take.
+async fn drained(state: Arc<State>, shutdown: Shutdown) {
+    shutdown.requested().await;
+    let clock = &state.environment.clock;
+    clock.sleep_until(clock.now() + DRAIN_MAX).await;
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ pub(crate) fn receivers(configuration: &Configuration) -> Vec<Receiver> {
         content: Content::Report,
         dialect: RisDialect {
             accession_prefix: to.accession_prefix.clone(),
+            acknowledgement: to.acknowledgement.mode(),
             ..ours(&to.application, &to.facility)
         },
     });
@@ -49,7 +50,10 @@ pub(crate) fn receivers(configuration: &Configuration) -> Vec<Receiver> {
         address: to.address.get_ref().clone(),
         site: to.site.get_ref().clone(),
         content: Content::Announcement,
-        dialect: ours(&to.application, &to.facility),
+        dialect: RisDialect {
+            acknowledgement: to.acknowledgement.mode(),
+            ..ours(&to.application, &to.facility)
+        },
     });
     reports.chain(announcements).collect()
 }

@@ -67,8 +67,9 @@
 //! # Limits
 //! Every wait ends at a named deadline and every buffer has a bound; both are fields of [`dicom::ServerConfig`],
 //! [`dicom::Peer`], [`mllp::ServerConfig`] and [`mllp::Timeouts`], with safe defaults. An instance of any size passes
-//! through a few hundred kilobytes. A whole MLLP frame is held in memory. There is no TLS and no pool of associations
-//! yet; an association has one operation of the peer at a time.
+//! through a few hundred kilobytes. A whole MLLP frame is held in memory; an MLLP server bounds what all of its
+//! connections hold together. There is no TLS and no pool of associations yet; an association has one operation of the
+//! peer at a time.
 //!
 //! # Parts of the standards
 //! DICOM PS3.7 C-ECHO, C-STORE and C-FIND in both roles; PS3.8 over TCP, with the rejection and abort reasons of its
@@ -82,6 +83,7 @@ mod clock;
 pub mod dicom;
 pub mod mllp;
 mod pump;
+mod rng;
 mod shutdown;
 mod slots;
 mod spawn;
@@ -89,6 +91,7 @@ mod transport;
 mod wire;
 
 pub use clock::{Clock, SystemClock};
+pub use rng::{Rng, SystemRng};
 pub use shutdown::{Shutdown, ShutdownHandle, shutdown};
 pub use spawn::{Spawn, TokioSpawn};
 pub use transport::{Connector, Listener, TcpAcceptor, TcpConnector, TcpLink};

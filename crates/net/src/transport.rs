@@ -199,11 +199,22 @@ pub(crate) fn host_of(peer_address: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::host_of;
+    use super::{Connector, Listener, SockRef, TcpAcceptor, TcpConnector, host_of};
 
     #[track_caller]
     fn check(address: &str, expected: &str) {
         assert_eq!(host_of(address), expected);
+    }
+
+    #[tokio::test]
+    async fn both_ends_of_a_connection_ask_for_signs_of_life() {
+        let mut listener = TcpAcceptor::bind("0").await.unwrap();
+        let address = listener.local_address();
+        let (accepted, connected) = tokio::join!(listener.accept(), TcpConnector.connect(&address));
+        for link in [accepted.unwrap().0, connected.unwrap()] {
+            let socket = SockRef::from(&link.0);
+            assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
+        }
     }
 
     #[test]

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use telerad_core::Timestamp;
-use telerad_hl7::mllp::{Expectation, FaultPolicy, Reaction, Release, frame};
-use telerad_hl7::{AckCode, Acknowledgement, Message, acknowledge};
+use telerad_hl7::mllp::{Commit, Expectation, FaultPolicy, Reaction, Release, frame};
+use telerad_hl7::{AckCode, Acknowledgement, Message, ReceivedAck, acknowledge};
 use telerad_net::mllp::{
-    Handled, MessageHandler, Reconnect, SendError, Sender, ServerConfig, Timeouts, serve,
+    Handled, MessageHandler, Reconnect, Reply, SendError, Sender, ServerConfig, Timeouts, serve,
     serve_stream,
 };
 use telerad_net::{
-    BoxFuture, Connector, Listener, Shutdown, ShutdownHandle, TcpAcceptor, TcpConnector,
+    BoxFuture, Connector, Listener, Rng, Shutdown, ShutdownHandle, TcpAcceptor, TcpConnector,
     TokioSpawn, shutdown,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -83,6 +83,23 @@ impl Connector for Prepared {
     }
 }
 
+/// Sends a message and stores its acknowledgement.
+async fn acknowledged<C: Connector>(
+    sender: &mut Sender<C>,
+    control_id: &str,
+) -> Result<ReceivedAck, SendError> {
+    Ok(sender.send(&message(control_id)).await?.stored().await)
+}
+
+/// No chance at all: every pause is as long as can be.
+struct NoChance;
+
+impl Rng for NoChance {
+    fn next_u64(&self) -> u64 {
+        0
+    }
+}
+
 /// A sender and the stream of a peer that the test plays itself.
 fn sender() -> (Sender<Prepared>, DuplexStream) {
     let (near, far) = tokio::io::duplex(65_536);
@@ -98,7 +115,7 @@ async fn messages_are_acknowledged_over_tcp_until_the_server_stops() {
     let server = spawn_server(listener, &desk, ServerConfig::default(), stop);
     let mut sender = Sender::new(TcpConnector, &address, Timeouts::default());
     for control_id in ["M1", "M2", "M3"] {
-        let ack = sender.send(&message(control_id)).await.unwrap();
+        let ack = acknowledged(&mut sender, control_id).await.unwrap();
         assert_eq!((ack.code, ack.control_id.as_str()), (AckCode::AA, control_id));
     }
     assert_eq!(desk.seen.lock().unwrap().len(), 3);
@@ -188,7 +205,7 @@ async fn shutdown_answers_the_message_in_flight() {
         handle.request();
     };
     let (ack, ()) = tokio::join!(sender.send(&outgoing), stopping);
-    assert_eq!(ack.unwrap().code, AckCode::AA);
+    assert_eq!(ack.unwrap().ack().code, AckCode::AA);
     server.await.unwrap();
 }
 
@@ -215,10 +232,10 @@ async fn a_lost_connection_is_renewed() {
     let (_handle_2, _server_2) = start(far_2, &desk, ServerConfig::default());
     let connector = Prepared::new([near_1, near_2]);
     let mut sender = Sender::new(connector, "ris:2575", Timeouts::default());
-    sender.send(&message("M1")).await.unwrap();
+    acknowledged(&mut sender, "M1").await.unwrap();
     handle_1.request();
     server_1.await.unwrap();
-    assert_eq!(sender.send(&message("M2")).await.unwrap().control_id, "M2");
+    assert_eq!(acknowledged(&mut sender, "M2").await.unwrap().control_id, "M2");
     assert_eq!(desk.seen.lock().unwrap().len(), 2);
 }
 
@@ -246,7 +263,7 @@ async fn the_right_acknowledgement_may_come_behind_a_wrong_one() {
     let (mut sender, mut far) = sender();
     let both = [answer(message("OTHER").as_bytes()), answer(message("M1").as_bytes())];
     far.write_all(&both.map(|ack| frame(&ack)).concat()).await.unwrap();
-    assert_eq!(sender.send(&message("M1")).await.unwrap().control_id, "M1");
+    assert_eq!(acknowledged(&mut sender, "M1").await.unwrap().control_id, "M1");
 }
 
 #[tokio::test(start_paused = true)]
@@ -275,7 +292,7 @@ async fn the_time_to_answer_starts_with_the_last_byte_of_the_message() {
         ack = sender.send(&outgoing) => ack,
         () = slow_peer => unreachable!(),
     };
-    assert_eq!(ack.unwrap().code, AckCode::AA);
+    assert_eq!(ack.unwrap().ack().code, AckCode::AA);
 }
 
 #[tokio::test]
@@ -305,7 +322,7 @@ async fn both_ends_commit_in_release_2() {
     let mut sender =
         Sender::new(connector, "ris:2575", Timeouts::default()).with_release(Release::Two);
     for control_id in ["M1", "M2"] {
-        assert_eq!(sender.send(&message(control_id)).await.unwrap().code, AckCode::AA);
+        assert_eq!(acknowledged(&mut sender, control_id).await.unwrap().code, AckCode::AA);
     }
     assert_eq!(desk.seen.lock().unwrap().len(), 2);
 }
@@ -363,7 +380,7 @@ async fn a_sender_learns_that_its_message_was_not_stored() {
     let connector = Prepared::new([near]);
     let mut sender =
         Sender::new(connector, "ris:2575", Timeouts::default()).with_release(Release::Two);
-    assert_eq!(sender.send(&message("M1")).await, Err(SendError::NotCommitted));
+    assert_eq!(acknowledged(&mut sender, "M1").await, Err(SendError::NotCommitted));
 }
 
 #[tokio::test]
@@ -380,8 +397,8 @@ async fn broken_framing_ends_the_connection_where_the_policy_says_so() {
 #[tokio::test(start_paused = true)]
 async fn connections_that_come_to_nothing_are_tried_more_and_more_seldom() {
     let reconnect = Reconnect { first: Duration::from_secs(1), longest: Duration::from_secs(5) };
-    let mut sender =
-        Sender::new(Prepared::new([]), "ris:2575", Timeouts::default()).with_reconnect(reconnect);
+    let mut sender = Sender::new(Prepared::new([]), "ris:2575", Timeouts::default())
+        .with_reconnect(reconnect, Arc::new(NoChance));
     let start_time = tokio::time::Instant::now();
     let mut tried_at = Vec::new();
     for _ in 0..6 {
@@ -395,11 +412,11 @@ async fn connections_that_come_to_nothing_are_tried_more_and_more_seldom() {
 async fn after_an_answer_the_next_connection_is_tried_at_once() {
     let (streams, peers): (Vec<_>, Vec<_>) = (0..2).map(|_| tokio::io::duplex(65_536)).unzip();
     let mut sender = Sender::new(Prepared::new(streams), "ris:2575", Timeouts::default())
-        .with_reconnect(Reconnect::default());
+        .with_reconnect(Reconnect::default(), Arc::new(NoChance));
     let start_time = tokio::time::Instant::now();
     for peer in peers {
         let (handle, server) = start(peer, &Desk::default(), ServerConfig::default());
-        sender.send(&message("M1")).await.unwrap();
+        acknowledged(&mut sender, "M1").await.unwrap();
         handle.request();
         server.await.unwrap();
     }
@@ -421,14 +438,16 @@ async fn both_answers_of_enhanced_mode_are_waited_for() {
         tokio::time::sleep(Duration::from_secs(200)).await;
         peer.write_all(&frame(b"MSH|^~\\&\rMSA|AE|M1\r")).await.unwrap();
     };
-    let mut commits = Vec::new();
-    let mut accepted = |ack: &telerad_hl7::ReceivedAck| commits.push(ack.code);
     let message = message("M1");
-    let both = Expectation::CommitAndApplication;
-    let sending = sender.send_expecting(&message, both, &mut accepted);
+    let sending = async {
+        let both = Expectation::CommitAndApplication;
+        let reply = sender.send_expecting(&message, both).await.unwrap();
+        let Reply::Accepted(accepted) = reply else { panic!("{reply:?}") };
+        assert_eq!(accepted.ack().code, AckCode::CA);
+        accepted.stored().await.unwrap().stored().await
+    };
     let (ack, ()) = tokio::join!(sending, answering);
-    assert_eq!(ack.unwrap().map(|ack| ack.code), Some(AckCode::AE));
-    assert_eq!(commits, [AckCode::CA]);
+    assert_eq!(ack.code, AckCode::AE);
 }
 
 #[tokio::test(start_paused = true)]
@@ -436,22 +455,96 @@ async fn an_application_that_does_not_answer_is_given_up() {
     let (mut sender, mut peer) = sender();
     peer.write_all(&frame(b"MSH|^~\\&\rMSA|CA|M1\r")).await.unwrap();
     let start_time = tokio::time::Instant::now();
-    let mut commits = 0;
-    let mut accepted = |_: &telerad_hl7::ReceivedAck| commits += 1;
     let both = Expectation::CommitAndApplication;
-    let ack = sender.send_expecting(&message("M1"), both, &mut accepted).await;
-    assert_eq!((ack, commits), (Err(SendError::Timeout), 1));
+    let reply = sender.send_expecting(&message("M1"), both).await.unwrap();
+    let Reply::Accepted(accepted) = reply else { panic!("{reply:?}") };
+    assert_eq!(accepted.stored().await.unwrap_err(), SendError::Timeout);
     assert_eq!(start_time.elapsed().as_secs(), 300);
 }
 
 #[tokio::test]
 async fn a_message_that_wants_no_answer_is_done_with_once_it_is_sent() {
     let (mut sender, mut peer) = sender();
-    let mut nobody = |_: &telerad_hl7::ReceivedAck| {};
     let message = message("M1");
-    let ack = sender.send_expecting(&message, Expectation::Nothing, &mut nobody).await;
-    assert_eq!(ack, Ok(None));
+    let reply = sender.send_expecting(&message, Expectation::Nothing).await.unwrap();
+    assert!(matches!(reply, Reply::Nothing), "{reply:?}");
     let mut got = vec![0; frame(message.as_bytes()).len()];
     peer.read_exact(&mut got).await.unwrap();
     assert_eq!(got, frame(message.as_bytes()));
+}
+
+/// A sender in release 2 whose peer has committed `M1` and answered it, and that peer.
+async fn answered_in_release_2() -> (Sender<Prepared>, DuplexStream) {
+    let (sender, mut peer) = sender();
+    peer.write_all(Commit::Ack.block()).await.unwrap();
+    peer.write_all(&frame(b"MSH|^~\\&\rMSA|AA|M1\r")).await.unwrap();
+    (sender.with_release(Release::Two), peer)
+}
+
+/// What has come to the peer, beyond the message, so far or until the connection was closed.
+async fn said(peer: &mut DuplexStream) -> String {
+    let mut got = vec![0; 1000];
+    let sent = frame(message("M1").as_bytes()).len();
+    let mut count = 0;
+    let reading = async {
+        loop {
+            let more = peer.read(&mut got[count..]).await.unwrap();
+            count += more;
+            if more == 0 {
+                break;
+            }
+        }
+    };
+    let closed = tokio::time::timeout(Duration::from_secs(1), reading).await.is_ok();
+    let end = if closed { "end" } else { "open" };
+    format!("{} {end}", got[sent..count].escape_ascii())
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_release_2_an_answer_is_committed_once_it_is_stored() {
+    let (mut sender, mut peer) = answered_in_release_2().await;
+    let outgoing = message("M1");
+    let answer = sender.send(&outgoing).await.unwrap();
+    assert_eq!(answer.ack().code, AckCode::AA);
+    assert_eq!(said(&mut peer).await, " open");
+    answer.stored().await;
+    let mut block = [0; 4];
+    peer.read_exact(&mut block).await.unwrap();
+    assert_eq!(block, Commit::Ack.block());
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_release_2_an_answer_that_is_not_stored_is_refused() {
+    let (mut sender, mut peer) = answered_in_release_2().await;
+    drop(sender.send(&message("M1")).await.unwrap());
+    assert_eq!(said(&mut peer).await, "\\x0b\\x15\\x1c\\r end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_release_1_a_dropped_answer_costs_nothing() {
+    let (mut sender, mut peer) = sender();
+    peer.write_all(&frame(b"MSH|^~\\&\rMSA|AA|M1\r")).await.unwrap();
+    drop(sender.send(&message("M1")).await.unwrap());
+    assert_eq!(said(&mut peer).await, " open");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_release_2_a_commit_answer_is_committed_before_the_application_s_is_awaited() {
+    let (near, mut peer) = tokio::io::duplex(65_536);
+    let sender = Sender::new(Prepared::new([near]), "ris:2575", Timeouts::default());
+    let mut sender = sender.with_release(Release::Two);
+    peer.write_all(Commit::Ack.block()).await.unwrap();
+    peer.write_all(&frame(b"MSH|^~\\&\rMSA|CA|M1\r")).await.unwrap();
+    let outgoing = message("M1");
+    let reply = sender.send_expecting(&outgoing, Expectation::CommitAndApplication).await.unwrap();
+    let Reply::Accepted(accepted) = reply else { panic!("{reply:?}") };
+    assert_eq!(said(&mut peer).await, " open");
+    let application = async {
+        let mut block = [0; 4];
+        peer.read_exact(&mut block).await.unwrap();
+        peer.write_all(&frame(b"MSH|^~\\&\rMSA|AA|M1\r")).await.unwrap();
+        block
+    };
+    let (answer, block) = tokio::join!(accepted.stored(), application);
+    assert_eq!((answer.unwrap().ack().code, &block[..]), (AckCode::AA, Commit::Ack.block()));
 }

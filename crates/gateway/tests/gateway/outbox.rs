@@ -7,7 +7,7 @@ use telerad_hl7::Message;
 use telerad_store::{OutboundState, Outbox, Store};
 use telerad_testkit::hl7::{Case, ResultStatus, orm_o01, oru_r01};
 
-use crate::house::{Application, House, Reply, case_of};
+use crate::house::{Application, House, Reply, TOML, case_of};
 
 const RIS: &str = "ris:2576";
 
@@ -185,4 +185,52 @@ async fn an_answer_that_could_not_be_recorded_is_asked_for_again() {
         control_ids.iter().all(|id| *id == control_ids[0]),
         "the RIS cannot tell it is the same"
     );
+}
+
+/// As [`with_orders`], of a RIS that is asked for these answers.
+async fn asking_for(acknowledgement: &str) -> House {
+    let prefix = "accession_prefix = \"N-\"";
+    let toml = TOML.replace(prefix, &format!("{prefix}\nacknowledgement = \"{acknowledgement}\""));
+    let house = House::open_with(&toml);
+    assert_eq!(house.answer_to(&orm_o01(&case_of("RIS", "north", 1))).await, "AA");
+    house
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_answer_is_no_delivery_where_the_application_is_asked() {
+    let mut house = asking_for("application").await;
+    let ris = Application::open(&house.network, RIS).script(|message, times| {
+        let asked = ["MSH-15", "MSH-16"].map(|path| message.text(path));
+        assert_eq!(asked, [Some("AL".to_owned()), Some("AL".to_owned())]);
+        if times < 3 { Reply::Commit } else { Reply::CommitAndAccept }
+    });
+    report(&house, 1, 10).await;
+    // Twice the application is waited for, five minutes each time.
+    house.let_pass(Duration::from_secs(590)).await;
+    assert_eq!((house.count(is_sent), ris.came()), (0, 2));
+    house.event("sent", is_sent).await;
+    assert_eq!((ris.came(), ris.taken("OBX-5").len()), (3, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_answer_is_a_delivery_where_it_alone_is_asked_for() {
+    let mut house = asking_for("commit").await;
+    let ris = Application::open(&house.network, RIS).script(|_, _| Reply::Commit);
+    report(&house, 1, 10).await;
+    house.event("sent", is_sent).await;
+    house.settle().await;
+    assert_eq!(ris.came(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_an_application_s_answer() {
+    let house = asking_for("application").await;
+    let _ris = Application::open(&house.network, RIS).script(|_, _| Reply::Commit);
+    report(&house, 1, 10).await;
+    house.let_pass(Duration::from_secs(10)).await;
+    let store = house.store.clone();
+    let start = tokio::time::Instant::now();
+    house.gateway.stop().await;
+    assert_eq!(start.elapsed().as_secs(), 30);
+    assert_eq!(store.counts().await.unwrap().outbound_pending, 1);
 }

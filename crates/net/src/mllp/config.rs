@@ -1,12 +1,17 @@
-//! What a server is given: who answers, and within which limits.
+//! What a server is given, who answers and within which limits; and the limits of a pipeline.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use telerad_hl7::mllp::{FaultPolicy, Limits, ReceiverConfig, Release};
 
+use super::backoff::Reconnect;
+use super::budget::Budget;
+use super::timeouts::Timeouts;
 use crate::BoxFuture;
 use crate::clock::{Clock, SystemClock};
+use crate::rng::{Rng, SystemRng};
 
 /// Answers HL7 messages.
 pub trait MessageHandler: Send + Sync + 'static {
@@ -32,6 +37,14 @@ pub trait MessageHandler: Send + Sync + 'static {
 pub enum Handled {
     /// Answer with this acknowledgement, unframed.
     Answer(Bytes),
+    /// Answer with both acknowledgements of enhanced mode, each unframed and in a frame of its own: the commit answer, and the
+    /// application's behind it (HL7 2.5.1 section 2.9.3).
+    AnswerTwice {
+        /// CA, CE or CR.
+        commit: Bytes,
+        /// AA, AE or AR.
+        application: Bytes,
+    },
     /// Close the connection without an answer.
     Close,
     /// It is durable and wants no answer: enhanced mode with MSH-15 and MSH-16 `NE`.
@@ -45,6 +58,10 @@ impl std::fmt::Debug for Handled {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Answer(answer) => write!(f, "Answer({} bytes, <redacted>)", answer.len()),
+            Self::AnswerTwice { commit, application } => {
+                let bytes = commit.len() + application.len();
+                write!(f, "AnswerTwice({bytes} bytes, <redacted>)")
+            }
             Self::Close => f.write_str("Close"),
             Self::Nothing => f.write_str("Nothing"),
             Self::NotStored => f.write_str("NotStored"),
@@ -67,6 +84,11 @@ pub struct ServerConfig {
     pub fault_policy: FaultPolicy,
     /// Bytes of one frame; a longer one closes the connection.
     pub frame_bytes_max: usize,
+    /// Bytes of frames over all connections, from their first byte to their answer; 128 KiB of each are not counted. While
+    /// they are used up, who sends a large frame is held back in its socket and keeps its deadline for the whole frame. One
+    /// whole frame always has room, so at least [`frame_bytes_max`](Self::frame_bytes_max) may be used. A frame beyond 64 KiB is
+    /// copied once when it is whole: for that moment it takes twice its size.
+    pub frames_bytes_max_total: usize,
     /// Seconds that a frame may take in all.
     pub frame_seconds_max: u32,
     /// Seconds that a frame, once begun, may stay without another byte.
@@ -82,6 +104,10 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
+    pub(super) fn budget(&self) -> Budget {
+        Budget::new(self.frames_bytes_max_total, self.frame_bytes_max)
+    }
+
     pub(super) fn receiver(&self) -> ReceiverConfig {
         let limits = Limits { frame_bytes_max: self.frame_bytes_max, ..Limits::default() };
         ReceiverConfig {
@@ -107,6 +133,7 @@ impl Default for ServerConfig {
             drain_seconds_max: 30,
             fault_policy: FaultPolicy::default(),
             frame_bytes_max: 64 * 1024 * 1024,
+            frames_bytes_max_total: 256 * 1024 * 1024,
             frame_seconds_max: 600,
             frame_stall_seconds_max: 30,
             handler_seconds_max: 120,
@@ -122,6 +149,57 @@ impl std::fmt::Debug for ServerConfig {
         f.debug_struct("ServerConfig")
             .field("connections_max", &self.connections_max)
             .field("frame_bytes_max", &self.frame_bytes_max)
+            .field("frames_bytes_max_total", &self.frames_bytes_max_total)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Limits and patience of a [`Pipeline`](super::Pipeline).
+#[derive(Clone)]
+pub struct PipelineConfig {
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// For the jitter of pauses.
+    pub rng: Arc<dyn Rng>,
+    /// Messages in flight at once. Default 1, as the protocol has it; with more, the peer must be known to answer all of
+    /// them, each by its control id.
+    pub in_flight_max: usize,
+    /// Messages that wait to be sent; who comes then waits for a place. Default 256.
+    pub waiting_max: usize,
+    /// How long a message may wait to be sent, connecting included. Default 1 minute.
+    pub waiting_time_max: Duration,
+    /// Pauses between connections that come to nothing.
+    pub reconnect: Reconnect,
+    /// For what is sent.
+    pub timeouts: Timeouts,
+    /// How long what is in flight may take at a stop. Default 30 s.
+    pub drain: Duration,
+}
+
+impl Default for PipelineConfig {
+    fn default() -> Self {
+        Self {
+            clock: SystemClock::shared(),
+            rng: Arc::new(SystemRng),
+            in_flight_max: 1,
+            waiting_max: 256,
+            waiting_time_max: Duration::from_secs(60),
+            reconnect: Reconnect::default(),
+            timeouts: Timeouts::default(),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+impl std::fmt::Debug for PipelineConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PipelineConfig")
+            .field("in_flight_max", &self.in_flight_max)
+            .field("waiting_max", &self.waiting_max)
+            .field("waiting_time_max", &self.waiting_time_max)
+            .field("reconnect", &self.reconnect)
+            .field("timeouts", &self.timeouts)
+            .field("drain", &self.drain)
             .finish_non_exhaustive()
     }
 }

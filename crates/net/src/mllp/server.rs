@@ -25,6 +25,7 @@ pub async fn serve<L: Listener>(
     shutdown: Shutdown,
 ) {
     let config = Arc::new(config);
+    let budget = config.budget();
     let acceptor = Acceptor {
         protocol: "HL7",
         clock: Arc::clone(&config.clock),
@@ -36,7 +37,7 @@ pub async fn serve<L: Listener>(
     acceptor
         .run(listener, |stream, peer_address, slot| {
             let (handler, config) = (Arc::clone(&handler), Arc::clone(&config));
-            let session = Session::new(stream, peer_address, handler, config);
+            let session = Session::new(stream, peer_address, handler, config, &budget);
             let shutdown = shutdown.clone();
             Box::pin(async move {
                 session.run(shutdown).await;
@@ -56,6 +57,7 @@ pub async fn serve_stream<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let address = peer_address.to_owned();
-    Session::new(Box::new(stream), address, handler, Arc::new(config)).run(shutdown).await;
+    let (address, budget) = (peer_address.to_owned(), config.budget());
+    let session = Session::new(Box::new(stream), address, handler, Arc::new(config), &budget);
+    session.run(shutdown).await;
 }

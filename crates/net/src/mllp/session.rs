@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use telerad_hl7::mllp::{CloseReason, Commit, Receiver, ReceiverEvent, Release};
 use tracing::Instrument;
 
+use super::budget::{Budget, READ_BYTES, Share};
 use super::config::{Handled, MessageHandler, ServerConfig};
 use crate::BoxFuture;
 use crate::clock::{Alarm, after};
@@ -26,6 +27,7 @@ pub(super) struct Session {
     handler_alarm: Alarm,
     drain: Duration,
     drain_alarm: Alarm,
+    memory: Share,
     current: Option<Current>,
     /// Set at shutdown: until when to finish.
     stopping: Option<Instant>,
@@ -46,6 +48,7 @@ impl Session {
         peer_address: String,
         handler: Arc<dyn MessageHandler>,
         config: Arc<ServerConfig>,
+        budget: &Budget,
     ) -> Self {
         let clock = Arc::clone(&config.clock);
         let machine = Receiver::new(config.receiver(), clock.now());
@@ -59,6 +62,7 @@ impl Session {
             handler_alarm: Alarm::new(Arc::clone(&clock)),
             drain: Duration::from_secs(config.drain_seconds_max),
             drain_alarm: Alarm::new(clock),
+            memory: budget.share(),
             current: None,
             stopping: None,
             over: false,
@@ -123,6 +127,7 @@ impl Session {
                 return Poll::Ready(());
             }
         }
+        self.ask_for_memory(context);
         if self.pump.broken().is_none() && self.pump.poll_turn(context).is_ready() {
             return Poll::Ready(());
         }
@@ -136,6 +141,25 @@ impl Session {
         self.current = None;
         self.over = true;
         Poll::Ready(())
+    }
+
+    /// Holds the peer back while there is no memory for what it may send next.
+    fn ask_for_memory(&mut self, context: &mut Context<'_>) {
+        if self.current.is_some() || self.over {
+            return;
+        }
+        let frame_bytes = self.pump.machine.frame_bytes();
+        if frame_bytes == 0 {
+            // The last frame has been answered, or was given up.
+            self.memory.release();
+        }
+        match self.memory.poll_grow(context, frame_bytes + READ_BYTES) {
+            Poll::Ready(()) => {
+                let now = self.pump.now();
+                self.pump.machine.resume(now);
+            }
+            Poll::Pending => self.pump.machine.hold(),
+        }
     }
 
     fn begin_stopping(&mut self) {
@@ -173,6 +197,9 @@ impl Session {
         let now = self.pump.now();
         match handled {
             Handled::Answer(answer) => self.pump.machine.answer(now, id, answer),
+            Handled::AnswerTwice { commit, application } => {
+                self.pump.machine.answer_twice(now, id, commit, application);
+            }
             Handled::Nothing => self.pump.machine.leave_unanswered(now, id),
             Handled::NotStored if self.release == Release::Two => {
                 self.pump.machine.commit(now, id, Commit::Nak);

@@ -2,8 +2,8 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use telerad_core::Timestamp;
-use telerad_hl7::{AckError, Acknowledgement, Message, acknowledge};
-use telerad_net::mllp::{MessageHandler, ServerConfig, serve_stream};
+use telerad_hl7::{self as hl7, AckCode, AckError, Acknowledgement, Message};
+use telerad_net::mllp::{Handled, MessageHandler, ServerConfig, serve_stream};
 use telerad_net::{BoxFuture, Listener, shutdown};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -22,6 +22,10 @@ pub enum Reply {
     Silence,
     /// Closes the connection without a word.
     Close,
+    /// CA, and nothing more.
+    Commit,
+    /// CA, then AA.
+    CommitAndAccept,
 }
 
 type Script = Arc<dyn Fn(&Message, usize) -> Reply + Send + Sync>;
@@ -86,7 +90,11 @@ impl Drop for Application {
 struct Desk(Arc<Shared>);
 
 impl MessageHandler for Desk {
-    fn handle(&self, _: String, frame: Bytes) -> BoxFuture<'static, Bytes> {
+    fn handle(&self, _: String, _: Bytes) -> BoxFuture<'static, Bytes> {
+        unreachable!("servers ask for more than one answer")
+    }
+
+    fn handle_frame(&self, _: String, frame: Bytes) -> BoxFuture<'static, Handled> {
         let shared = Arc::clone(&self.0);
         Box::pin(async move {
             let message = Message::parse(frame).unwrap();
@@ -102,17 +110,26 @@ impl MessageHandler for Desk {
                 location: String::new(),
                 text: "DOE^JOHN cannot be filed".to_owned(),
             };
-            let answer = match script.map_or(Reply::Accept, |script| script(&message, times)) {
-                Reply::Accept => Acknowledgement::accept(),
-                Reply::Error => Acknowledgement::error(complaint()),
-                Reply::Reject => Acknowledgement::reject(complaint()),
-                Reply::Silence => std::future::pending().await,
-                Reply::Close => return Bytes::new(),
+            let write = |answer: &Acknowledgement| {
+                hl7::acknowledge(Some(&message), answer, "ACK1", Timestamp::from_micros(0))
             };
-            if answer.error.is_none() {
+            let (accept, commit) =
+                (Acknowledgement::accept(), Acknowledgement { code: AckCode::CA, error: None });
+            let reply = script.map_or(Reply::Accept, |script| script(&message, times));
+            if matches!(reply, Reply::Accept | Reply::CommitAndAccept) {
                 shared.taken.lock().unwrap().push(message.clone());
             }
-            acknowledge(Some(&message), &answer, "ACK1", Timestamp::from_micros(0))
+            match reply {
+                Reply::Accept => Handled::Answer(write(&accept)),
+                Reply::Error => Handled::Answer(write(&Acknowledgement::error(complaint()))),
+                Reply::Reject => Handled::Answer(write(&Acknowledgement::reject(complaint()))),
+                Reply::Silence => std::future::pending().await,
+                Reply::Close => Handled::Close,
+                Reply::Commit => Handled::Answer(write(&commit)),
+                Reply::CommitAndAccept => {
+                    Handled::AnswerTwice { commit: write(&commit), application: write(&accept) }
+                }
+            }
         })
     }
 }

@@ -94,7 +94,7 @@ pub fn send(port: u16, messages: &[Sent], connection_messages_max: usize) -> Res
             let mut tries = 0;
             let ack = loop {
                 match sender.send(&message).await {
-                    Ok(ack) => break ack,
+                    Ok(answer) => break answer.stored().await,
                     Err(error) if error.is_retryable() && tries < 2 => tries += 1,
                     Err(error) => bail!("{}: {error}", sent.control_id),
                 }

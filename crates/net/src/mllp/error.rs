@@ -1,0 +1,79 @@
+//! Why a message has no acknowledgement.
+
+use std::io;
+
+use telerad_hl7::mllp::CloseReason;
+
+use crate::pump::Broken;
+
+/// Why there is no acknowledgement.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The connection ended before the acknowledgement came.
+    #[error("no acknowledgement: {0}")]
+    Closed(CloseReason),
+    /// No connection, or none in time.
+    #[error("cannot connect: {0}")]
+    Connect(io::ErrorKind),
+    /// Another message with the same MSH-10 is waiting or in flight; no acknowledgement could tell one from the other.
+    #[error("another message with the same control id (MSH-10) is on its way")]
+    ControlIdInUse,
+    /// The message has no MSH-10, so no acknowledgement could ever be told from another.
+    #[error("message without a control id (MSH-10)")]
+    NoControlId,
+    /// Frames came, but none of them acknowledged this message.
+    #[error("no acknowledgement of this message, but of another or of none")]
+    NotAnAcknowledgement,
+    /// The peer's transport could not store the message (release 2).
+    #[error("the peer could not store the message")]
+    NotCommitted,
+    /// The message waited too long behind others and was not sent.
+    #[error("timed out waiting to be sent")]
+    Queued,
+    /// The peer takes no bytes.
+    #[error("timed out sending: the peer takes no bytes")]
+    Stalled,
+    /// The sender has stopped; the message was not sent.
+    #[error("not sent: the sender has stopped")]
+    Stopped,
+    /// Nothing came in time.
+    #[error("timed out waiting for the acknowledgement")]
+    Timeout,
+    /// The stream broke.
+    #[error("the connection broke: {0}")]
+    Transport(io::ErrorKind),
+}
+
+impl SendError {
+    /// Whether the same may work later without anybody changing anything.
+    pub fn is_retryable(&self) -> bool {
+        !matches!(self, Self::NoControlId)
+    }
+
+    /// Whether the peer may have the message, or not. Send it again then, with the same MSH-10, until it is answered: that
+    /// number is how the peer recognizes it.
+    pub fn is_outcome_unknown(&self) -> bool {
+        match self {
+            Self::Closed(_)
+            | Self::NotAnAcknowledgement
+            | Self::Stalled
+            | Self::Timeout
+            | Self::Transport(_) => true,
+            Self::Connect(_)
+            | Self::ControlIdInUse
+            | Self::NoControlId
+            | Self::NotCommitted
+            | Self::Queued
+            | Self::Stopped => false,
+        }
+    }
+
+    pub(super) fn of_closed(reason: CloseReason, broken: Option<Broken>) -> Self {
+        match broken {
+            Some(Broken::Transport(kind)) => Self::Transport(kind),
+            Some(Broken::Stalled) => Self::Stalled,
+            None => Self::Closed(reason),
+        }
+    }
+}
