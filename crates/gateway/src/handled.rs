@@ -11,19 +11,42 @@ use crate::state::State;
 pub(crate) struct Answer {
     pub(crate) code: AckCode,
     pub(crate) error: Option<AckError>,
+    pub(crate) stage: Stage,
+}
+
+/// Where it was decided how a message is answered (HL7 2.5.1 section 2.9.3).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Stage {
+    /// It is safe, and the application has looked at its content.
+    Application,
+    /// Its header is not acceptable; it never reached the application.
+    Header,
+    /// It could not be made safe.
+    Storage,
 }
 
 impl Answer {
     pub(crate) fn accept() -> Self {
-        Self { code: AckCode::AA, error: None }
+        Self { code: AckCode::AA, error: None, stage: Stage::Application }
     }
 
     /// `condition` is of HL7 table 0357, `location` of the form of ERR-2.
     pub(crate) fn refuse(code: AckCode, condition: u16, location: &str, text: &str) -> Self {
         let (location, text) = (location.to_owned(), text.to_owned());
-        Self { code, error: Some(AckError { condition, location, text }) }
+        // A message that is no business of ours, or whose answer could not name it.
+        let is_header = code == AckCode::AR || location == CONTROL_ID;
+        let stage = if is_header { Stage::Header } else { Stage::Application };
+        Self { code, error: Some(AckError { condition, location, text }), stage }
+    }
+
+    /// It may be sent again later.
+    pub(crate) fn not_stored(condition: u16, text: &str) -> Self {
+        Self { stage: Stage::Storage, ..Self::refuse(AckCode::AR, condition, "", text) }
     }
 }
+
+/// MSH-10, as ERR-2 names it.
+pub(crate) const CONTROL_ID: &str = "MSH^1^10";
 
 /// What a flow decided about a message: committed together with the message itself.
 pub(crate) struct Handled {

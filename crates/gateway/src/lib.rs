@@ -23,6 +23,7 @@
 //! Limits: [`configuration::DicomEndpoint::associations_max`], [`configuration::Hl7Endpoint::message_bytes_max`],
 //! [`configuration::Destination::associations_max`]; those of the protocols are in `telerad-net`.
 
+mod acknowledge;
 mod candidates;
 pub mod configuration;
 mod deliver;

@@ -4,22 +4,38 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use telerad_hl7::{AckCode, Acknowledgement, Message, WarningKind, acknowledge};
+use telerad_hl7::{AckCode, Acknowledgement, Message, WarningKind};
 use telerad_net::BoxFuture;
-use telerad_net::mllp::MessageHandler;
+use telerad_net::mllp::{self, MessageHandler};
 use telerad_store::{Effect, MessageOutcome, MessageRecord, ParkedKind, StoreError};
 
+use crate::acknowledge::acknowledge;
 use crate::configuration::Hl7Role;
 use crate::event::Event;
-use crate::handled::{Answer, Handled, Incoming, park, reject};
+use crate::handled::{Answer, CONTROL_ID, Handled, Incoming, Stage, park, reject};
 use crate::state::{DECISIONS_MAX, State};
 use crate::{orders, reports};
 
-/// Answers every frame with an acknowledgement.
+/// Answers every frame as its sender asks.
 pub(crate) struct Receiver(pub(crate) Arc<State>);
 
 impl MessageHandler for Receiver {
     fn handle(&self, peer_address: String, frame: Bytes) -> BoxFuture<'static, Bytes> {
+        let answer = self.handle_frame(peer_address, frame);
+        Box::pin(async move {
+            match answer.await {
+                mllp::Handled::Answer(answer) => answer,
+                mllp::Handled::AnswerTwice { application, .. } => application,
+                _ => Bytes::new(),
+            }
+        })
+    }
+
+    fn handle_frame(
+        &self,
+        peer_address: String,
+        frame: Bytes,
+    ) -> BoxFuture<'static, mllp::Handled> {
         let state = Arc::clone(&self.0);
         Box::pin(async move {
             let message = Message::parse(frame.clone());
@@ -30,16 +46,10 @@ impl MessageHandler for Receiver {
                     let (control_id, reason) = (String::new(), error.to_string());
                     state.tell(Event::MessageRejected { control_id, reason });
                     let Acknowledgement { code, error } = error.acknowledgement();
-                    Answer { code, error }
+                    Answer { code, error, stage: Stage::Header }
                 }
             };
-            let acknowledgement = Acknowledgement { code: answer.code, error: answer.error };
-            acknowledge(
-                message.as_ref().ok(),
-                &acknowledgement,
-                &state.new_control_id(),
-                state.now(),
-            )
+            acknowledge(message.as_ref().ok(), answer, || state.new_control_id(), state.now())
         })
     }
 }
@@ -61,11 +71,11 @@ async fn receive(state: &State, message: &Message, peer_address: &str) -> Answer
             Err(StoreError::Conflict { .. }) => {}
             Err(error) => {
                 tracing::error!(peer = peer_address, %control_id, "message not stored: {error}");
-                return Answer::refuse(AckCode::AR, 207, "", "cannot store now; send again later");
+                return Answer::not_stored(207, "cannot store now; send again later");
             }
         }
     }
-    Answer::refuse(AckCode::AR, 206, "", "record in use; send again later")
+    Answer::not_stored(206, "record in use; send again later")
 }
 
 async fn decide_and_commit(
@@ -121,7 +131,7 @@ async fn handle(
     role: Hl7Role,
 ) -> Result<Handled, StoreError> {
     if incoming.message.control_id().is_empty() {
-        return Ok(reject(101, "MSH^1^10", "message control id (MSH-10) is missing"));
+        return Ok(reject(101, CONTROL_ID, "message control id (MSH-10) is missing"));
     }
     if let Some(unreadable) = unreadable(state, incoming, role) {
         return Ok(unreadable);

@@ -208,3 +208,33 @@ async fn the_raw_bytes_of_every_message_are_kept() {
     assert_eq!((record.kind.as_str(), record.outcome), ("ORM^O01", MessageOutcome::Applied));
     assert_eq!(record.site, Some(crate::house::site("north")));
 }
+
+/// A message that asks for these answers in MSH-15 and MSH-16.
+fn asking(message: &str, accept: &str, application: &str) -> String {
+    let (head, rest) = message.split_once('\r').unwrap();
+    let mut fields: Vec<&str> = head.split('|').collect();
+    fields.resize(fields.len().max(16), "");
+    (fields[14], fields[15]) = (accept, application);
+    format!("{}\r{rest}", fields.join("|"))
+}
+
+/// MSA-1 of everything that comes back for a message.
+async fn codes(house: &House, message: &str) -> Vec<String> {
+    let answers = house.answers(message).await;
+    answers.iter().map(|answer| answer.text("MSA-1").unwrap()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_in_enhanced_mode_gets_the_answers_that_it_asks_for() {
+    let house = House::open();
+    let order = orm_o01(&case_of("RIS", "north", 1));
+    assert_eq!(codes(&house, &asking(&order, "AL", "AL")).await, ["CA", "AA"]);
+    // It is done with, and answered alike when it comes again.
+    assert_eq!(codes(&house, &asking(&order, "AL", "AL")).await, ["CA", "AA"]);
+    let other = |number| orm_o01(&case_of("RIS", "north", number));
+    assert_eq!(codes(&house, &asking(&other(2), "AL", "NE")).await, ["CA"]);
+    assert_eq!(codes(&house, &asking(&other(3), "NE", "NE")).await, [""; 0]);
+    assert_eq!(house.worklist("CT1").await.len(), 3);
+    let unknown = orm_o01(&case_of("NOBODY", "north", 4));
+    assert_eq!(codes(&house, &asking(&unknown, "AL", "AL")).await, ["CR"]);
+}

@@ -80,14 +80,22 @@ impl House {
 
     /// Sends a message in a frame of its own; the acknowledgement.
     pub async fn tell(&self, message: &str) -> ReceivedAck {
+        let answers = self.answers(message).await;
+        assert_eq!(answers.len(), 1, "answers");
+        read_acknowledgement(&answers[0]).unwrap()
+    }
+
+    /// Sends a message in a frame of its own; what comes back on the connection.
+    pub async fn answers(&self, message: &str) -> Vec<Message> {
         let mut stream = self.network.connect("telerad:2575").await.unwrap();
         stream.write_all(format!("\x0b{message}\x1c\r").as_bytes()).await.unwrap();
-        let mut frame = Vec::new();
-        while !frame.ends_with(b"\x1c\r") {
-            assert_ne!(stream.read_buf(&mut frame).await.unwrap(), 0, "closed without an answer");
-        }
-        let content = frame[1..frame.len() - 2].to_vec();
-        read_acknowledgement(&Message::parse(content).unwrap()).unwrap()
+        // We have nothing more to say, so the gateway closes when it has said everything.
+        stream.shutdown().await.unwrap();
+        let mut frames = Vec::new();
+        stream.read_to_end(&mut frames).await.unwrap();
+        let frames = String::from_utf8(frames).unwrap();
+        let contents = frames.split_terminator("\x1c\r").map(|frame| &frame[1..]);
+        contents.map(|content| Message::parse(content.to_owned()).unwrap()).collect()
     }
 
     /// Sends a message; how it is answered: `AA`, or code and condition.
