@@ -7,7 +7,7 @@ use bytes::Bytes;
 use telerad_core::AeTitle;
 use telerad_dicom::Status;
 use telerad_dimse::{
-    AbortReason, AssociateRequest, Association, Command, Config, ContextResult, Event,
+    AbortReason, AssociateRequest, Association, Command, Config, ContextResult, Event, UserItems,
     plan_contexts,
 };
 
@@ -116,6 +116,7 @@ impl Script {
             pdu_bytes_max: 333,
             body_buffer_bytes_max: 2_000,
             operations_max: 8,
+            operations_ahead_max: 8,
             ..Config::default()
         };
         let mut calling = Side::new(Association::requestor(config.clone(), request(), now));
@@ -279,6 +280,7 @@ fn request() -> AssociateRequest {
         pdu_bytes_max: 200,
         implementation_class_uid: "2.25.1".to_owned(),
         implementation_version_name: "FUZZ".to_owned(),
+        user: UserItems::default(),
     }
 }
 

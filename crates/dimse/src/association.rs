@@ -12,12 +12,13 @@ use crate::command::Command;
 use crate::config::Config;
 use crate::control::{self, UserVariables};
 use crate::event::Event;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, OperationLimits, Window};
 use crate::negotiation::{AcceptedContext, AssociateRequest, ContextResult, Established};
 use crate::outgoing::Outgoing;
 use crate::reader::Reader;
 use crate::refusal::{AbortReason, CloseReason, ProtocolError, Rejection, Timer, UseError};
 use crate::table::{self, Action, Role, State, Trigger};
+use crate::user_items::{AsyncWindow, Roles, UserItems};
 
 /// One association from the open transport to the closed one, for the side that called and the side that was called.
 ///
@@ -77,7 +78,14 @@ impl Association {
         let state = table::opening(role);
         Self {
             outgoing: Outgoing::new(config.body_buffer_bytes_max),
-            exchange: Exchange::new(config.command_bytes_max, config.operations_max),
+            exchange: Exchange::new(
+                config.command_bytes_max,
+                OperationLimits {
+                    performed_max: config.operations_max,
+                    ahead_max: config.operations_ahead_max,
+                    window: None,
+                },
+            ),
             config,
             role,
             state,
@@ -94,12 +102,26 @@ impl Association {
         }
     }
 
-    /// Acceptor: accepts the association, with an answer for each proposed context (Evt7).
+    /// Acceptor: accepts the association, with an answer for each proposed context (Evt7), and with the defaults of
+    /// PS3.7 section D.3.3 for everything else.
     ///
     /// A context without an answer is refused ([`ContextResult::NoReason`]), and so is one that would be accepted with
     /// a transfer syntax that was not proposed ([`ContextResult::TransferSyntaxesNotSupported`]);
     /// [`Event::Established`] says what came of it. Without an open request this does nothing.
     pub fn accept(&mut self, now: Instant, results: Vec<(u8, ContextResult)>) {
+        self.accept_with(now, results, UserItems::default());
+    }
+
+    /// As [`Self::accept`], with answers to roles, operations window, extended negotiation and user identity.
+    ///
+    /// What was not asked for is not answered, and no more is granted than was asked for: roles and window are cut to
+    /// the proposal, a response to a user identity goes only to a requestor that wants one.
+    pub fn accept_with(
+        &mut self,
+        now: Instant,
+        results: Vec<(u8, ContextResult)>,
+        user: UserItems,
+    ) {
         self.observe(now);
         let (Some(Action::Ae7), Some(request)) =
             (table::action(self.state, Trigger::AcceptResponse), self.request.take())
@@ -108,20 +130,22 @@ impl Association {
         };
         let mut answers = agree(&request, &results);
         answers.append(&mut self.refused);
-        let user = UserVariables {
+        let own = UserVariables {
             pdu_bytes_max: self.pdu_bytes_max,
             implementation_class_uid: self.config.implementation_class_uid.clone(),
             implementation_version_name: self.config.implementation_version_name.clone(),
+            items: user.answering(&request.user),
         };
-        match control::write_acceptance(&request, &answers, &user) {
+        match control::write_acceptance(&request, &answers, &own) {
             Ok(pdu) => {
                 self.outgoing.push(pdu);
                 let peer = UserVariables {
                     pdu_bytes_max: request.pdu_bytes_max,
                     implementation_class_uid: request.implementation_class_uid.clone(),
                     implementation_version_name: request.implementation_version_name.clone(),
+                    items: request.user.clone(),
                 };
-                self.establish(Action::Ae7, &request, answers, peer);
+                self.establish(Action::Ae7, &request, answers, &own.items, peer);
             }
             Err(error) => self
                 .send_abort(AbortReason::NotSpecified, Event::Closed(CloseReason::Unusable(error))),
@@ -305,6 +329,11 @@ impl Association {
         self.state == State::Sta1 && self.outgoing.is_empty()
     }
 
+    /// How many more requests may be sent before one of the outstanding ones has to be answered; C-CANCEL does not count.
+    pub fn invocations_left(&self) -> usize {
+        self.exchange.invocations_left()
+    }
+
     /// Whether a body of ours is not finished yet.
     pub fn is_sending_body(&self) -> bool {
         self.exchange.is_sending()
@@ -350,6 +379,7 @@ impl Association {
         action: Action,
         request: &AssociateRequest,
         answers: Vec<(u8, ContextResult)>,
+        answered: &UserItems,
         peer: UserVariables,
     ) {
         let mut contexts = Vec::new();
@@ -358,16 +388,22 @@ impl Association {
             let proposed = request.contexts.iter().find(|context| context.id == id);
             match (result, proposed) {
                 (ContextResult::Accepted { transfer_syntax }, Some(proposed)) => {
-                    contexts.push(AcceptedContext {
-                        id,
-                        abstract_syntax: proposed.abstract_syntax.clone(),
-                        transfer_syntax,
-                    });
+                    let abstract_syntax = proposed.abstract_syntax.clone();
+                    let requestor = self.requestor_roles(request, answered, &abstract_syntax);
+                    let roles = match self.role {
+                        Role::Requestor => requestor,
+                        Role::Acceptor => requestor.of_peer(),
+                    };
+                    contexts.push(AcceptedContext { id, abstract_syntax, transfer_syntax, roles });
                 }
                 (result, _) => refused.push((id, result)),
             }
         }
-        self.exchange.open(contexts.clone());
+        let agreed = match (request.user.async_window, answered.async_window) {
+            (Some(proposed), Some(answered)) => Some(proposed.and(answered)),
+            _ => None,
+        };
+        self.exchange.open(contexts.clone(), agreed.map(|window| self.own_window(window)));
         self.outgoing.limit_pdus(peer.pdu_bytes_max, self.config.outgoing_pdu_bytes_max);
         self.enter(action.next(self.role));
         self.events.push_back(Event::Established(Established {
@@ -376,7 +412,35 @@ impl Association {
             peer_pdu_bytes_max: peer.pdu_bytes_max,
             peer_implementation_class_uid: peer.implementation_class_uid,
             peer_implementation_version_name: peer.implementation_version_name,
+            async_window: agreed.unwrap_or(AsyncWindow::SYNCHRONOUS),
+            user: peer.items,
         }));
+    }
+
+    /// What role selection came to for a SOP class (PS3.7 section D.3.3.4).
+    fn requestor_roles(
+        &self,
+        request: &AssociateRequest,
+        answered: &UserItems,
+        class: &str,
+    ) -> Roles {
+        match (request.user.roles_of(class), answered.roles_of(class)) {
+            (Some(proposed), Some(answered)) => proposed.and(answered),
+            (Some(proposed), None)
+                if self.role == Role::Requestor && self.config.accept_missing_role_answers =>
+            {
+                proposed
+            }
+            _ => Roles::SCU,
+        }
+    }
+
+    /// The agreed window from our side.
+    fn own_window(&self, AsyncWindow { invoked, performed }: AsyncWindow) -> Window {
+        match self.role {
+            Role::Requestor => Window { invoked, performed },
+            Role::Acceptor => Window { invoked: performed, performed: invoked },
+        }
     }
 
     fn send_rejection(&mut self, rejection: Rejection) {

@@ -22,9 +22,15 @@ pub struct Config {
     pub command_bytes_max: usize,
     /// How much of an outgoing body is buffered, in bytes; never less than two PDUs.
     pub body_buffer_bytes_max: usize,
-    /// How many requests the peer may leave unanswered by us at a time. No asynchronous operations window is
-    /// negotiated, so a correct peer has one; some send a few ahead.
+    /// How many requests of the peer may be unanswered by us where no asynchronous operations window limits them: none
+    /// was agreed, so that a correct peer has one but some send a few ahead, or one without a limit was.
     pub operations_max: usize,
+    /// How many requests of ours may be unanswered when no asynchronous operations window was agreed. PS3.7 section
+    /// D.3.3.3 says 1; more only to peers that are known to take them.
+    pub operations_ahead_max: usize,
+    /// Requestor: takes proposed roles as granted when the acceptor does not answer them. Some C-GET providers grant
+    /// them without a word; by PS3.7 section D.3.3.4 silence means the default roles.
+    pub accept_missing_role_answers: bool,
     /// Our Implementation Class UID (PS3.7 section D.3.3.2).
     pub implementation_class_uid: String,
     /// Our Implementation Version Name, at most 16 characters.
@@ -42,6 +48,8 @@ impl Default for Config {
             command_bytes_max: 64 * 1024,
             body_buffer_bytes_max: 1024 * 1024,
             operations_max: 64,
+            operations_ahead_max: 1,
+            accept_missing_role_answers: false,
             implementation_class_uid: IMPLEMENTATION_CLASS_UID.to_owned(),
             implementation_version_name: IMPLEMENTATION_VERSION_NAME.to_owned(),
             timers: Timers::default(),

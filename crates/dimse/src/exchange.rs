@@ -16,7 +16,7 @@ use crate::refusal::{ProtocolError, UseError};
 pub(crate) struct Exchange {
     contexts: Vec<AcceptedContext>,
     command_bytes_max: usize,
-    operations_max: usize,
+    limits: OperationLimits,
     /// The command set that is arriving, and its context.
     gathering: Option<(u8, Vec<u8>)>,
     /// The context of the data set that is arriving or announced.
@@ -32,11 +32,11 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     /// A conversation with no context agreed yet.
-    pub(crate) fn new(command_bytes_max: usize, operations_max: usize) -> Self {
+    pub(crate) fn new(command_bytes_max: usize, limits: OperationLimits) -> Self {
         Self {
             contexts: Vec::new(),
             command_bytes_max,
-            operations_max,
+            limits,
             gathering: None,
             receiving: None,
             sending: None,
@@ -45,9 +45,10 @@ impl Exchange {
         }
     }
 
-    /// Opens the agreed contexts.
-    pub(crate) fn open(&mut self, contexts: Vec<AcceptedContext>) {
+    /// Opens the agreed contexts, within the agreed window.
+    pub(crate) fn open(&mut self, contexts: Vec<AcceptedContext>, window: Option<Window>) {
         self.contexts = contexts;
+        self.limits.window = window;
     }
 
     /// Takes a fragment from the peer.
@@ -115,9 +116,7 @@ impl Exchange {
                 self.awaited.swap_remove(at);
             }
         } else if command.wants_response() {
-            if self.owed.len() >= self.operations_max {
-                return Err(ProtocolError::TooManyOperations { limit: self.operations_max });
-            }
+            self.limits.check_performed(self.owed.len())?;
             self.owed.push(message_id);
         }
         Ok(())
@@ -151,6 +150,7 @@ impl Exchange {
             if self.awaited.contains(&message_id) {
                 return Err(UseError::MessageIdInUse(message_id));
             }
+            self.limits.check_invoked(self.awaited.len())?;
             self.awaited.push(message_id);
         }
         outgoing.push_command(context_id, Bytes::from(command_set));
@@ -206,7 +206,63 @@ impl Exchange {
         !self.awaited.is_empty()
     }
 
+    /// How many more requests may be sent before an answer has to come.
+    pub(crate) fn invocations_left(&self) -> usize {
+        self.limits.invoked().saturating_sub(self.awaited.len())
+    }
+
     fn is_accepted(&self, context_id: u8) -> bool {
         self.contexts.iter().any(|context| context.id == context_id)
+    }
+}
+
+/// How many operations may be outstanding.
+pub(crate) struct OperationLimits {
+    /// Of the peer, where no window says.
+    pub(crate) performed_max: usize,
+    /// Of ours, where no window was agreed.
+    pub(crate) ahead_max: usize,
+    /// The agreed window.
+    pub(crate) window: Option<Window>,
+}
+
+/// An agreed asynchronous operations window, seen from our side; 0 means any number.
+#[derive(Clone, Copy)]
+pub(crate) struct Window {
+    /// How many operations we may invoke.
+    pub(crate) invoked: u16,
+    /// How many operations the peer may invoke.
+    pub(crate) performed: u16,
+}
+
+impl OperationLimits {
+    fn check_performed(&self, outstanding: usize) -> Result<(), ProtocolError> {
+        match self.window {
+            Some(Window { performed, .. }) if performed > 0 => {
+                let limit = usize::from(performed);
+                if outstanding >= limit {
+                    return Err(ProtocolError::WindowExceeded { limit });
+                }
+            }
+            _ if outstanding >= self.performed_max => {
+                return Err(ProtocolError::TooManyOperations { limit: self.performed_max });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn check_invoked(&self, outstanding: usize) -> Result<(), UseError> {
+        let limit = self.invoked();
+        if outstanding >= limit { Err(UseError::WindowFull { limit }) } else { Ok(()) }
+    }
+
+    fn invoked(&self) -> usize {
+        match self.window {
+            None => self.ahead_max.max(1),
+            // Every outstanding message has an identifier of its own.
+            Some(Window { invoked: 0, .. }) => usize::from(u16::MAX),
+            Some(Window { invoked, .. }) => usize::from(invoked),
+        }
     }
 }

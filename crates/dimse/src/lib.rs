@@ -31,6 +31,7 @@
 //!     pdu_bytes_max: config.pdu_bytes_max,
 //!     implementation_class_uid: config.implementation_class_uid.clone(),
 //!     implementation_version_name: config.implementation_version_name.clone(),
+//!     user: UserItems::default(),
 //! };
 //! let mut calling = Association::requestor(config.clone(), request, now);
 //! let mut called = Association::acceptor(config, now);
@@ -55,8 +56,18 @@
 //! requests, buffered bytes, time. At most 17 events wait; while any does, [`Association::wants_input`] is false.
 //! What arrives of a data set is never held: it is an event at once. No input makes this crate panic.
 //!
-//! Not offered yet: asynchronous operations window, role selection, extended negotiation, user identity (their items
-//! are read over, so peers fall back to the defaults).
+//! # Negotiation
+//! Everything an A-ASSOCIATE carries is read and written: roles, asynchronous operations window, extended and common
+//! extended negotiation, user identity ([`UserItems`]). [`plan_associations`] makes proposals, [`decide`] answers them;
+//! both are pure. The machine holds to what was agreed: contexts, maximum lengths and the window.
+//!
+//! The PDUs of association control are read here, item by item, and written by `dicom-ul`, which is also the oracle
+//! for both in tests: to rewrite what real peers send into what it reads took more code than to read it.
+//!
+//! # Asynchronous operations
+//! Without an agreed window one request of ours is outstanding at a time, and requests that the peer sends ahead wait
+//! for their turn. With a window there are as many as it says, answered in any order. The fragments of two messages are
+//! never mixed on the wire (PS3.8 annex E): a body is finished before the next command goes.
 //!
 //! # The standard
 //! PS3.8 sections 7 and 9 (services, PDUs, the state machine of table 9-10) and annex E (fragments); PS3.7 sections 6.3
@@ -76,23 +87,32 @@ mod clock;
 mod command;
 mod config;
 mod control;
+mod deciding;
 mod event;
 mod exchange;
 mod negotiation;
 mod outgoing;
+mod planning;
 mod reader;
 mod refusal;
 mod table;
+mod user_items;
 
 pub use association::Association;
 pub use command::{Command, CommandError, StatusDetail, SubOperations};
 pub use config::{Config, Timers};
+pub use deciding::{ClassOffer, SyntaxOffer, decide};
 pub use event::Event;
 pub use negotiation::{
     APPLICATION_CONTEXT, AcceptedContext, AssociateRequest, CONTEXTS_MAX, ContextResult,
-    Established, ProposedContext, plan_contexts,
+    Established, ProposedContext,
 };
+pub use planning::{ContextNeed, Proposal, plan_associations, plan_contexts};
 pub use refusal::{
     AbortReason, AbortSource, CloseReason, ProtocolError, RejectResult, RejectSource, Rejection,
     Timer, UseError,
+};
+pub use user_items::{
+    AsyncWindow, CommonExtendedNegotiation, ExtendedNegotiation, RoleSelection, Roles,
+    UserIdentity, UserIdentityKind, UserIdentityResponse, UserItems,
 };

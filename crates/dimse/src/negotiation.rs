@@ -1,8 +1,8 @@
 //! What two application entities agree on when an association is opened (PS3.8 section 7.1.1).
 
-use std::collections::BTreeSet;
-
 use telerad_core::AeTitle;
+
+use crate::user_items::{AsyncWindow, Roles, UserItems};
 
 /// The DICOM application context name (PS3.7 section A.2.1), the only one there is.
 pub const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
@@ -25,6 +25,8 @@ pub struct AssociateRequest {
     pub implementation_class_uid: String,
     /// The requestor's Implementation Version Name (PS3.7 section D.3.3.2); empty when it sent none.
     pub implementation_version_name: String,
+    /// Roles, operations window, extended negotiation and user identity; by default nothing.
+    pub user: UserItems,
 }
 
 /// One proposed presentation context: a kind of object or service, and the encodings offered for it.
@@ -77,6 +79,9 @@ pub struct AcceptedContext {
     pub abstract_syntax: String,
     /// The one transfer syntax UID in which data sets travel on this context.
     pub transfer_syntax: String,
+    /// The roles that *we* play: SCU when we opened the association and SCP when the peer did, unless role selection
+    /// agreed on something else (PS3.7 section D.3.3.4).
+    pub roles: Roles,
 }
 
 /// What was agreed, told to both sides when the association stands.
@@ -92,62 +97,8 @@ pub struct Established {
     pub peer_implementation_class_uid: String,
     /// The peer's Implementation Version Name; empty when it sent none.
     pub peer_implementation_version_name: String,
-}
-
-/// Distributes what has to be sent over as few associations as the identifiers allow.
-///
-/// Each element of the result is the proposal for one association. Every distinct pair of SOP class UID and
-/// transfer syntax UID gets a context of its own, so that the peer's choice can never force an object into
-/// another encoding; no other transfer syntax is added. Order is kept.
-pub fn plan_contexts<C: AsRef<str>, S: AsRef<str>>(needs: &[(C, S)]) -> Vec<Vec<ProposedContext>> {
-    let mut seen = BTreeSet::new();
-    let distinct: Vec<(&str, &str)> = needs
-        .iter()
-        .map(|(class, syntax)| (class.as_ref(), syntax.as_ref()))
-        .filter(|pair| seen.insert(*pair))
-        .collect();
-    distinct
-        .chunks(CONTEXTS_MAX)
-        .map(|chunk| {
-            let identifiers = (1..=u8::MAX).step_by(2);
-            identifiers
-                .zip(chunk)
-                .map(|(id, (class, syntax))| ProposedContext {
-                    id,
-                    abstract_syntax: (*class).to_owned(),
-                    transfer_syntaxes: vec![(*syntax).to_owned()],
-                })
-                .collect()
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::plan_contexts;
-
-    #[test]
-    fn a_context_offers_exactly_one_transfer_syntax() {
-        let plan = plan_contexts(&[("1.2", "9.1"), ("1.2", "9.2"), ("1.2", "9.1")]);
-        assert_eq!(plan.len(), 1);
-        let pairs: Vec<_> = plan[0]
-            .iter()
-            .map(|context| (context.id, context.transfer_syntaxes.join("+")))
-            .collect();
-        assert_eq!(pairs, [(1, "9.1".to_owned()), (3, "9.2".to_owned())]);
-    }
-
-    #[test]
-    fn the_hundred_and_twenty_ninth_context_opens_a_second_association() {
-        let needs: Vec<_> = (0..129).map(|n| (format!("1.2.{n}"), "1.2.840.10008.1.2")).collect();
-        let plan = plan_contexts(&needs);
-        assert_eq!(plan.iter().map(Vec::len).collect::<Vec<_>>(), [128, 1]);
-        assert_eq!(plan[0].last().map(|context| context.id), Some(255));
-        assert_eq!(plan[1][0].abstract_syntax, "1.2.128");
-    }
-
-    #[test]
-    fn nothing_to_send_needs_no_association() {
-        assert!(plan_contexts::<&str, &str>(&[]).is_empty());
-    }
+    /// The agreed operations window, seen from the requestor; [`AsyncWindow::SYNCHRONOUS`] when none was agreed.
+    pub async_window: AsyncWindow,
+    /// What the peer proposed or answered beside that.
+    pub user: UserItems,
 }

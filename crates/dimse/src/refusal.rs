@@ -252,6 +252,12 @@ pub enum ProtocolError {
         /// The limit, in requests.
         limit: usize,
     },
+    /// More unanswered requests than the agreed asynchronous operations window (PS3.7 section D.3.3.3).
+    #[error("more unanswered requests than the agreed window of {limit}")]
+    WindowExceeded {
+        /// The window, in requests.
+        limit: usize,
+    },
     /// A maximum PDU length into which no useful fragment fits.
     #[error("maximum PDU length {0} is too small")]
     PduMaximumTooSmall(u32),
@@ -275,7 +281,8 @@ impl ProtocolError {
             Self::CommandTooLong { .. }
             | Self::Command(_)
             | Self::UnsolicitedResponse(_)
-            | Self::TooManyOperations { .. } => AbortReason::ServiceUser,
+            | Self::TooManyOperations { .. }
+            | Self::WindowExceeded { .. } => AbortReason::ServiceUser,
         }
     }
 }
@@ -305,6 +312,12 @@ pub enum UseError {
     /// The message ID is in use by a request of ours that is not answered yet (PS3.7 section 9.1).
     #[error("message {0} is still outstanding")]
     MessageIdInUse(u16),
+    /// As many requests of ours are unanswered as the agreed window allows; without a window that is one.
+    #[error("the window of {limit} unanswered requests is full")]
+    WindowFull {
+        /// The window, in requests.
+        limit: usize,
+    },
     /// No context, more than 128, an even or a repeated identifier, or a context without a transfer syntax.
     #[error("the presentation contexts cannot be proposed")]
     Contexts,

@@ -97,10 +97,10 @@ impl Association {
             control::Request::Unacceptable(rejection) => self.send_rejection(rejection),
             control::Request::Acceptable { request, refused } => {
                 check_pdu_maximum(request.pdu_bytes_max)?;
-                self.request = Some(request.clone());
+                self.request = Some((*request).clone());
                 self.refused = refused;
                 self.enter(Action::Ae6.next(self.role));
-                self.events.push_back(Event::Requested(request));
+                self.events.push_back(Event::Requested(*request));
             }
         }
         Ok(())
@@ -113,7 +113,8 @@ impl Association {
         let request = self.request.take();
         let request = request.ok_or(ProtocolError::UnexpectedPdu(pdu_type::ASSOCIATE_AC))?;
         let answers = agree(&request, &results);
-        self.establish(Action::Ae3, &request, answers, user);
+        let answered = user.items.clone();
+        self.establish(Action::Ae3, &request, answers, &answered, user);
         Ok(())
     }
 }

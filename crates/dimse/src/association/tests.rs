@@ -6,6 +6,7 @@ mod hostile;
 mod messages;
 mod properties;
 mod timers;
+mod windows;
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use crate::command::Command;
 use crate::config::Config;
 use crate::event::Event;
 use crate::negotiation::{AssociateRequest, ContextResult, ProposedContext};
+use crate::user_items::UserItems;
 
 pub(super) const VERIFICATION: &str = "1.2.840.10008.1.1";
 pub(super) const CT_IMAGE_STORAGE: &str = "1.2.840.10008.5.1.4.1.1.2";
@@ -47,7 +49,13 @@ pub(super) fn request() -> AssociateRequest {
         pdu_bytes_max: 16_384,
         implementation_class_uid: "2.25.1".to_owned(),
         implementation_version_name: "PAIR".to_owned(),
+        user: UserItems::default(),
     }
+}
+
+/// A side that sends requests ahead, although no window was agreed.
+pub(super) fn ahead() -> Config {
+    Config { operations_ahead_max: 64, ..Config::default() }
 }
 
 pub(super) fn accepted(ids: &[u8]) -> Vec<(u8, ContextResult)> {

@@ -122,7 +122,7 @@ const STORED_AMONG_PRINT: [&str; 3] = ["5.1.1.27", "5.1.1.29", "5.1.1.30"];
 mod tests {
     use telerad_core::AeTitle;
     use telerad_dicom::uids;
-    use telerad_dimse::{AssociateRequest, ContextResult, ProposedContext};
+    use telerad_dimse::{AssociateRequest, ContextResult, ProposedContext, UserItems};
 
     use super::{Offers, is_storable, negotiate};
 
@@ -174,6 +174,7 @@ mod tests {
             pdu_bytes_max: 0,
             implementation_class_uid: String::new(),
             implementation_version_name: String::new(),
+            user: UserItems::default(),
         };
         negotiate(&request, offers).remove(0).1
     }

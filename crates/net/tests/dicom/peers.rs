@@ -12,7 +12,7 @@ use telerad_core::AeTitle;
 use telerad_dicom::dataset::DataSetLimits;
 use telerad_dicom::{DataSet, Status, tags, uids};
 use telerad_dimse::{
-    AssociateRequest, Association, Command, Config, Event, ProposedContext, Rejection,
+    AssociateRequest, Association, Command, Config, Event, ProposedContext, Rejection, UserItems,
 };
 use telerad_net::dicom::{
     AssociationContext, AssociationError, Body, BodyError, BodySource, ClientAssociation,
@@ -344,7 +344,8 @@ impl Raw {
             let (_handle, stop) = shutdown();
             serve_stream(far, "raw:1", Arc::new(desk), config, stop).await;
         });
-        let config = Config::default();
+        // Some peers send requests ahead; this one can.
+        let config = Config { operations_ahead_max: 64, ..Config::default() };
         let request = AssociateRequest {
             calling: title("CT1"),
             called: title("TELERAD"),
@@ -352,6 +353,7 @@ impl Raw {
             pdu_bytes_max: config.pdu_bytes_max,
             implementation_class_uid: config.implementation_class_uid.clone(),
             implementation_version_name: config.implementation_version_name.clone(),
+            user: UserItems::default(),
         };
         let machine = Association::requestor(config, request, SystemClock.now());
         let mut raw = Self { machine, stream, server };

@@ -1,8 +1,9 @@
 use bytes::Bytes;
 use telerad_dicom::Status;
 
-use super::{Pair, events, store, transmitted};
+use super::{Pair, ahead, events, request, store, transmitted};
 use crate::command::Command;
+use crate::config::Config;
 use crate::event::Event;
 use crate::refusal::{AbortReason, AbortSource, CloseReason, ProtocolError};
 
@@ -23,7 +24,7 @@ fn a_release_ends_both_sides_in_order() {
 
 #[test]
 fn a_release_waits_until_everything_asked_is_answered() {
-    let mut pair = Pair::established();
+    let mut pair = Pair::established_with(ahead(), Config::default(), request());
     pair.calling.send_command(pair.now, 1, &ECHO).unwrap();
     pair.calling.send_command(pair.now, 1, &Command::EchoRq { message_id: 2 }).unwrap();
     pair.calling.release(pair.now);
@@ -126,7 +127,7 @@ fn what_came_before_the_transport_closed_is_still_delivered() {
 
 #[test]
 fn the_end_of_a_long_input_is_reached_only_after_all_its_events() {
-    let mut pair = Pair::established();
+    let mut pair = Pair::established_with(ahead(), Config::default(), request());
     let mut stream = Vec::new();
     for message_id in 0..40 {
         pair.calling.send_command(pair.now, 1, &Command::EchoRq { message_id }).unwrap();

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::event::Event;
 use crate::negotiation::{AcceptedContext, AssociateRequest, ContextResult, Established};
 use crate::refusal::{CloseReason, ProtocolError, Rejection, UseError};
+use crate::user_items::{AsyncWindow, Roles, UserItems};
 
 #[test]
 fn both_sides_learn_the_same_contexts_and_who_the_other_is() {
@@ -24,6 +25,7 @@ fn both_sides_learn_the_same_contexts_and_who_the_other_is() {
         id: 3,
         abstract_syntax: CT_IMAGE_STORAGE.to_owned(),
         transfer_syntax: IMPLICIT_VR.to_owned(),
+        roles: Roles::SCU,
     }];
     let refused = vec![(1, ContextResult::AbstractSyntaxNotSupported)];
     let own = Config::default();
@@ -33,13 +35,17 @@ fn both_sides_learn_the_same_contexts_and_who_the_other_is() {
         peer_pdu_bytes_max: own.pdu_bytes_max,
         peer_implementation_class_uid: own.implementation_class_uid,
         peer_implementation_version_name: own.implementation_version_name,
+        async_window: AsyncWindow::SYNCHRONOUS,
+        user: UserItems::default(),
     };
     let seen_by_called = Established {
-        contexts,
+        contexts: vec![AcceptedContext { roles: Roles::SCP, ..contexts[0].clone() }],
         refused,
         peer_pdu_bytes_max: 16_384,
         peer_implementation_class_uid: "2.25.1".to_owned(),
         peer_implementation_version_name: "PAIR".to_owned(),
+        async_window: AsyncWindow::SYNCHRONOUS,
+        user: UserItems::default(),
     };
     assert_eq!(events(&mut pair.calling), [Event::Established(seen_by_caller)]);
     assert_eq!(events(&mut pair.called), [Event::Established(seen_by_called)]);

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use telerad_dicom::Status;
 
 use super::messages::fragments;
-use super::{Pair, accepted, events, joined, origin, request, store, transmitted};
+use super::{Pair, accepted, ahead, events, joined, origin, request, store, transmitted};
 use crate::association::Association;
 use crate::command::Command;
 use crate::config::Config;
@@ -15,7 +15,7 @@ use crate::negotiation::AssociateRequest;
 /// The bytes of a calling side that sends its request, an echo, two objects and a release.
 fn conversation(pdu_bytes_max: u32, body: &[u8]) -> Vec<u8> {
     let called = Config { pdu_bytes_max, ..Config::default() };
-    let mut pair = Pair::new(Config::default(), called, request());
+    let mut pair = Pair::new(ahead(), called, request());
     let mut stream = transmitted(&mut pair.calling);
     pair.called.handle_input(pair.now, Bytes::copy_from_slice(&stream));
     events(&mut pair.called);
