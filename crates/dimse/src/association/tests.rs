@@ -2,10 +2,12 @@
 
 mod ending;
 mod establishing;
+mod faults;
 mod hostile;
 mod messages;
 mod properties;
 mod timers;
+mod torture;
 mod windows;
 
 use std::time::{Duration, Instant};

@@ -9,23 +9,23 @@ use crate::config::Config;
 use crate::event::Event;
 use crate::refusal::{AbortSource, CloseReason, ProtocolError, Rejection};
 
-fn pdu(pdu_type: u8, body: &[u8]) -> Vec<u8> {
+pub(super) fn pdu(pdu_type: u8, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len()).unwrap().to_be_bytes();
     [&[pdu_type, 0], &length[..], body].concat()
 }
 
-fn pdv(context_id: u8, control: u8, value: &[u8]) -> Vec<u8> {
+pub(super) fn pdv(context_id: u8, control: u8, value: &[u8]) -> Vec<u8> {
     let length = u32::try_from(value.len() + 2).unwrap().to_be_bytes();
     [&length[..], &[context_id, control], value].concat()
 }
 
-fn element(number: u16, value: &[u8]) -> Vec<u8> {
+pub(super) fn element(number: u16, value: &[u8]) -> Vec<u8> {
     let length = u32::try_from(value.len()).unwrap().to_le_bytes();
     [&[0, 0], &number.to_le_bytes()[..], &length[..], value].concat()
 }
 
 /// A command set without group length: field, message ID, data set type and what else is given.
-fn command_set(field: u16, message_id: u16, data_set: u16, more: &[u8]) -> Vec<u8> {
+pub(super) fn command_set(field: u16, message_id: u16, data_set: u16, more: &[u8]) -> Vec<u8> {
     let identifier = if field & 0x8000 == 0 && field != 0x0FFF { 0x0110 } else { 0x0120 };
     [
         element(0x0100, &field.to_le_bytes()),
@@ -244,7 +244,7 @@ fn raw_request(version: u16, called: &[u8; 16], items: &[u8]) -> Vec<u8> {
     pdu(1, &[&fixed.concat()[..], items].concat())
 }
 
-fn item(item_type: u8, value: &[u8]) -> Vec<u8> {
+pub(super) fn item(item_type: u8, value: &[u8]) -> Vec<u8> {
     let length = u16::try_from(value.len()).unwrap().to_be_bytes();
     [&[item_type, 0], &length[..], value].concat()
 }
