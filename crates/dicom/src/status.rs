@@ -27,12 +27,16 @@ impl Status {
     pub const SUCCESS: Self = Self(0x0000);
     /// Attribute list error, a warning (PS3.7 section C.4.2).
     pub const ATTRIBUTE_LIST_ERROR: Self = Self(0x0107);
+    /// Invalid attribute value (PS3.7 section C.5.11).
+    pub const INVALID_ATTRIBUTE_VALUE: Self = Self(0x0106);
     /// Processing failure (PS3.7 section C.5.10).
     pub const PROCESSING_FAILURE: Self = Self(0x0110);
     /// Duplicate SOP instance (PS3.7 section C.5.6).
     pub const DUPLICATE_SOP_INSTANCE: Self = Self(0x0111);
     /// No such SOP instance (PS3.7 section C.5.19).
     pub const NO_SUCH_SOP_INSTANCE: Self = Self(0x0112);
+    /// No such event type (PS3.7 section C.5.18).
+    pub const NO_SUCH_EVENT_TYPE: Self = Self(0x0113);
     /// Invalid argument value (PS3.7 section C.5.10).
     pub const INVALID_ARGUMENT_VALUE: Self = Self(0x0115);
     /// Invalid SOP instance (PS3.7 section C.5.12).
@@ -41,6 +45,8 @@ impl Status {
     pub const MISSING_ATTRIBUTE: Self = Self(0x0120);
     /// SOP class not supported, also "refused: SOP class not supported" of C-STORE (PS3.7 section C.5.23).
     pub const SOP_CLASS_NOT_SUPPORTED: Self = Self(0x0122);
+    /// No such action type (PS3.7 section C.5.15).
+    pub const NO_SUCH_ACTION_TYPE: Self = Self(0x0123);
     /// Refused: not authorised (PS3.7 section C.5.18).
     pub const NOT_AUTHORIZED: Self = Self(0x0124);
     /// Duplicate invocation: the message ID is in use (PS3.7 section C.5.5).
@@ -53,10 +59,18 @@ impl Status {
     pub const RESOURCE_LIMITATION: Self = Self(0x0213);
     /// Refused: out of resources; the first of A7xxH (PS3.4 section B.2.3).
     pub const OUT_OF_RESOURCES: Self = Self(0xA700);
+    /// Refused: out of resources, unable to calculate the number of matches, of C-MOVE and C-GET (PS3.4 section C.4.2.1.5).
+    pub const UNABLE_TO_CALCULATE_MATCHES: Self = Self(0xA701);
+    /// Refused: out of resources, unable to perform sub-operations, of C-MOVE and C-GET (PS3.4 section C.4.2.1.5).
+    pub const UNABLE_TO_PERFORM_SUB_OPERATIONS: Self = Self(0xA702);
+    /// Refused: move destination unknown (PS3.4 section C.4.2.1.5).
+    pub const MOVE_DESTINATION_UNKNOWN: Self = Self(0xA801);
     /// Error: data set does not match SOP class; the first of A9xxH (PS3.4 section B.2.3).
     pub const DATA_SET_DOES_NOT_MATCH: Self = Self(0xA900);
     /// Warning: coercion of data elements (PS3.4 section B.2.3).
     pub const COERCION_OF_DATA_ELEMENTS: Self = Self(0xB000);
+    /// Warning: sub-operations complete, one or more failures or warnings, of C-MOVE and C-GET (PS3.4 section C.4.2.1.5).
+    pub const SUB_OPERATIONS_FAILED: Self = Self(0xB000);
     /// Warning: elements discarded (PS3.4 section B.2.3).
     pub const ELEMENTS_DISCARDED: Self = Self(0xB006);
     /// Warning: data set does not match SOP class (PS3.4 section B.2.3).

@@ -104,6 +104,8 @@ pub const QUERY_RETRIEVE_LEVEL: Tag = Tag(0x0008, 0x0052);
 pub const RETRIEVE_AE_TITLE: Tag = Tag(0x0008, 0x0054);
 /// `InstanceAvailability` (0008,0056).
 pub const INSTANCE_AVAILABILITY: Tag = Tag(0x0008, 0x0056);
+/// `FailedSOPInstanceUIDList` (0008,0058).
+pub const FAILED_SOP_INSTANCE_UID_LIST: Tag = Tag(0x0008, 0x0058);
 /// `Modality` (0008,0060).
 pub const MODALITY: Tag = Tag(0x0008, 0x0060);
 /// `ModalitiesInStudy` (0008,0061).
@@ -166,6 +168,12 @@ pub const REFERENCED_IMAGE_SEQUENCE: Tag = Tag(0x0008, 0x1140);
 pub const REFERENCED_SOP_CLASS_UID: Tag = Tag(0x0008, 0x1150);
 /// `ReferencedSOPInstanceUID` (0008,1155).
 pub const REFERENCED_SOP_INSTANCE_UID: Tag = Tag(0x0008, 0x1155);
+/// `TransactionUID` (0008,1195).
+pub const TRANSACTION_UID: Tag = Tag(0x0008, 0x1195);
+/// `FailureReason` (0008,1197).
+pub const FAILURE_REASON: Tag = Tag(0x0008, 0x1197);
+/// `FailedSOPSequence` (0008,1198).
+pub const FAILED_SOP_SEQUENCE: Tag = Tag(0x0008, 0x1198);
 /// `ReferencedSOPSequence` (0008,1199).
 pub const REFERENCED_SOP_SEQUENCE: Tag = Tag(0x0008, 0x1199);
 /// `PatientName` (0010,0010).

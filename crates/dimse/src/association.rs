@@ -295,6 +295,12 @@ impl Association {
         self.settle();
     }
 
+    /// Changes how long the peer may take for its next response (see [`Timer::Response`]): a retrieval needs more
+    /// patience than a query.
+    pub fn set_response_timeout(&mut self, timeout: std::time::Duration) {
+        self.config.timers.response = timeout;
+    }
+
     /// The next event; ask until there is none.
     pub fn poll_event(&mut self) -> Option<Event> {
         if self.events.is_empty() && (self.input_ended || self.has_unread_input()) {

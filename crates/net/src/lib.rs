@@ -72,13 +72,14 @@
 //! peer at a time.
 //!
 //! # Parts of the standards
-//! DICOM PS3.7 C-ECHO, C-STORE and C-FIND in both roles; PS3.8 over TCP, with the rejection and abort reasons of its
+//! DICOM PS3.7 C-ECHO, C-STORE, C-FIND, C-MOVE, C-GET and C-CANCEL in both roles; PS3.8 over TCP, with the rejection and abort reasons of its
 //! section 9.3. HL7 minimal lower layer protocol, releases 1 and 2, original and enhanced acknowledgement mode.
 
 use std::future::Future;
 use std::pin::Pin;
 
 mod accept;
+mod any_connector;
 mod clock;
 pub mod dicom;
 pub mod mllp;
@@ -90,6 +91,7 @@ mod spawn;
 mod transport;
 mod wire;
 
+pub use any_connector::{AnyConnector, AnyStream};
 pub use clock::{Clock, SystemClock};
 pub use rng::{Rng, SystemRng};
 pub use shutdown::{Shutdown, ShutdownHandle, shutdown};

@@ -251,6 +251,19 @@ impl ClientAssociation {
         Ok(self.message_id)
     }
 
+    /// [`Self::begin`], with the patience of a retrieval.
+    pub(super) fn begin_retrieve(&mut self) -> Result<u16, AssociationError> {
+        let message_id = self.begin()?;
+        self.pump.machine.set_response_timeout(self.peer.timeouts.retrieve);
+        Ok(message_id)
+    }
+
+    /// The retrieval has had its final response.
+    pub(super) fn end_retrieve(&mut self) {
+        self.busy = false;
+        self.pump.machine.set_response_timeout(self.peer.timeouts.response);
+    }
+
     pub(super) fn end<T>(
         &mut self,
         result: Result<T, AssociationFault>,
@@ -354,7 +367,7 @@ impl ClientAssociation {
         Ok((command, data_set))
     }
 
-    async fn read_data_set(&mut self) -> Result<Bytes, AssociationFault> {
+    pub(super) async fn read_data_set(&mut self) -> Result<Bytes, AssociationFault> {
         let mut data_set = Vec::new();
         loop {
             match self.next_event().await? {

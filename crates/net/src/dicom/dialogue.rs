@@ -50,7 +50,7 @@ pub(super) enum Said {
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) command: Command,
-    #[expect(dead_code, reason = "C-GET and event reports are requests of our own")]
+    #[expect(dead_code, reason = "event reports, requests of our own, need it")]
     pub(super) data_set: Option<Bytes>,
 }
 
@@ -121,16 +121,15 @@ impl Dialogue {
         Ok(())
     }
 
-    #[expect(dead_code, reason = "C-GET and event reports are requests of our own")]
-    /// Sends a request of our own, made with the message ID that it gets, and waits for the answer.
+    /// Sends a request of our own, made with the message ID that it gets; the message ID.
     ///
     /// Dropping the future half-way aborts the association if the data set has begun.
-    pub(super) async fn invoke(
-        &mut self,
+    pub(super) async fn say_request(
+        &self,
         context_id: u8,
         request: impl FnOnce(u16) -> Command,
         mut source: impl BodySource,
-    ) -> Result<Reply, InvokeError> {
+    ) -> Result<u16, InvokeError> {
         let message_id = next_message_id(&self.message_ids);
         let command = request(message_id);
         let has_data_set = command.has_data_set();
@@ -141,6 +140,11 @@ impl Dialogue {
             }
             self.say(Said::End).await?;
         }
+        Ok(message_id)
+    }
+
+    /// Waits for the answer to a request of ours.
+    pub(super) async fn reply_to(&mut self, message_id: u16) -> Result<Reply, Gone> {
         loop {
             let reply = self.replies.recv().await.ok_or(Gone)?;
             if reply.command.message_id() == message_id {
@@ -156,7 +160,6 @@ impl Dialogue {
         let _ = signal.wait_for(|signal| *signal != Signal::Going).await;
     }
 
-    #[expect(dead_code, reason = "C-GET and event reports are requests of our own")]
     /// Whether the peer has cancelled, or the association is over.
     pub(super) fn is_cancelled(&self) -> bool {
         *self.signal.borrow() != Signal::Going

@@ -113,6 +113,8 @@ pub enum Phase {
     Connect,
     /// The peer to take bytes.
     SendProgress,
+    /// Our own sink to take what came.
+    Sink,
     /// Our own source to yield the next piece.
     Source,
     /// The whole operation.
@@ -131,6 +133,7 @@ impl std::fmt::Display for Phase {
             Self::Release => "waiting for the answer to the release request",
             Self::Response => "waiting for a response",
             Self::SendProgress => "sending: the peer takes no bytes",
+            Self::Sink => "storing what came",
             Self::Source => "reading what is to be sent",
         })
     }

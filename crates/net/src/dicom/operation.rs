@@ -75,7 +75,7 @@ impl Operation {
         Self::new(context_id, Some(request), incoming, channel, work, patience)
     }
 
-    #[expect(dead_code, reason = "C-GET and event reports are requests of our own")]
+    #[expect(dead_code, reason = "event reports, requests of our own, need it")]
     /// Something that we have to say of our own accord, for as long as `work` likes.
     pub(super) fn own(context_id: u8, channel: Channel, work: BoxFuture<'static, ()>) -> Self {
         Self::new(context_id, None, Incoming::Ended, channel, work, Duration::MAX)

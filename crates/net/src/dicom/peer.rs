@@ -72,11 +72,13 @@ pub struct Timeouts {
     pub accept: Duration,
     /// From the end of a request to its response, and from one response to the next.
     pub response: Duration,
+    /// Between two responses, or instances, of a C-MOVE or C-GET: some peers say nothing until all is done.
+    pub retrieve: Duration,
     /// Between two arrivals of bytes inside a message of the peer.
     pub progress: Duration,
     /// For the peer to take some of the bytes that we have for it.
     pub send_progress: Duration,
-    /// For our own source to yield the next piece.
+    /// For our own source to yield the next piece, or our own sink to take it.
     pub source: Duration,
     /// Without any operation.
     pub idle: Duration,
@@ -92,6 +94,7 @@ impl Default for Timeouts {
             connect: Duration::from_secs(10),
             accept: Duration::from_secs(30),
             response: Duration::from_secs(120),
+            retrieve: Duration::from_secs(600),
             progress: Duration::from_secs(60),
             send_progress: Duration::from_secs(60),
             source: Duration::from_secs(60),

@@ -1,12 +1,15 @@
 //! What an acceptor offers to those who call.
 
+use telerad_core::AeTitle;
 use telerad_dicom::Status;
 use telerad_dimse::{AssociateRequest, ContextResult, Rejection};
 
 use super::body::Body;
 use super::context::AssociationContext;
 use super::find_scp::{FindAnswers, FindRequest};
+use super::move_scp::MovePlan;
 use super::negotiation::{Offers, negotiate};
+use super::retrieve::{Retrieval, RetrieveRequest};
 use super::store_scp::{StoreReply, StoreRequest};
 use crate::BoxFuture;
 
@@ -50,6 +53,40 @@ pub trait Services: Send + Sync + 'static {
         context: AssociationContext,
         request: FindRequest,
     ) -> BoxFuture<'static, Result<Box<dyn FindAnswers>, Status>> {
+        let _ = (context, request);
+        Box::pin(std::future::ready(Err(Status::SOP_CLASS_NOT_SUPPORTED)))
+    }
+
+    /// Plans one C-MOVE: which instances go to `destination`, and how it is reached. The library sends them, counts, and
+    /// stops when the peer cancels (PS3.4 section C.4.2).
+    ///
+    /// By default there is nothing to move: `SOP_CLASS_NOT_SUPPORTED`.
+    ///
+    /// # Errors
+    /// The future yields the status that the peer is to hear instead: `MOVE_DESTINATION_UNKNOWN`,
+    /// `DATA_SET_DOES_NOT_MATCH`, `UNABLE_TO_CALCULATE_MATCHES`. That nothing matches is not one of them.
+    fn move_to(
+        &self,
+        context: AssociationContext,
+        request: RetrieveRequest,
+        destination: AeTitle,
+    ) -> BoxFuture<'static, Result<MovePlan, Status>> {
+        let _ = (context, request, destination);
+        Box::pin(std::future::ready(Err(Status::SOP_CLASS_NOT_SUPPORTED)))
+    }
+
+    /// Finds the instances for one C-GET. The library sends them back on the same association, counts, and stops when
+    /// the peer cancels (PS3.4 section C.4.3).
+    ///
+    /// By default there is nothing to get: `SOP_CLASS_NOT_SUPPORTED`.
+    ///
+    /// # Errors
+    /// The future yields the status that the peer is to hear instead, as for [`Services::move_to`].
+    fn get(
+        &self,
+        context: AssociationContext,
+        request: RetrieveRequest,
+    ) -> BoxFuture<'static, Result<Retrieval, Status>> {
         let _ = (context, request);
         Box::pin(std::future::ready(Err(Status::SOP_CLASS_NOT_SUPPORTED)))
     }

@@ -1,6 +1,6 @@
 //! One association that a peer opened with us.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(super) struct Session {
     peer_address: String,
     association_id: u64,
     admission: Admission,
-    contexts: BTreeMap<u8, AcceptedContext>,
+    contexts: Arc<[AcceptedContext]>,
     caller: Option<AssociationContext>,
     /// At most one that the peer asked for, and those of our own.
     operations: Vec<Operation>,
@@ -88,7 +88,7 @@ impl Session {
             peer_address,
             association_id,
             admission,
-            contexts: BTreeMap::new(),
+            contexts: Arc::default(),
             caller: None,
             operations: Vec::new(),
             waiting: VecDeque::new(),
@@ -206,8 +206,7 @@ impl Session {
                     implementation = agreed.peer_implementation_version_name,
                     "association accepted"
                 );
-                self.contexts =
-                    agreed.contexts.into_iter().map(|context| (context.id, context)).collect();
+                self.contexts = agreed.contexts.into();
             }
             Event::Command { context_id, command } => self.take_command(context_id, command),
             Event::Body { bytes, .. } => self.take_body(bytes),
@@ -300,7 +299,7 @@ impl Session {
 
     fn start(&mut self, context_id: u8, command: Command) {
         self.served += 1;
-        let context = self.contexts.get(&context_id).cloned();
+        let context = self.contexts.iter().find(|it| it.id == context_id).cloned();
         let (Some(context), Some(caller)) = (context, self.caller.clone()) else {
             // The machine has checked the context already; this keeps the two in step.
             return self.abort(BodyError::Stopped("unknown presentation context".to_owned()));
@@ -313,7 +312,8 @@ impl Session {
         let (feed, body) = body(self.config.body_buffer_bytes_max);
         let patience = start::patience(&command, &self.config);
         let (services, config) = (&self.services, &self.config);
-        let work = start::work(services, config, caller, command.clone(), dialogue, body);
+        let contexts = Arc::clone(&self.contexts);
+        let work = start::work(services, config, caller, command.clone(), dialogue, contexts, body);
         let operation = Operation::served(context_id, command, feed, channel, work, patience);
         self.operations.push(operation);
     }

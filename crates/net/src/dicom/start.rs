@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use telerad_dicom::{Status, uids};
-use telerad_dimse::Command;
+use telerad_dimse::{AcceptedContext, Command};
 
 use super::body::Body;
 use super::config::ServerConfig;
 use super::context::AssociationContext;
 use super::dialogue::{Dialogue, Gone};
-use super::find_scp;
 use super::negotiation::is_storable;
 use super::services::Services;
 use super::store_scp::{self, StoreRequest};
+use super::{find_scp, get_scp, move_scp};
 use crate::BoxFuture;
 
 /// The work that answers `request`, and nothing else.
@@ -23,11 +23,12 @@ pub(super) fn work(
     caller: AssociationContext,
     request: Command,
     dialogue: Dialogue,
+    contexts: Arc<[AcceptedContext]>,
     body: Body,
 ) -> BoxFuture<'static, ()> {
     let (services, config) = (Arc::clone(services), Arc::clone(config));
     Box::pin(async move {
-        let served = serve(&*services, &config, caller, request, dialogue, body).await;
+        let served = serve(&*services, &config, caller, request, dialogue, &contexts, body).await;
         if served.is_err() {
             tracing::debug!("nobody waits for the answer any more");
         }
@@ -47,7 +48,8 @@ async fn serve(
     config: &ServerConfig,
     caller: AssociationContext,
     request: Command,
-    dialogue: Dialogue,
+    mut dialogue: Dialogue,
+    contexts: &[AcceptedContext],
     body: Body,
 ) -> Result<(), Gone> {
     let class = dialogue.context().abstract_syntax.clone();
@@ -71,7 +73,23 @@ async fn serve(
             let longest = config.identifier_bytes_max;
             find_scp::serve(&dialogue, message_id, body, longest, find).await
         }
-        Command::StoreRq { .. } | Command::FindRq { .. } => {
+        Command::MoveRq { message_id, move_destination, .. } if is_query(&class) => {
+            let originator = caller.calling.clone();
+            let plan = |request| services.move_to(caller, request, move_destination);
+            move_scp::serve(&dialogue, message_id, originator, body, config, plan).await
+        }
+        Command::GetRq { message_id, .. } if is_query(&class) => {
+            let get = |request| services.get(caller, request);
+            get_scp::serve(&mut dialogue, message_id, contexts, body, config, get).await
+        }
+        // A C-MOVE whose destination is no title.
+        Command::Other { field: 0x0021, .. } if is_query(&class) => {
+            dialogue.answer(Status::MOVE_DESTINATION_UNKNOWN).await
+        }
+        Command::StoreRq { .. }
+        | Command::FindRq { .. }
+        | Command::MoveRq { .. }
+        | Command::GetRq { .. } => {
             tracing::warn!(?request, "refused: wrong presentation context for this service");
             dialogue.answer(Status::SOP_CLASS_NOT_SUPPORTED).await
         }

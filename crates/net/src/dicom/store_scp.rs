@@ -1,9 +1,13 @@
 //! Receiving instances (C-STORE, PS3.4 annex B).
 
+use std::future::Future;
+
 use telerad_core::AeTitle;
 use telerad_dicom::Status;
 use telerad_dimse::Command;
 
+use super::body::Body;
+use super::context::AssociationContext;
 use super::dialogue::{Dialogue, Gone};
 use crate::BoxFuture;
 
@@ -48,6 +52,21 @@ impl StoreReply {
             comment: self.comment,
         }
     }
+}
+
+/// Takes instances in: as a service of a server, and as the sink of a C-GET.
+pub trait StoreScp: Send + Sync + 'static {
+    /// Receives one instance. Whatever is answered here is what the peer hears, so success must mean that the instance
+    /// is durable.
+    ///
+    /// The future may end before the body does, for instance with a refusal; the rest is then read and thrown away
+    /// before the peer hears the answer, because most senders listen only after they have sent everything.
+    fn store(
+        &self,
+        context: AssociationContext,
+        request: StoreRequest,
+        body: Body,
+    ) -> impl Future<Output = StoreReply> + Send;
 }
 
 /// Serves one C-STORE.

@@ -3,6 +3,7 @@
 
 mod find;
 mod peers;
+mod retrieve;
 
 use std::sync::Arc;
 use std::time::Duration;
