@@ -79,7 +79,7 @@ fn values(message: &Message, order: &OrderView) -> Table {
     }
     for (step, number) in order.steps.iter().zip(1..) {
         let protocol: Vec<&str> =
-            step.protocol_codes.iter().map(|code| code.identifier.as_str()).collect();
+            step.protocol_codes.all().iter().map(|code| code.value.identifier.as_str()).collect();
         let from = step.id.location().map(|location| location.to_string()).unwrap_or_default();
         let id = step.id.value().map(|id| id.entity_identifier.clone()).unwrap_or_default();
         let text = format!("{id} {}", protocol.join(", "));

@@ -108,6 +108,20 @@ impl Ei {
 }
 
 impl Cx {
+    /// Whether it numbers a patient: account and visit numbers (table 0203) share the authority of patient numbers, and
+    /// taken for one they would name another patient.
+    pub fn is_of_patient(&self) -> bool {
+        !matches!(self.identifier_type_code.as_str(), "AN" | "ANC" | "AND" | "ANT" | "VN")
+    }
+
+    /// A visit or account number with who assigned it.
+    ///
+    /// # Errors
+    /// [`InvalidIdentifier`] when CX-1 is empty, has control characters or is too long.
+    pub fn entity_identifier(&self) -> Result<EntityIdentifier, InvalidIdentifier> {
+        EntityIdentifier::new(&self.id_number, self.assigning_authority.issuer())
+    }
+
     /// The identifier with its assigning authority.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Conflict, PatientSources, PatientValues};
+use super::{ChosenName, Conflict, PatientSources, PatientValues, choose_name};
 use crate::Message;
 use crate::datatype::{Cx, Datatype, Ts, Xpn};
 use crate::group::{Groups, PatientGroup};
@@ -112,10 +112,9 @@ impl PatientView {
         }
     }
 
-    /// The legal name (type `L`), else the first one without type, else the first.
-    pub fn legal_name(&self) -> Option<&Xpn> {
-        let of_kind = |kind: &str| self.names.iter().find(|name| name.name_type_code == kind);
-        of_kind("L").or_else(|| of_kind("")).or(self.names.first())
+    /// The patient's name among those of PID-5, as [`choose_name`] chooses it.
+    pub fn chosen_name(&self) -> Option<ChosenName> {
+        choose_name(&self.names)
     }
 
     /// Every pair of sources that disagree.

@@ -33,6 +33,7 @@ mod declare;
 mod event;
 mod lookup;
 mod merge;
+mod name;
 mod observation;
 mod order;
 mod patient;
@@ -48,6 +49,7 @@ pub use self::appointment::{
 };
 pub use self::event::{PatientEvent, PatientView};
 pub use self::merge::{MergeFault, MergeKind, MergeView};
+pub use self::name::{ChosenName, choose_name};
 pub use self::observation::{Observation, ObservationStatus};
 pub use self::order::{OrderAction, OrderSources, OrderValues, OrderView, StepView};
 pub use self::patient::{PatientSources, PatientValues};
@@ -118,6 +120,18 @@ impl<T> Reading<T> {
             let id = found.location.path().segment;
             let is_new = !seen.contains(&id);
             seen.push(id);
+            is_new
+        });
+        self
+    }
+
+    /// Keeps one source of each field or component, where each of several segments may say something of its own.
+    pub(crate) fn first_of_each_place(mut self) -> Self {
+        let mut seen = Vec::new();
+        self.found.retain(|found| {
+            let place = found.location.path().in_occurrence(1);
+            let is_new = !seen.contains(&place);
+            seen.push(place);
             is_new
         });
         self

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::datatype::{Ce, Datatype, Ts, Xcn};
+use telerad_core::Uid;
+
+use crate::datatype::{Ce, Datatype, Hd, Ts, Xcn};
 use crate::group::ObservationGroup;
 use crate::{Location, Segment};
 
@@ -14,7 +16,8 @@ pub struct Observation {
     pub value_type: String,
     /// OBX-3.
     pub identifier: Ce,
-    /// The suffix of OBX-3.1 after `&`, such as `GDT`, `IMP`, `ADT` (HL7 2.3.1 section 7.1.3).
+    /// The suffix of OBX-3.1 after `&`, such as `GDT`, `IMP`, `ADT` (HL7 2.3.1 section 7.1.3), or one of these alone in
+    /// OBX-3.1, as is as common.
     pub suffix: String,
     /// OBX-4.
     pub sub_id: String,
@@ -27,10 +30,17 @@ pub struct Observation {
     pub abnormal_flags: Vec<String>,
     /// OBX-11.
     pub status: ObservationStatus,
+    /// OBX-11 as it stands.
+    pub status_code: String,
     /// OBX-14.
     pub observed: Ts,
+    /// OBX-19.
+    pub analyzed: Ts,
     /// OBX-16, who is responsible.
     pub responsible: Xcn,
+    /// The Study Instance UID, where the OBX says nothing else: `Study Instance UID` as text (IHE RAD-28), 113014 (IHE
+    /// RAD-128) or 110180 (DCM) with a UID as value. Anything else under these names is part of the report.
+    pub study_instance_uid: Option<Uid>,
     /// NTE after the OBX, as lines.
     pub notes: Vec<String>,
     /// Where the OBX is.
@@ -103,16 +113,25 @@ impl Observation {
         let obx = group.observation;
         let value_type = String::read(obx.field(2));
         let units = Ce::read(obx.field(6));
+        let mut identifier = Ce::read(obx.field(3));
+        let study_instance_uid = study(&obx, &identifier);
+        let mut suffix = obx.field(3).component(1).subcomponent(2).text().trim().to_owned();
+        if suffix.is_empty() && matches!(&*identifier.identifier, "GDT" | "IMP" | "ADT" | "REC") {
+            suffix = std::mem::take(&mut identifier.identifier);
+        }
         Self {
             text: text(&obx, &value_type),
             value_type,
-            identifier: Ce::read(obx.field(3)),
-            suffix: obx.field(3).component(1).subcomponent(2).text().trim().to_owned(),
+            identifier,
+            suffix,
+            study_instance_uid,
             sub_id: String::read(obx.field(4)),
             units: if units.identifier.is_empty() { units.text } else { units.identifier },
             abnormal_flags: String::read_all(obx.field(8)),
             status: ObservationStatus::from_code(&obx.field(11).text()),
+            status_code: String::read(obx.field(11)),
             observed: Ts::read(obx.field(14)),
+            analyzed: Ts::read(obx.field(19)),
             responsible: Xcn::read(obx.field(16)),
             notes: group.notes.iter().map(|note| lines(note, 3)).collect(),
             location: obx.location(),
@@ -130,6 +149,17 @@ impl fmt::Debug for Observation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Observation({:?}, {:?}, <redacted>)", self.value_type, self.status)
     }
+}
+
+fn study(obx: &Segment<'_>, identifier: &Ce) -> Option<Uid> {
+    let is_label = |text: &String| text.eq_ignore_ascii_case("Study Instance UID");
+    let is_named = matches!(identifier.identifier.as_str(), "113014" | "110180")
+        || [&identifier.identifier, &identifier.text].into_iter().any(is_label);
+    // In an HD the UID may stand in the first component or in the second.
+    let value = Hd::read(obx.field(5));
+    let parts = [value.namespace_id, value.universal_id];
+    let said = parts.into_iter().find(|part| !part.is_empty()).filter(|_| is_named)?;
+    Uid::new(&said).ok()
 }
 
 fn text(obx: &Segment<'_>, value_type: &str) -> String {

@@ -68,6 +68,8 @@ readings! {
         laterality: Ce = ["OBR-46", "OBR-45", "OBR-15.5"],
         /// Transportation mode, table 0124.
         transportation_mode: String = ["OBR-30"],
+        /// Who may see it, table 0177 in ORC-28.
+        confidentiality: String = ["ORC-28"],
     }
 }
 
@@ -95,14 +97,14 @@ pub struct StepView {
     pub id: Reading<Ei>,
     /// Modality (0008,0060): IPC-5, OBR-24.
     pub modality: Reading<String>,
-    /// Scheduled Protocol Code Sequence (0040,0008): IPC-6, else OBR-4.4 to OBR-4.6.
-    pub protocol_codes: Vec<Ce>,
-    /// Scheduled Station Name (0040,0010): IPC-7.
-    pub station_names: Vec<String>,
-    /// Scheduled Procedure Step Location (0040,0011): IPC-8.
-    pub locations: Vec<Ce>,
-    /// Scheduled Station AE Title (0040,0001): IPC-9.
-    pub station_ae_titles: Vec<String>,
+    /// Scheduled Protocol Code Sequence (0040,0008): every repetition of IPC-6, else OBR-4.4 to OBR-4.6.
+    pub protocol_codes: Reading<Ce>,
+    /// Scheduled Station Name (0040,0010): every repetition of IPC-7.
+    pub station_names: Reading<String>,
+    /// Scheduled Procedure Step Location (0040,0011): every repetition of IPC-8.
+    pub locations: Reading<Ce>,
+    /// Scheduled Station AE Title (0040,0001): every repetition of IPC-9.
+    pub station_ae_titles: Reading<String>,
 }
 
 /// What an order message asks for, by ORC-1 and, where it is filled, ORC-5 (IHE RAD TF-2 sections 4.4 and 4.13).
@@ -218,8 +220,8 @@ impl OrderView {
         values.laterality = values.laterality.first_only();
         // Each IPC is a step with a modality of its own, each TQ1 a timing.
         values.modality = values.modality.first_of_each_segment();
-        values.start = values.start.first_of_each_segment();
-        values.priority = values.priority.first_of_each_segment();
+        values.start = values.start.first_of_each_place();
+        values.priority = values.priority.first_of_each_place();
         if order.is_further_request {
             values.placer_order_number = values.placer_order_number.rather_than("ORC");
             values.filler_order_number = values.filler_order_number.rather_than("ORC");
@@ -272,36 +274,47 @@ impl StepView {
         Self {
             id: one(ipc, path!("IPC-4")),
             modality: one(ipc, path!("IPC-5")),
-            protocol_codes: Ce::read_all(ipc.field(6)),
-            station_names: String::read_all(ipc.field(7)),
-            locations: Ce::read_all(ipc.field(8)),
-            station_ae_titles: String::read_all(ipc.field(9)),
+            protocol_codes: every(ipc, path!("IPC-6")),
+            station_names: every(ipc, path!("IPC-7")),
+            locations: every(ipc, path!("IPC-8")),
+            station_ae_titles: every(ipc, path!("IPC-9")),
         }
     }
 
     fn of_request(obr: &Placed<'_>) -> Self {
-        let service = Ce::read(obr.field(4));
-        let protocol = Ce {
-            identifier: service.alternate_identifier,
-            text: service.alternate_text,
-            coding_system: service.alternate_coding_system,
-            ..Ce::default()
-        };
+        let mut protocol_codes: Reading<Ce> = one(obr, path!("OBR-4"));
+        protocol_codes.found.retain_mut(|found| {
+            let service = std::mem::take(&mut found.value);
+            found.value = Ce {
+                identifier: service.alternate_identifier,
+                text: service.alternate_text,
+                coding_system: service.alternate_coding_system,
+                ..Ce::default()
+            };
+            !found.value.is_empty()
+        });
         Self {
             id: one(obr, path!("OBR-20")),
             modality: one(obr, path!("OBR-24")),
-            protocol_codes: Some(protocol).filter(|code| !code.is_empty()).into_iter().collect(),
+            protocol_codes,
             ..Self::default()
         }
     }
 }
 
 fn one<T: Datatype>(placed: &Placed<'_>, path: crate::Path) -> Reading<T> {
+    every(placed, path).first_only()
+}
+
+/// The repetitions of a field, or that it asks to delete them.
+fn every<T: Datatype>(placed: &Placed<'_>, path: crate::Path) -> Reading<T> {
     let field = placed.field(path.field());
-    let value = T::read(field);
     let location = placed.locate(path, Depth::Field);
-    if value.is_empty() {
-        return Reading::new(Vec::new(), field.is_null().then_some(location));
-    }
-    Reading::new(vec![super::Found { value, location, span: field.span() }], None)
+    let read = field.repetitions().map(|repetition| {
+        let (value, span) = (T::read(repetition), repetition.span());
+        super::Found { value, location, span }
+    });
+    let found: Vec<super::Found<T>> = read.filter(|found| !found.value.is_empty()).collect();
+    let null = field.is_null().then_some(location);
+    Reading::new(found, null)
 }

@@ -7,7 +7,7 @@ use super::lookup::{Lookup, Shared};
 use super::{
     Conflict, Found, Observation, ObservationStatus, PatientSources, PatientValues, Reading,
 };
-use crate::datatype::{Ce, Datatype, Ed, Ei, Hd, MediaType, Ndl, Ppn, Rp, Ts, Xcn};
+use crate::datatype::{Ce, Datatype, Ed, Ei, MediaType, Ndl, Ppn, Rp, Ts, Xcn};
 use crate::group::{Groups, ObservationGroup};
 use crate::{Depth, Location, Message, path};
 
@@ -246,8 +246,8 @@ impl<'a> ReportView<'a> {
             values.filler_order_number = values.filler_order_number.rather_than("ORC");
         }
         let obx = lookup.observations();
-        values.study_instance_uid = with_observed_study(values.study_instance_uid, obx);
         let observations: Vec<Observation> = obx.iter().map(Observation::of).collect();
+        values.study_instance_uid = with_observed_study(values.study_instance_uid, &observations);
         Self {
             patient,
             values,
@@ -299,26 +299,15 @@ impl fmt::Debug for Section {
     }
 }
 
-/// OBX of a Study Instance UID: `Study Instance UID` as text (IHE RAD-28), 113014 (IHE RAD-128), 110180 (DCM).
-fn with_observed_study(
-    reading: Reading<String>,
-    observations: &[ObservationGroup<'_>],
-) -> Reading<String> {
+/// The study as IPC and ZDS name it, and the observations that carry it.
+fn with_observed_study(reading: Reading<String>, observations: &[Observation]) -> Reading<String> {
     let mut found = reading.all().to_vec();
-    for group in observations {
-        let obx = group.observation;
-        let identifier = Ce::read(obx.field(3));
-        let is_study = matches!(identifier.identifier.as_str(), "113014" | "110180")
-            || identifier.text.eq_ignore_ascii_case("Study Instance UID");
-        if !is_study {
-            continue;
-        }
-        // In an HD the UID may stand in the first component or in the second.
-        let value = Hd::read(obx.field(5));
-        let parts = [value.namespace_id, value.universal_id];
-        if let Some(value) = parts.into_iter().find(|part| !part.is_empty()) {
-            let location = obx.locate(path!("OBX-5"), Depth::Field);
-            found.push(Found { value, location, span: obx.field(5).span() });
+    for observation in observations {
+        if let (Some(uid), Some(obx)) = (&observation.study_instance_uid, observation.location) {
+            let path = path!("OBX-5").in_occurrence(obx.path().occurrence);
+            let location = Location::new(path, Depth::Field);
+            let (value, span) = (uid.to_string(), observation.span.clone());
+            found.push(Found { value, location, span });
         }
     }
     let null = reading.null.filter(|_| found.is_empty());
@@ -359,7 +348,7 @@ fn sections(observations: &[Observation]) -> Vec<Section> {
 
 /// Identifiers that IHE RAD-28 and RAD-128 send as observations are no text of the report.
 fn is_identifier_line(observation: &Observation) -> bool {
-    matches!(observation.identifier.identifier.as_str(), "113014" | "110180")
+    observation.study_instance_uid.is_some()
         || observation.identifier.text.ends_with("Instance UID")
         || observation.identifier.text.ends_with("Class UID")
 }

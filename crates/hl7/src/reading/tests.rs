@@ -122,8 +122,10 @@ fn every_value_says_where_it_came_from() {
 fn each_control_segment_is_a_step() {
     let step = |step: &StepView| {
         let id = step.id.value().map(|id| id.entity_identifier.clone()).unwrap_or_default();
-        let protocol = step.protocol_codes.first().map(|code| code.identifier.clone());
-        format!("{id} {} {}", protocol.unwrap_or_default(), step.station_ae_titles.join(","))
+        let protocol = step.protocol_codes.value().map(|code| code.identifier.clone());
+        let titles: Vec<&str> =
+            step.station_ae_titles.all().iter().map(|title| title.value.as_str()).collect();
+        format!("{id} {} {}", protocol.unwrap_or_default(), titles.join(","))
     };
     assert_eq!(
         only(&omi()).steps.iter().map(step).collect::<Vec<_>>(),
@@ -440,7 +442,10 @@ fn an_event_tells_of_a_patient() {
     let views = PatientView::read_all(&message, &PatientSources::default());
     let [view] = &views[..] else { panic!("{}", views.len()) };
     assert_eq!((view.event, view.identifiers.len()), (PatientEvent::Update, 2));
-    assert_eq!(view.legal_name().map(|name| name.name_group().family).as_deref(), Some("ROE"));
+    assert_eq!(
+        view.chosen_name().map(|chosen| chosen.name.to_dicom()).as_deref(),
+        Some("ROE^JANE")
+    );
     assert_eq!(
         (view.recorded.time.as_str(), view.occurred.time.as_str()),
         ("20260301", "20260228")
