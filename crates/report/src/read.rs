@@ -8,6 +8,7 @@ mod patient;
 mod status;
 
 use telerad_core::PartialDateTime;
+use telerad_hl7::datatype::{Datatype, Ndl, Xcn};
 use telerad_hl7::{Message, Segment};
 
 use crate::instant::instant_micros;
@@ -107,27 +108,14 @@ fn latest(mut times: Vec<PartialDateTime>) -> Option<PartialDateTime> {
     times.pop()
 }
 
-/// OBR-32: NDL, whose first component is a CNN with its parts as subcomponents. Some senders write an XCN instead, with the
-/// parts as components.
+/// OBR-32.
 fn interpreter(request: &Segment<'_>) -> Option<Signer> {
-    let field = request.field(32);
-    let first = field.component(1);
-    let has_subcomponents = first.subcomponents().count() > 1;
-    let part = |n: usize| match has_subcomponents {
-        true => first.subcomponent(n).text().into_owned(),
-        false => field.component(n).text().into_owned(),
-    };
-    let parts = [1, 2, 3, 4, 5, 6].map(part);
-    // NDL-2 and NDL-3 are times: a CNN with its id alone must not take them for a name.
-    let is_times = !has_subcomponents && PartialDateTime::parse(&parts[1]).is_ok();
-    let parts = if is_times { [&*parts[0], "", "", "", "", ""].map(str::to_owned) } else { parts };
-    signer(parts)
+    signer(&Ndl::read(request.field(32)).name.to_xcn())
 }
 
-/// From id, family, given, middle, suffix and prefix.
-fn signer([id, family, given, middle, suffix, prefix]: [String; 6]) -> Option<Signer> {
-    let mut signer = Signer { id, ..Signer::default() };
-    signer.name.alphabetic = telerad_core::NameGroup { family, given, middle, prefix, suffix };
+fn signer(person: &Xcn) -> Option<Signer> {
+    let mut signer = Signer { id: person.id_number.clone(), ..Signer::default() };
+    signer.name.alphabetic = person.name_group();
     (!signer.id.is_empty() || !signer.name.is_empty()).then_some(signer)
 }
 

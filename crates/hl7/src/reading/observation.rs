@@ -24,6 +24,8 @@ pub struct Observation {
     /// OBX-5 as lines: each repetition is one or more. Of coded values the text, of a number the number; empty for
     /// encapsulated data.
     pub text: String,
+    /// Whether OBX-5 is null, which deletes the value that was sent before.
+    pub is_null: bool,
     /// OBX-6, identifier or text.
     pub units: String,
     /// OBX-8, table 0078.
@@ -110,21 +112,30 @@ impl ObservationStatus {
 impl Observation {
     /// Reads one OBX and its notes.
     pub fn of(group: &ObservationGroup<'_>) -> Self {
-        let obx = group.observation;
+        Self {
+            notes: group.notes.iter().map(|note| lines(note, 3)).collect(),
+            location: group.observation.location(),
+            ..Self::of_segment(&group.observation)
+        }
+    }
+
+    /// Reads one OBX by itself, without its notes and its place among the others.
+    pub fn of_segment(obx: &Segment<'_>) -> Self {
         let value_type = String::read(obx.field(2));
         let units = Ce::read(obx.field(6));
         let mut identifier = Ce::read(obx.field(3));
-        let study_instance_uid = study(&obx, &identifier);
+        let study_instance_uid = study(obx, &identifier);
         let mut suffix = obx.field(3).component(1).subcomponent(2).text().trim().to_owned();
         if suffix.is_empty() && matches!(&*identifier.identifier, "GDT" | "IMP" | "ADT" | "REC") {
             suffix = std::mem::take(&mut identifier.identifier);
         }
         Self {
-            text: text(&obx, &value_type),
+            text: text(obx, &value_type),
             value_type,
             identifier,
             suffix,
             study_instance_uid,
+            is_null: obx.field(5).is_null(),
             sub_id: String::read(obx.field(4)),
             units: if units.identifier.is_empty() { units.text } else { units.identifier },
             abnormal_flags: String::read_all(obx.field(8)),
@@ -133,8 +144,8 @@ impl Observation {
             observed: Ts::read(obx.field(14)),
             analyzed: Ts::read(obx.field(19)),
             responsible: Xcn::read(obx.field(16)),
-            notes: group.notes.iter().map(|note| lines(note, 3)).collect(),
-            location: obx.location(),
+            notes: Vec::new(),
+            location: None,
             span: obx.field(5).span(),
         }
     }

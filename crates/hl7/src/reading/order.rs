@@ -267,7 +267,13 @@ impl StepView {
         if order.steps.is_empty() {
             return order.request.map(|obr| Self::of_request(&obr)).into_iter().collect();
         }
-        order.steps.iter().map(Self::of_control).collect()
+        let mut steps: Vec<Self> = order.steps.iter().map(Self::of_control).collect();
+        // The number in the OBR is of the one step there is; of several, it cannot tell which.
+        if let ([step], Some(obr)) = (&mut steps[..], order.request) {
+            let of_request: Reading<Ei> = one(&obr, path!("OBR-20"));
+            step.id.found.extend(of_request.found);
+        }
+        steps
     }
 
     fn of_control(ipc: &Placed<'_>) -> Self {

@@ -1,10 +1,11 @@
 //! Which orders the message names: ORC, OBR, ZDS and the OBX that carry a study instance UID.
 
 use telerad_accession::Claim;
-use telerad_core::{AccessionNumber, EntityIdentifier, Issuer, Patient, Uid};
-use telerad_hl7::{Field, Message, Segment};
+use telerad_core::{AccessionNumber, EntityIdentifier, Patient, Uid};
+use telerad_hl7::datatype::{Datatype, Ei};
+use telerad_hl7::reading::Observation;
+use telerad_hl7::{Message, Segment};
 
-use super::content::is_study_uid;
 use super::{Notes, reject};
 use crate::{AccessionSource, FindingCode, ParkReason, Rejection};
 
@@ -43,13 +44,16 @@ pub(super) fn groups(message: &Message) -> Result<Vec<Group<'_>>, Rejection> {
                 study_uids: Vec::new(),
             }),
             id => {
-                let field = match id {
-                    "ZDS" => Some(1),
-                    "OBX" if is_study_uid(&segment) => Some(5),
+                let study = match id {
+                    "ZDS" => Some(String::read(segment.field(1))),
+                    "OBX" => {
+                        let study = Observation::of_segment(&segment).study_instance_uid;
+                        study.map(|uid| uid.to_string())
+                    }
                     _ => None,
                 };
-                if let (Some(field), Some(group)) = (field, groups.last_mut()) {
-                    group.study_uids.push(segment.field(field).text().trim().to_owned());
+                if let (Some(study), Some(group)) = (study, groups.last_mut()) {
+                    group.study_uids.push(study);
                 }
             }
         }
@@ -103,8 +107,8 @@ fn claim(
     notes: &mut Notes,
 ) -> (Claim, Option<AccessionSource>) {
     let number = |n: usize| {
-        let ordered = || group.control.and_then(|control| entity(control.field(n)));
-        entity(group.request.field(n)).or_else(ordered)
+        let entity = |segment: Segment<'_>| Ei::read(segment.field(n)).entity_identifier().ok();
+        entity(group.request).or_else(|| group.control.and_then(entity))
     };
     let filler = number(3);
     let from_filler = || {
@@ -112,7 +116,10 @@ fn claim(
         AccessionNumber::new(filler.value(), filler.issuer().cloned()).ok()
     };
     let field = group.request.field(18);
-    let placer_field = AccessionNumber::new(&field.text(), issuer(field)).ok();
+    let placer_field = {
+        let number = Ei::read(field);
+        AccessionNumber::new(&number.entity_identifier, number.issuer()).ok()
+    };
     let (accession, source) = match (placer_field, field.is_empty() || field.is_null()) {
         (Some(accession), _) => (Some(accession), Some(AccessionSource::PlacerField1)),
         (None, true) => {
@@ -151,14 +158,4 @@ fn study_uid(group: &Group<'_>, notes: &mut Notes) -> Option<Uid> {
         }
     }
     found
-}
-
-/// An EI: identifier, namespace, universal id and its type as components.
-fn entity(field: Field<'_>) -> Option<EntityIdentifier> {
-    EntityIdentifier::new(&field.text(), issuer(field)).ok()
-}
-
-fn issuer(field: Field<'_>) -> Option<Issuer> {
-    let part = |n: usize| field.component(n).text();
-    Issuer::from_parts(&part(2), &part(3), &part(4))
 }

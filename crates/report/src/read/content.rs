@@ -1,8 +1,9 @@
 //! OBX: lines of text and encapsulated documents.
 
 use telerad_charset::Separators;
-use telerad_core::{Code, PartialDateTime, Uid};
-use telerad_hl7::{Delimiters, Field, Message, Segment, escape};
+use telerad_core::PartialDateTime;
+use telerad_hl7::reading::Observation;
+use telerad_hl7::{Delimiters, Field, Message, escape};
 
 use super::{Notes, latest, reject, signer};
 use crate::{FindingCode, Rejection, ReportLine, Signer};
@@ -30,20 +31,20 @@ const LINES_MAX: usize = 20_000;
 
 pub(super) fn read(message: &Message, notes: &mut Notes) -> Result<Content, Rejection> {
     let mut content = Content::default();
-    let observations = message.segments().filter(|segment| segment.id() == "OBX");
-    for (index, segment) in observations.enumerate() {
+    for (index, segment) in message.segments_with_id("OBX").enumerate() {
         let number = index + 1;
-        if is_study_uid(&segment) {
+        let observation = Observation::of_segment(&segment);
+        if observation.study_instance_uid.is_some() {
             continue;
         }
         content.times.extend(notes.time(&segment, 14));
         content.times.extend(notes.time(&segment, 19));
         if content.observer.is_none() {
-            content.observer = observer(&segment);
+            content.observer = signer(&observation.responsible);
         }
-        let code = segment.field(11).text().trim().to_owned();
-        let lines = lines(message, &segment, number)?;
-        let is_answer = segment.field(2).text() != "HD";
+        let is_answer = observation.value_type != "HD";
+        let code = observation.status_code.clone();
+        let lines = lines(message, segment.field(5), observation, number)?;
         let has_value = is_answer && lines.iter().any(ReportLine::has_value);
         if code == "D" {
             let text = "the line is deleted by its sender and left out";
@@ -89,64 +90,33 @@ impl ReportLine {
     }
 }
 
-/// Whether the OBX names the study: `113014` or `110180` of DCM (RAD-128), or the label of RAD-28, with a UID as value.
-/// Anything else under these names is part of the report.
-pub(super) fn is_study_uid(segment: &Segment<'_>) -> bool {
-    let field = segment.field(3);
-    let (value, label) = (field.component(1).text(), field.component(2).text());
-    let is = |text: &str, label: &str| text.trim().eq_ignore_ascii_case(label);
-    let is_named = matches!(&*value, "113014" | "110180")
-        || [&value, &label].iter().any(|text| is(text, "Study Instance UID"));
-    is_named && Uid::new(&segment.field(5).text()).is_ok()
-}
-
 fn lines(
     message: &Message,
-    segment: &Segment<'_>,
+    value: Field<'_>,
+    observation: Observation,
     number: usize,
 ) -> Result<Vec<ReportLine>, Rejection> {
-    let (identifier, value) = (segment.field(3), segment.field(5));
-    let value_type = segment.field(2).text().trim().to_owned();
-    let first = identifier.component(1);
-    let mut suffix = first.subcomponent(2).text().into_owned();
-    let mut code = first.text().into_owned();
-    // The bare suffix, `ADT^Addendum`, is as common as `&ADT`.
-    if suffix.is_empty() && matches!(&*code, "GDT" | "IMP" | "ADT" | "REC") {
-        suffix = std::mem::take(&mut code);
-    }
+    let Observation { value_type, text: readable, .. } = observation;
     let line = ReportLine {
-        identifier: Code {
-            value: code,
-            meaning: identifier.component(2).text().into_owned(),
-            scheme: identifier.component(3).text().into_owned(),
-        },
-        suffix,
-        sub_id: segment.field(4).text().into_owned(),
+        identifier: observation.identifier.code(),
+        suffix: observation.suffix,
+        sub_id: observation.sub_id,
         value_type: if value_type.is_empty() { "TX".to_owned() } else { value_type },
         text: String::new(),
         encoded: None,
-        abnormal_flags: repeated(segment.field(8)),
+        abnormal_flags: observation.abnormal_flags.join("~"),
     };
     let with = |text: String, encoded: Option<String>| ReportLine { text, encoded, ..line.clone() };
     Ok(match &*line.value_type {
+        // An OBX without a value is a blank line.
         "TX" | "ST" | "FT" => {
-            let texts = value.repetitions().flat_map(|one| {
-                one.whole_text().split('\n').map(str::to_owned).collect::<Vec<_>>()
-            });
-            let lines: Vec<ReportLine> = texts.map(|text| with(text, None)).collect();
-            // An OBX without a value is a blank line.
-            if lines.is_empty() { vec![line] } else { lines }
+            readable.split('\n').map(|text| with(text.to_owned(), None)).collect()
         }
         "ED" if value.component(5).is_empty() => {
             return Err(reject(101, format!("OBX^{number}^5"), "encapsulated data has no data"));
         }
-        "ED" | "RP" | "HD" => vec![with(String::new(), Some(standard(message, value)))],
-        "CE" | "CWE" | "CNE" | "CF" => {
-            let (code, text) = (value.component(1).text(), value.component(2).text());
-            let readable = if text.is_empty() { code } else { text };
-            vec![with(readable.into_owned(), Some(standard(message, value)))]
-        }
-        _ => vec![with(value.whole_text(), Some(standard(message, value)))],
+        "HD" => vec![with(String::new(), Some(standard(message, value)))],
+        _ => vec![with(readable, Some(standard(message, value)))],
     })
 }
 
@@ -178,15 +148,4 @@ fn standard(message: &Message, field: Field<'_>) -> String {
         other => other.to_string(),
     };
     encoded.chars().map(one).collect()
-}
-
-fn repeated(field: Field<'_>) -> String {
-    let flags: Vec<String> = field.repetitions().map(|one| one.text().into_owned()).collect();
-    flags.join("~")
-}
-
-/// OBX-16: XCN.
-fn observer(segment: &Segment<'_>) -> Option<Signer> {
-    let field = segment.field(16);
-    signer([1, 2, 3, 4, 5, 6].map(|n| field.component(n).text().into_owned()))
 }

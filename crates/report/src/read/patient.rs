@@ -1,7 +1,9 @@
 //! PID.
 
-use telerad_core::{Issuer, NameGroup, PartialDateTime, Patient, PatientId, PersonName, Sex};
-use telerad_hl7::{Component, Message, Repetition, Segment};
+use telerad_core::{Patient, Sex};
+use telerad_hl7::Message;
+use telerad_hl7::datatype::Ts;
+use telerad_hl7::reading::{PatientSources, PatientView};
 
 use super::{Notes, reject};
 use crate::{FindingCode, ParkReason, Reading, Rejection};
@@ -13,8 +15,9 @@ pub(super) fn patients(
     notes: &mut Notes,
 ) -> Result<Vec<(usize, Patient)>, Rejection> {
     let mut patients: Vec<(usize, Patient)> = Vec::new();
-    for segment in message.segments().filter(|segment| segment.id() == "PID") {
-        let patient = patient(&segment, reading, notes);
+    let views = PatientView::read_all(message, &PatientSources::default());
+    for (segment, view) in message.segments_with_id("PID").zip(&views) {
+        let patient = patient(view, reading, notes);
         if patient.ids.is_empty() {
             let location = format!("PID^{}^3", patients.len() + 1);
             return Err(reject(101, location, "patient identifier is missing"));
@@ -30,50 +33,19 @@ pub(super) fn patients(
     Ok(patients)
 }
 
-fn patient(segment: &Segment<'_>, reading: &Reading, notes: &mut Notes) -> Patient {
+fn patient(view: &PatientView, reading: &Reading, notes: &mut Notes) -> Patient {
     let authority = reading.accession_policy.patient_authority.as_ref();
-    let ids = segment.field(3).repetitions().filter_map(|cx| {
-        // Account and visit numbers share the authority of the patient numbers and would contradict them.
-        let is_visit = matches!(&*cx.component(5).text(), "AN" | "ANC" | "AND" | "ANT" | "VN");
-        let id = PatientId::new(&cx.component(1).text(), issuer(cx.component(4))).ok()?;
-        (!is_visit).then(|| id.or_issuer(authority))
-    });
-    let birth = segment.field(7).text();
-    let birth_date = PartialDateTime::parse(birth.trim()).ok().map(|time| time.date());
-    if birth_date.is_none() && !birth.trim().is_empty() {
+    let ids = view.identifiers.iter().filter(|cx| cx.is_of_patient());
+    let ids = ids.filter_map(|cx| Some(cx.patient_id().ok()?.or_issuer(authority)));
+    let birth = view.values.birth.value();
+    let birth_date = birth.and_then(Ts::lenient).map(|time| time.date());
+    if birth_date.is_none() && birth.is_some() {
         notes.find(FindingCode::Unreadable, "PID^1^7", "not a date");
     }
     Patient {
         ids: ids.collect(),
-        name: name(segment),
+        name: view.chosen_name().unwrap_or_default().name,
         birth_date,
-        sex: Sex::from_code(&segment.field(8).text()),
+        sex: view.values.sex.value().and_then(|code| Sex::from_code(code)),
     }
-}
-
-/// The HD of a CX or EI whose parts are subcomponents.
-pub(super) fn issuer(hd: Component<'_>) -> Option<Issuer> {
-    let part = |n: usize| hd.subcomponent(n).text();
-    Issuer::from_parts(&part(1), &part(2), &part(3))
-}
-
-/// PID-5: the alphabetic, ideographic and phonetic writing by XPN-8, the legal name (XPN-7 `L`) before any other.
-fn name(segment: &Segment<'_>) -> PersonName {
-    let names: Vec<Repetition<'_>> = segment.field(5).repetitions().collect();
-    let writing = |code: &str| {
-        let written = |xpn: &&Repetition<'_>| match (code, &*xpn.component(8).text()) {
-            ("A", other) => !matches!(other, "I" | "P"),
-            (code, other) => code == other,
-        };
-        let legal = |xpn: &&Repetition<'_>| xpn.component(7).text() == "L";
-        let first = names.iter().find(written);
-        let found = names.iter().filter(written).find(legal).or(first);
-        found.map(group).unwrap_or_default()
-    };
-    PersonName { alphabetic: writing("A"), ideographic: writing("I"), phonetic: writing("P") }
-}
-
-fn group(xpn: &Repetition<'_>) -> NameGroup {
-    let part = |n: usize| xpn.component(n).text().trim().to_owned();
-    NameGroup { family: part(1), given: part(2), middle: part(3), suffix: part(4), prefix: part(5) }
 }

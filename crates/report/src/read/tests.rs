@@ -248,6 +248,8 @@ fn text_of_every_shape_becomes_lines() {
     check_lines("OBX|1|TX|||a^b & c", &["a^b & c"]);
     check_lines("OBX|1|CE|||R1^Normal^L\nOBX|2|CE|||R2", &["Normal", "R2"]);
     check_lines("OBX|1|NM|||4.5", &["4.5"]);
+    // The second of two codes is as much a part of the report as the first.
+    check_lines("OBX|1|CE|||R1^Normal^L~R2^Old fracture^L", &["Normal\nOld fracture"]);
     check_lines("OBX|1|TX|||Kept||||||F\nOBX|2|TX|||Gone||||||D", &["Kept"]);
 }
 
@@ -320,6 +322,7 @@ fn the_interpreter_signs() {
     assert_eq!(signer("77&RAD&IOLOGIST&M&&DR^20260301", ""), "77 RAD^IOLOGIST^M^DR");
     assert_eq!(signer("77^RAD^IOLOGIST", ""), "77 RAD^IOLOGIST");
     assert_eq!(signer("77^20260301", ""), "77 ");
+    assert_eq!(signer("77&RAD&IO&&&&MD", ""), "77 RAD^IO^^^MD");
     assert_eq!(signer("", "OBX|2|TX|||x||||||F|||||88^OBSERVER^ANN"), "88 OBSERVER^ANN");
 }
 
