@@ -1,14 +1,14 @@
 //! What one order group says (IHE RAD TF-2 table B-1, and the habits of the field).
 
 use telerad_core::{
-    AccessionNumber, AeTitle, Code, EntityIdentifier, Issuer, PartialDateTime, PersonName,
-    Priority, Uid,
+    AccessionNumber, AeTitle, Code, EntityIdentifier, PartialDateTime, PersonName, Priority, Uid,
 };
-use telerad_hl7::{Field, Segment, Value};
+use telerad_hl7::datatype::{Ei, Ts, Xcn};
+use telerad_hl7::reading::{OrderSources, OrderValues, OrderView, Reading, StepView};
+use telerad_hl7::{Location, Path, path};
 
 use crate::finding::{FindingCode, Findings};
-use crate::groups::Group;
-use crate::mapping::{AccessionSource, Mapping, modality};
+use crate::mapping::{Mapping, modality};
 use crate::person;
 use crate::said::{self, Said};
 
@@ -46,364 +46,283 @@ pub(crate) struct StepDraft {
     pub(crate) protocol: Said<Code>,
 }
 
-/// A group's segments with a number for findings: `OBR[2]-18`.
-struct Reader<'a, 'm> {
-    group: &'a Group<'m>,
-    number: usize,
-    findings: &'a mut Findings,
+/// Where the orders of a site are read: its own fields for the accession number, and the requested date of old senders.
+pub(crate) fn sources(mapping: &Mapping) -> OrderSources {
+    let accession = mapping.accession_sources.iter().map(|source| Path::from(*source)).collect();
+    let mut sources = OrderSources { accession, ..OrderSources::default() };
+    sources.start.push(REQUESTED_DATE);
+    sources
 }
 
-/// Reads one group; `number` counts the groups of the message from 1.
+const REQUESTED_DATE: Path = path!("OBR-6");
+
+/// Takes what a worklist needs from one order.
 ///
 /// # Errors
-/// A reason to park the message: there is no usable accession number, or the group contradicts itself.
+/// A reason to park the message: there is no usable accession number, or the order contradicts itself.
 pub(crate) fn read(
-    group: &Group<'_>,
-    number: usize,
+    view: &OrderView,
     mapping: &Mapping,
     findings: &mut Findings,
 ) -> Result<Draft, String> {
-    let mut reader = Reader { group, number, findings };
-    let accession = reader.accession(mapping)?;
-    let study_instance_uid = reader.study()?;
-    let placer_order_number = reader.order_number(2);
-    let filler_order_number = reader.order_number(3);
-    let procedure = reader.procedure();
-    let steps = reader.steps(&procedure, mapping);
+    let values = &view.values;
+    let accession = accession(values, mapping, findings)?;
+    let study_instance_uid = study(&values.study_instance_uid, findings)?;
+    let placer_order_number = order_number(&values.placer_order_number, findings);
+    let filler_order_number = order_number(&values.filler_order_number, findings);
+    let procedure = said::code(&values.procedure, findings);
+    let steps = steps(view, &procedure, mapping, findings);
+    let notes = view.observations.iter().flat_map(|observation| &observation.notes);
+    let notes = view.notes.iter().chain(notes).map(String::as_str);
     Ok(Draft {
         accession,
         study_instance_uid,
         placer_order_number,
         filler_order_number,
-        requested_procedure_id: reader.line("OBR", 19).or_else(|| reader.line("IPC", 2)),
+        requested_procedure_id: number(&values.requested_procedure_id, findings),
         procedure,
-        priority: reader.priority(),
-        requesting_physician: reader.requesting_physician(),
-        reason: reader.wording("OBR", 31),
-        transport: reader.line("OBR", 30),
-        requesting_service: reader.wording("ORC", 17),
-        confidentiality: reader.line("ORC", 28),
-        comments: crate::patient::said_lines(&reader.group.notes),
-        medical_alerts: reader.line("OBR", 13),
-        patient_state: reader.wording("OBR", 12),
+        priority: priority(&values.priority, findings),
+        requesting_physician: requesting_physician(&values.ordering_provider, findings),
+        reason: said::wording(&values.reason, findings),
+        transport: said::line(&values.transportation_mode, findings),
+        requesting_service: said::wording(&values.entering_organization, findings),
+        confidentiality: said::line(&values.confidentiality, findings),
+        comments: crate::patient::said_lines(notes),
+        medical_alerts: said::line(&values.clinical_information, findings),
+        patient_state: said::wording(&values.danger, findings),
         steps,
     })
 }
 
-/// The step a status message names, where it names one.
-pub(crate) fn step_id(group: &Group<'_>, findings: &mut Findings) -> Said<String> {
-    let mut reader = Reader { group, number: 1, findings };
-    reader.line("OBR", 20).or_else(|| reader.line("IPC", 4))
+/// The steps a status message names; one `None`, for all of them, when it does not name each.
+pub(crate) fn step_ids(view: &OrderView, findings: &mut Findings) -> Vec<Option<String>> {
+    let mut id = |step: &StepView| number(&step.id, findings).this().cloned();
+    let ids: Vec<Option<String>> = view.steps.iter().map(&mut id).collect();
+    if ids.is_empty() || ids.contains(&None) { vec![None] } else { ids }
 }
 
-/// The accession number alone, for messages that change nothing else.
+/// The first of the site's sources that has a number; the others only confirm or contradict it.
+///
+/// # Errors
+/// A reason to park the message.
 pub(crate) fn accession(
-    group: &Group<'_>,
-    number: usize,
+    values: &OrderValues,
     mapping: &Mapping,
     findings: &mut Findings,
 ) -> Result<AccessionNumber, String> {
-    Reader { group, number, findings }.accession(mapping)
-}
-
-impl<'m> Reader<'_, 'm> {
-    fn segment(&self, id: &str) -> Option<Segment<'m>> {
-        match id {
-            "IPC" => self.group.procedure_steps.first().copied(),
-            "OBR" => self.group.obr,
-            "ORC" => self.group.orc,
-            "TQ1" => self.group.timing,
-            _ => self.group.study,
+    let mut found: Option<(Location, AccessionNumber)> = None;
+    for said in values.accession.all() {
+        if said.value.entity_identifier.is_empty() {
+            continue;
         }
-    }
-
-    fn place(&self, id: &str, n: usize) -> String {
-        match self.number {
-            1 => format!("{id}-{n}"),
-            number => format!("{id}[{number}]-{n}"),
-        }
-    }
-
-    fn add(&mut self, code: FindingCode, id: &str, n: usize, text: impl Into<String>) {
-        let place = self.place(id, n);
-        self.findings.add(code, place, text);
-    }
-
-    fn with<T>(
-        &mut self,
-        id: &str,
-        n: usize,
-        read: impl FnOnce(Field<'m>, &str, &mut Findings) -> Said<T>,
-    ) -> Said<T> {
-        let place = self.place(id, n);
-        match self.segment(id) {
-            Some(segment) => read(segment.field(n), &place, self.findings),
-            None => Said::Nothing,
-        }
-    }
-
-    fn line(&mut self, id: &str, n: usize) -> Said<String> {
-        self.with(id, n, said::field)
-    }
-
-    fn wording(&mut self, id: &str, n: usize) -> Said<String> {
-        self.with(id, n, said::wording)
-    }
-
-    /// The first of the site's sources that has a number; the others only confirm or contradict it.
-    fn accession(&mut self, mapping: &Mapping) -> Result<AccessionNumber, String> {
-        let mut found: Option<(AccessionSource, AccessionNumber)> = None;
-        for source in &mapping.accession_sources {
-            let (id, n) = source.place();
-            let Some(field) = self.segment(id).map(|segment| segment.field(n)) else { continue };
-            let text = field.component(1).text();
-            if text.trim().is_empty() {
-                continue;
+        let place = said::field_of(said.location);
+        let read = AccessionNumber::new(&said.value.entity_identifier, said.value.issuer());
+        let Some(number) = said::valid(read, &place, findings).this().cloned() else { continue };
+        match &mut found {
+            None => found = Some((said.location, number)),
+            Some((_, taken)) if number.value() == taken.value() => {
+                *taken = taken.clone().or_issuer(number.issuer());
             }
-            let part = |n: usize| field.component(n).text();
-            let number =
-                AccessionNumber::new(&text, Issuer::from_parts(&part(2), &part(3), &part(4)));
-            match (number, &found) {
-                (Err(error), _) => {
-                    self.add(FindingCode::Invalid, id, n, format!("not used: {error}"));
-                }
-                (Ok(number), None) => found = Some((*source, number)),
-                (Ok(number), Some((_, taken))) if number.value() == taken.value() => {
-                    if let Some(issuer) = number.issuer() {
-                        let taken = taken.clone().or_issuer(Some(issuer));
-                        found = found.map(|(source, _)| (source, taken));
-                    }
-                }
-                (Ok(_), Some((first, _))) => {
-                    let text = format!("another accession number than {first}, which was taken");
-                    self.add(FindingCode::Disagreement, id, n, text);
-                }
+            Some((first, _)) => {
+                let first = said::field_of(*first);
+                let text = format!("another accession number than {first}, which was taken");
+                findings.add(FindingCode::Disagreement, place, text);
             }
         }
+    }
+    let Some((location, number)) = found else {
         let sources: Vec<String> =
             mapping.accession_sources.iter().map(ToString::to_string).collect();
-        let Some((source, number)) = found else {
-            return Err(format!("no accession number in {}", sources.join(", ")));
+        return Err(format!("no accession number in {}", sources.join(", ")));
+    };
+    checked_accession(number, &said::field_of(location), mapping, findings)
+}
+
+fn checked_accession(
+    number: AccessionNumber,
+    place: &str,
+    mapping: &Mapping,
+    findings: &mut Findings,
+) -> Result<AccessionNumber, String> {
+    if number.value().contains('\\') {
+        return Err("accession number has a backslash, which DICOM cannot carry".to_owned());
+    }
+    let characters = number.value().chars().count();
+    if characters > 16 {
+        let text =
+            format!("accession number has {characters} characters, DICOM allows 16: kept whole");
+        findings.add(FindingCode::TooLong, place, text);
+    }
+    if number.issuer().is_none() {
+        let text = match &mapping.accession_issuer {
+            Some(issuer) => format!("no issuer of the accession number: {issuer} assumed"),
+            None => "no issuer of the accession number, and the site declares none".to_owned(),
         };
-        self.checked_accession(source, number, mapping)
+        findings.add(FindingCode::Assumed, place, text);
     }
+    Ok(number.or_issuer(mapping.accession_issuer.as_ref()))
+}
 
-    fn checked_accession(
-        &mut self,
-        source: AccessionSource,
-        number: AccessionNumber,
-        mapping: &Mapping,
-    ) -> Result<AccessionNumber, String> {
-        let (id, n) = source.place();
-        if number.value().contains('\\') {
-            return Err("accession number has a backslash, which DICOM cannot carry".to_owned());
-        }
-        let characters = number.value().chars().count();
-        if characters > 16 {
-            let text = format!(
-                "accession number has {characters} characters, DICOM allows 16: kept whole"
-            );
-            self.add(FindingCode::TooLong, id, n, text);
-        }
-        if number.issuer().is_none() {
-            let text = match &mapping.accession_issuer {
-                Some(issuer) => format!("no issuer of the accession number: {issuer} assumed"),
-                None => "no issuer of the accession number, and the site declares none".to_owned(),
-            };
-            self.add(FindingCode::Assumed, id, n, text);
-        }
-        Ok(number.or_issuer(mapping.accession_issuer.as_ref()))
-    }
-
-    /// ZDS-1, or IPC-3 on which every step must agree.
-    fn study(&mut self) -> Result<Option<Uid>, String> {
-        let mut named: Option<Uid> = None;
-        let steps = self.group.procedure_steps.iter().map(|step| ("IPC", 3, step.field(3)));
-        let study = self.group.study.iter().map(|study| ("ZDS", 1, study.field(1)));
-        let places: Vec<(&str, usize, Field<'_>)> = study.chain(steps).collect();
-        for (id, n, field) in places {
-            let text = field.component(1).text();
-            if text.trim().is_empty() {
-                continue;
+/// IPC-3 and ZDS-1, which must all agree.
+fn study(reading: &Reading<String>, findings: &mut Findings) -> Result<Option<Uid>, String> {
+    let mut named: Option<Uid> = None;
+    for said in reading.all() {
+        let place = said::field_of(said.location);
+        let uid = said::valid(Uid::new(&said.value), &place, findings).this().cloned();
+        match (&named, uid) {
+            (Some(named), Some(uid)) if *named != uid => {
+                return Err("one order names two study instance UIDs".to_owned());
             }
-            match (Uid::new(text.trim()), &named) {
-                (Err(error), _) => {
-                    self.add(FindingCode::Invalid, id, n, format!("not used: {error}"));
-                }
-                (Ok(uid), Some(named)) if *named != uid => {
-                    return Err("one order names two study instance UIDs".to_owned());
-                }
-                (Ok(uid), _) => named = Some(uid),
-            }
+            (None, uid) => named = uid,
+            _ => {}
         }
-        Ok(named)
     }
+    Ok(named)
+}
 
-    /// ORC-2 / ORC-3, else OBR-2 / OBR-3.
-    fn order_number(&mut self, n: usize) -> Said<EntityIdentifier> {
-        let orc = self.with("ORC", n, said::entity);
-        let obr = self.with("OBR", n, said::entity);
-        if let (Some(orc), Some(obr)) = (orc.this(), obr.this())
-            && orc.value() != obr.value()
-        {
-            let text = format!("another number than ORC-{n}, which was taken");
-            self.add(FindingCode::Disagreement, "OBR", n, text);
+/// A number that DICOM keeps without its issuer.
+fn number(reading: &Reading<Ei>, findings: &mut Findings) -> Said<String> {
+    let place = said::place(reading);
+    Said::from(reading)
+        .and_then(|number| said::said_line(&number.entity_identifier, &place, findings))
+}
+
+/// ORC-2 / ORC-3, else OBR-2 / OBR-3.
+fn order_number(reading: &Reading<Ei>, findings: &mut Findings) -> Said<EntityIdentifier> {
+    let taken = reading.found().map(|found| &found.value.entity_identifier);
+    for other in reading.all().iter().skip(1) {
+        if taken.is_some_and(|taken| *taken != other.value.entity_identifier) {
+            let text = format!("another number than {}, which was taken", said::place(reading));
+            findings.add(FindingCode::Disagreement, said::field_of(other.location), text);
         }
-        orc.or_else(|| obr)
     }
+    said::entity(reading, findings)
+}
 
-    /// OBR-44, else OBR-4.
-    fn procedure(&mut self) -> Said<Code> {
-        let first =
-            |field, place: &str, findings: &mut Findings| said::code(field, 1, place, findings);
-        self.with("OBR", 44, first).or_else(|| self.with("OBR", 4, first))
+/// TQ1-9, else ORC-7.6, OBR-27.6, OBR-5: the first that is of the table.
+fn priority(reading: &Reading<String>, findings: &mut Findings) -> Said<Priority> {
+    if reading.is_null() {
+        return Said::Delete;
     }
-
-    /// TQ1-9, else ORC-7.6, OBR-27.6, OBR-5.
-    fn priority(&mut self) -> Said<Priority> {
-        for (id, n, component) in [("TQ1", 9, 1), ("ORC", 7, 6), ("OBR", 27, 6), ("OBR", 5, 1)] {
-            let Some(segment) = self.segment(id) else { continue };
-            let code = segment.field(n).component(component).text();
-            if code.trim().is_empty() {
-                continue;
-            }
-            if let Some(priority) = Priority::from_hl7(&code) {
-                return Said::This(priority);
-            }
-            self.add(FindingCode::UnknownCode, id, n, "priority is not of the table, not used");
+    for said in reading.all() {
+        if let Some(priority) = Priority::from_hl7(&said.value) {
+            return Said::This(priority);
         }
-        Said::Nothing
+        let text = "priority is not of the table, not used";
+        findings.add(FindingCode::UnknownCode, said::field_of(said.location), text);
     }
+    Said::Nothing
+}
 
-    /// OBR-16, else ORC-12.
-    fn requesting_physician(&mut self) -> Said<PersonName> {
-        let requesting = self.with("OBR", 16, person::physician);
-        if !requesting.is_nothing() {
-            return requesting;
+/// OBR-16, else ORC-12.
+fn requesting_physician(reading: &Reading<Xcn>, findings: &mut Findings) -> Said<PersonName> {
+    if reading.is_null() {
+        return Said::Delete;
+    }
+    for said in reading.all() {
+        let place = said::field_of(said.location);
+        let name = person::physician(Said::This(said.value.name_group()), &place, findings);
+        if name.is_nothing() {
+            continue;
         }
-        let ordering = self.with("ORC", 12, person::physician);
-        if ordering.this().is_some() {
+        if said.location.path().segment() == "ORC" {
             let text = "requesting physician was taken from the ordering provider";
-            self.add(FindingCode::Derived, "ORC", 12, text);
+            findings.add(FindingCode::Derived, place, text);
         }
-        ordering
+        return name;
     }
+    Said::Nothing
+}
 
-    /// One step per IPC, else one for the OBR.
-    fn steps(&mut self, procedure: &Said<Code>, mapping: &Mapping) -> Vec<StepDraft> {
-        let start = self.start();
-        let performing_physician = self.with("OBR", 34, person::performer);
-        let code = procedure.this().map_or("", |code| code.value.as_str()).to_owned();
-        let whole = StepDraft { start, performing_physician, ..StepDraft::default() };
-        let mut steps = Vec::new();
-        for step in self.group.procedure_steps.clone() {
-            steps.push(self.imaging_step(step, whole.clone(), &code, mapping));
+/// One step per IPC, else one for the OBR.
+fn steps(
+    view: &OrderView,
+    procedure: &Said<Code>,
+    mapping: &Mapping,
+    findings: &mut Findings,
+) -> Vec<StepDraft> {
+    let start = start(&view.values.start, findings);
+    let performer = Said::from(&view.values.performing_physician);
+    let performer = performer.and_then(|performer| Said::This(performer.name.name_group()));
+    let place = said::place(&view.values.performing_physician);
+    let performing_physician = person::physician(performer, &place, findings);
+    let procedure = procedure.this().map_or("", |code| code.value.as_str());
+    let step = |step: &StepView| StepDraft {
+        step_id: number(&step.id, findings),
+        modality: step_modality(step, procedure, mapping, findings),
+        station_ae_titles: stations(&step.station_ae_titles, findings),
+        station_name: said::line(&step.station_names, findings),
+        location: said::wording(&step.locations, findings),
+        start: start.clone(),
+        performing_physician: performing_physician.clone(),
+        protocol: said::code(&step.protocol_codes, findings),
+    };
+    view.steps.iter().map(step).collect()
+}
+
+fn step_modality(
+    step: &StepView,
+    procedure: &str,
+    mapping: &Mapping,
+    findings: &mut Findings,
+) -> Said<String> {
+    let code = step.modality.value().map_or("", String::as_str);
+    let places = [step.id.location(), step.protocol_codes.location()];
+    let is_control = places.iter().flatten().any(|place| place.path().segment() == "IPC");
+    let place = match said::place(&step.modality) {
+        place if place.is_empty() && is_control => "IPC-5".to_owned(),
+        place if place.is_empty() => "OBR-24".to_owned(),
+        place => place,
+    };
+    if let Some(term) = modality(code) {
+        if term != code {
+            findings.add(FindingCode::Translated, place, format!("{code} became {term}"));
         }
-        if steps.is_empty() && self.group.obr.is_some() {
-            let modality = self.modality("OBR", 24, None, &code, mapping);
-            let second =
-                |field, place: &str, findings: &mut Findings| said::code(field, 4, place, findings);
-            let protocol = self.with("OBR", 4, second);
-            let step_id = self.line("OBR", 20);
-            steps.push(StepDraft { step_id, modality, protocol, ..whole });
-        }
-        steps
+        return Said::This(term.to_owned());
     }
-
-    /// IPC (HL7 2.5.1 section 4.5.6): the step in its own words.
-    fn imaging_step(
-        &mut self,
-        step: Segment<'m>,
-        whole: StepDraft,
-        procedure: &str,
-        mapping: &Mapping,
-    ) -> StepDraft {
-        let modality = self.modality("IPC", 5, Some(step), procedure, mapping);
-        let stations = self.stations(step);
-        let findings = &mut *self.findings;
-        StepDraft {
-            step_id: said::field(step.field(4), "IPC-4", findings),
-            modality,
-            station_ae_titles: stations,
-            station_name: said::field(step.field(7), "IPC-7", findings),
-            location: said::wording(step.field(8), "IPC-8", findings),
-            protocol: said::code(step.field(6), 1, "IPC-6", findings),
-            ..whole
-        }
+    if let Some(term) = mapping.modality_by_procedure.get(procedure) {
+        let text = format!("modality {term} by the site's table of procedures");
+        findings.add(FindingCode::Derived, place, text);
+        return Said::This(term.clone());
     }
-
-    fn modality(
-        &mut self,
-        id: &str,
-        n: usize,
-        step: Option<Segment<'m>>,
-        procedure: &str,
-        mapping: &Mapping,
-    ) -> Said<String> {
-        let segment = step.or_else(|| self.segment("OBR"));
-        let code = segment.map_or_else(String::new, |segment| segment.field(n).text().into_owned());
-        let code = code.trim();
-        if let Some(term) = modality(code) {
-            if term != code {
-                self.add(FindingCode::Translated, id, n, format!("{code} became {term}"));
-            }
-            return Said::This(term.to_owned());
-        }
-        if let Some(term) = mapping.modality_by_procedure.get(procedure) {
-            let text = format!("modality {term} by the site's table of procedures");
-            self.add(FindingCode::Derived, id, n, text);
-            return Said::This(term.clone());
-        }
-        if !code.is_empty() {
-            self.add(FindingCode::UnknownCode, id, n, "names no modality, not used");
-        }
-        Said::Nothing
+    if !code.is_empty() {
+        findings.add(FindingCode::UnknownCode, place, "names no modality, not used");
     }
+    Said::Nothing
+}
 
-    /// IPC-9, each repetition a title.
-    fn stations(&mut self, step: Segment<'m>) -> Said<Vec<String>> {
-        let mut titles = Vec::new();
-        for title in step.field(9).repetitions() {
-            let text = title.text();
-            if text.trim().is_empty() {
-                continue;
-            }
-            match AeTitle::new(&text) {
-                Ok(title) => titles.push(title.as_str().to_owned()),
-                Err(error) => {
-                    self.add(FindingCode::Invalid, "IPC", 9, format!("not used: {error}"))
+/// IPC-9, each repetition a title.
+fn stations(reading: &Reading<String>, findings: &mut Findings) -> Said<Vec<String>> {
+    if reading.is_null() {
+        return Said::Delete;
+    }
+    let mut titles = Vec::new();
+    for said in reading.all() {
+        let title =
+            said::valid(AeTitle::new(&said.value), &said::field_of(said.location), findings);
+        titles.extend(title.this().map(|title| title.as_str().to_owned()));
+    }
+    if titles.is_empty() { Said::Nothing } else { Said::This(titles) }
+}
+
+/// TQ1-7, else ORC-7.4, OBR-27.4, OBR-36, OBR-6: the first that is a date. None of them can delete: a step without a start
+/// is on no list.
+fn start(reading: &Reading<Ts>, findings: &mut Findings) -> Said<PartialDateTime> {
+    for said in reading.all() {
+        let place = said::field_of(said.location);
+        match said.value.lenient() {
+            Some(start) if start.date().is_complete() => {
+                if said.location.path().field() == REQUESTED_DATE.field() {
+                    let text = "start was taken from the requested date";
+                    findings.add(FindingCode::Derived, place, text);
                 }
+                return Said::This(start);
             }
+            Some(_) => findings.add(FindingCode::Invalid, place, "start names no day, not used"),
+            None => findings.add(FindingCode::Invalid, place, "not a date, not used"),
         }
-        if titles.is_empty() { Said::Nothing } else { Said::This(titles) }
     }
-
-    /// TQ1-7, else ORC-7.4, OBR-27.4, OBR-36, OBR-6: the first that is a date.
-    fn start(&mut self) -> Said<PartialDateTime> {
-        let places = [("TQ1", 7, 1), ("ORC", 7, 4), ("OBR", 27, 4), ("OBR", 36, 1), ("OBR", 6, 1)];
-        for (id, n, component) in places {
-            let Some(segment) = self.segment(id) else { continue };
-            match segment.field(n).component(component).value() {
-                Value::Present(text) if !text.trim().is_empty() => {
-                    match PartialDateTime::parse(text.trim()) {
-                        Ok(start) if start.date().is_complete() => {
-                            if n == 6 {
-                                let text = "start was taken from the requested date";
-                                self.add(FindingCode::Derived, id, n, text);
-                            }
-                            return Said::This(start);
-                        }
-                        Ok(_) => {
-                            self.add(FindingCode::Invalid, id, n, "start names no day, not used");
-                        }
-                        Err(_) => self.add(FindingCode::Invalid, id, n, "not a date, not used"),
-                    }
-                }
-                _ => {}
-            }
-        }
-        Said::Nothing
-    }
+    Said::Nothing
 }
 
 impl Draft {

@@ -2,10 +2,12 @@
 
 use telerad_core::{AccessionNumber, PartialDateTime, PatientId};
 use telerad_hl7::Message;
+use telerad_hl7::datatype::{Datatype, Ts};
+use telerad_hl7::group::Groups;
+use telerad_hl7::reading::{OrderView, Reading};
 
 use crate::draft::{self, Draft};
 use crate::finding::{FindingCode, Findings};
-use crate::groups::{self, Group};
 use crate::mapping::Mapping;
 use crate::patient::{self, PatientFacts, VisitFacts};
 use crate::{OrderKey, StepStatus};
@@ -95,16 +97,16 @@ pub fn read(message: &Message, mapping: &Mapping) -> Result<Inbound, Rejection> 
     let (code, event) = (message.message_code(), message.trigger_event());
     let kind = kind(&code, &event)?;
     let mut findings = Findings::default();
-    let groups = groups::read(message, &mut findings);
-    let facts =
-        patient::read(message, &groups.patient_notes, &groups.observations, mapping, &mut findings);
-    let visit = patient::read_visit(message, &mut findings);
+    let groups = Groups::of(message);
+    unused(message, &groups, &mut findings);
+    let facts = patient::read(message, &groups, mapping, &mut findings);
+    let visit = patient::read_visit(message, &groups, &mut findings);
     let subject = match kind {
         Kind::Unsupported => Subject::Parked(format!("{code}^{event} is not supported yet")),
-        _ if groups.orders.len() > GROUPS_MAX => {
+        _ if groups.orders().count() > GROUPS_MAX => {
             Subject::Parked(format!("more than {GROUPS_MAX} order groups in one message"))
         }
-        _ if groups.patients > 1 => {
+        _ if message.segments_with_id("PID").count() > 1 => {
             Subject::Parked("several PID segments in one message".to_owned())
         }
         _ if facts.ids.is_empty() => Subject::Parked("no patient identifier in PID-3".to_owned()),
@@ -119,10 +121,11 @@ pub fn read(message: &Message, mapping: &Mapping) -> Result<Inbound, Rejection> 
                 "patient identifier has a backslash, which DICOM cannot carry".to_owned(),
             )
         }
-        Kind::Order => orders(&groups.orders, mapping, &mut findings)?,
+        Kind::Order => {
+            orders(&OrderView::read_all(message, &draft::sources(mapping)), mapping, &mut findings)?
+        }
     };
-    let event_time =
-        message.text("MSH-7").and_then(|text| PartialDateTime::parse(text.trim()).ok());
+    let event_time = message.segment("MSH").and_then(|header| Ts::read(header.field(7)).lenient());
     Ok(Inbound { mapping: mapping.clone(), event_time, facts, visit, subject, findings })
 }
 
@@ -161,20 +164,48 @@ fn kind(code: &str, event: &str) -> Result<Kind, Rejection> {
     }
 }
 
+/// Names in findings what no reader uses.
+fn unused(message: &Message, groups: &Groups<'_>, findings: &mut Findings) {
+    let mut ignored = |id: &str, text: &str| findings.add(FindingCode::Ignored, id, text);
+    for segment in message.segments().filter(|segment| !KNOWN.contains(&segment.id())) {
+        ignored(segment.id(), "segment is not used");
+    }
+    let before_orders = groups.patients.iter().flat_map(|patient| &patient.others);
+    for placed in before_orders.chain(&groups.others).chain(&groups.timings) {
+        match placed.id() {
+            "IPC" => ignored("IPC", "stands before any order"),
+            "TQ1" => ignored("TQ1", "only the first timing of an order is used"),
+            _ => {}
+        }
+    }
+    if groups.orders().any(|(_, order)| order.timings.len() > 1) {
+        ignored("TQ1", "only the first timing of an order is used");
+    }
+    if groups.patients.iter().any(|patient| patient.is_prior) {
+        ignored("PV1", "results of earlier orders are not used");
+    }
+}
+
+/// Segments that are read, or that say nothing about a worklist.
+const KNOWN: [&str; 22] = [
+    "MSH", "SFT", "EVN", "PID", "PD1", "PV1", "PV2", "AL1", "NK1", "GT1", "IN1", "IN2", "IN3",
+    "DG1", "ROL", "ORC", "OBR", "TQ1", "NTE", "OBX", "IPC", "ZDS",
+];
+
 fn orders(
-    groups: &[Group<'_>],
+    views: &[OrderView],
     mapping: &Mapping,
     findings: &mut Findings,
 ) -> Result<Subject, Rejection> {
-    if groups.is_empty() {
+    if views.is_empty() {
         let text = "no order group".to_owned();
         return Err(Rejection { condition: 100, location: "ORC".to_owned(), text });
     }
     let mut changes = Vec::new();
     let mut parked = None;
-    for (group, number) in groups.iter().zip(1..) {
+    for view in views {
         // All or nothing: one group that must be parked parks the message, but a later one may still reject it.
-        match (change(group, number, mapping, findings)?, &parked) {
+        match (change(view, mapping, findings)?, &parked) {
             (Err(reason), None) => parked = Some(reason),
             (Ok(more), None) => {
                 for change in more {
@@ -214,16 +245,14 @@ fn push(
 
 /// What a group asks for; the inner error is a reason to park.
 fn change(
-    group: &Group<'_>,
-    number: usize,
+    view: &OrderView,
     mapping: &Mapping,
     findings: &mut Findings,
 ) -> Result<Result<Vec<OrderChange>, String>, Rejection> {
-    let orc =
-        |n: usize| group.orc.map_or_else(String::new, |orc| orc.field(n).text().trim().to_owned());
-    let (control, status) = (orc(1), orc(5));
-    let place = format!("ORC[{number}]");
-    let draft = |findings: &mut Findings| draft::read(group, number, mapping, findings);
+    let said = |reading: &Reading<String>| reading.value().cloned().unwrap_or_default();
+    let (control, status) = (said(&view.values.order_control), said(&view.values.order_status));
+    let number = view.number;
+    let draft = |findings: &mut Findings| draft::read(view, mapping, findings);
     let one = |accession: &AccessionNumber, kind| OrderChange {
         key: OrderKey::new(&mapping.site, accession),
         kind,
@@ -247,14 +276,13 @@ fn change(
             let statuses = steps.into_iter().filter_map(|step| Some((step, told?))).map(status);
             std::iter::once(amend).chain(statuses).collect()
         }),
-        Asked::Status(told) => {
-            draft::accession(group, number, mapping, findings).map(|accession| {
-                let step_id = draft::step_id(group, findings).this().cloned();
-                vec![one(&accession, ChangeKind::Status { step_id, told })]
-            })
-        }
+        Asked::Status(told) => draft::accession(&view.values, mapping, findings).map(|accession| {
+            let steps = draft::step_ids(view, findings).into_iter();
+            let status = |step_id| one(&accession, ChangeKind::Status { step_id, told });
+            steps.map(status).collect()
+        }),
         Asked::Nothing(text) => {
-            findings.add(FindingCode::Ignored, place, text);
+            findings.add(FindingCode::Ignored, format!("ORC[{number}]"), text);
             Ok(Vec::new())
         }
         Asked::Unsupported(text) => Err(text),

@@ -62,7 +62,6 @@ mod apply;
 mod build;
 mod draft;
 mod finding;
-mod groups;
 mod inbound;
 mod mapping;
 mod patient;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use telerad_core::{AeTitle, Issuer, SiteId};
+use telerad_hl7::{Path, path};
 
 /// How the messages of one site are read. Everything here is a declaration by the site, never a guess.
 #[derive(Clone, Debug)]
@@ -59,25 +60,23 @@ pub enum AccessionSource {
     Orc3,
 }
 
-impl AccessionSource {
-    /// Segment and field number.
-    pub(crate) fn place(self) -> (&'static str, usize) {
-        match self {
-            Self::Ipc1 => ("IPC", 1),
-            Self::Obr2 => ("OBR", 2),
-            Self::Obr3 => ("OBR", 3),
-            Self::Obr18 => ("OBR", 18),
-            Self::Obr20 => ("OBR", 20),
-            Self::Orc2 => ("ORC", 2),
-            Self::Orc3 => ("ORC", 3),
+impl From<AccessionSource> for Path {
+    fn from(source: AccessionSource) -> Self {
+        match source {
+            AccessionSource::Ipc1 => path!("IPC-1"),
+            AccessionSource::Obr2 => path!("OBR-2"),
+            AccessionSource::Obr3 => path!("OBR-3"),
+            AccessionSource::Obr18 => path!("OBR-18"),
+            AccessionSource::Obr20 => path!("OBR-20"),
+            AccessionSource::Orc2 => path!("ORC-2"),
+            AccessionSource::Orc3 => path!("ORC-3"),
         }
     }
 }
 
 impl std::fmt::Display for AccessionSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (segment, field) = self.place();
-        write!(f, "{segment}-{field}")
+        Path::from(*self).fmt(f)
     }
 }
 

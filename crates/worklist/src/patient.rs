@@ -1,9 +1,10 @@
 //! PID, PV1, AL1 and OBX: the patient and the visit.
 
-use telerad_core::{
-    EntityIdentifier, PartialDate, PartialDateTime, Patient, PatientId, PersonName, Sex,
-};
-use telerad_hl7::{Field, Message, Repetition, Segment};
+use telerad_core::{EntityIdentifier, PartialDate, Patient, PatientId, PersonName, Sex};
+use telerad_hl7::datatype::{Ce, Cx, Datatype, Ts};
+use telerad_hl7::group::{Groups, Placed};
+use telerad_hl7::reading::{Observation, PatientSources, PatientView, Reading};
+use telerad_hl7::{Field, Message};
 
 use crate::finding::{FindingCode, Findings};
 use crate::mapping::Mapping;
@@ -68,76 +69,117 @@ impl PatientFacts {
 /// Reads PID, the AL1 segments, and the OBX and NTE that belong to the patient.
 pub(crate) fn read(
     message: &Message,
-    notes: &[Segment<'_>],
-    observations: &[Segment<'_>],
+    groups: &Groups<'_>,
     mapping: &Mapping,
     findings: &mut Findings,
 ) -> PatientFacts {
     let mut facts = PatientFacts::default();
-    if let Some(pid) = message.segment("PID") {
-        facts.ids = identifiers(pid.field(3), mapping, findings);
-        facts.name = person::patient_name(pid.field(5), "PID-5", findings);
-        facts.birth_date = birth_date(pid.field(7), findings);
-        facts.sex = sex(pid.field(8), findings);
+    if let Some(view) = PatientView::read_all(message, &PatientSources::default()).first() {
+        facts.ids = identifiers(&view.identifiers, mapping, findings);
+        facts.name = person::patient_name(view, findings);
+        facts.birth_date = birth_date(&view.values.birth, findings);
+        facts.sex = sex(&view.values.sex, findings);
     }
-    let allergies: Vec<String> = message
-        .segments()
-        .filter(|segment| segment.id() == "AL1")
-        .filter_map(|allergy| said::wording(allergy.field(3), "AL1-3", findings).this().cloned())
-        .collect();
-    if !allergies.is_empty() {
-        facts.allergies = Said::This(allergies);
+    facts.allergies = allergies(message, findings);
+    // Results of earlier orders (OMG) are not what the patient weighs today.
+    let patients = || groups.patients.iter().filter(|patient| !patient.is_prior);
+    let of_patients = patients().flat_map(|patient| &patient.observations);
+    let of_orders = groups.orders().flat_map(|(_, order)| &order.observations);
+    for observation in of_patients.clone().chain(of_orders) {
+        measure(&Observation::of(observation), &mut facts, findings);
     }
-    facts.comments = said_lines(notes);
-    for observation in observations {
-        measure(*observation, &mut facts, findings);
-    }
+    let notes = groups.notes.iter().chain(patients().flat_map(|patient| &patient.notes));
+    let notes = notes.chain(of_patients.flat_map(|observation| &observation.notes));
+    facts.comments = comments(notes);
     facts
+}
+
+fn allergies(message: &Message, findings: &mut Findings) -> Said<Vec<String>> {
+    let mut allergies = Vec::new();
+    let mut none = Said::Nothing;
+    for allergy in message.segments_with_id("AL1") {
+        let field = allergy.field(3);
+        if field.is_null() {
+            none = Said::Delete;
+        }
+        allergies.extend(said::words(&Ce::read(field), "AL1-3", findings).this().cloned());
+    }
+    if allergies.is_empty() { none } else { Said::This(allergies) }
+}
+
+/// The notes of a patient; a null among notes without text deletes those kept.
+fn comments<'a, 'm: 'a>(notes: impl Iterator<Item = &'a Placed<'m>>) -> Said<String> {
+    let mut lines = Vec::new();
+    let mut none = Said::Nothing;
+    for note in notes {
+        let field = note.field(3);
+        if field.is_null() {
+            none = Said::Delete;
+        }
+        lines.extend(field.repetitions().map(|line| line.whole_text()));
+    }
+    said_lines(lines.iter().map(String::as_str)).or_else(|| none)
 }
 
 /// Reads PV1, with PID-18 for the admission where PV1-19 says nothing.
-pub(crate) fn read_visit(message: &Message, findings: &mut Findings) -> VisitFacts {
-    let mut facts = VisitFacts::default();
-    if let Some(pv1) = message.segment("PV1") {
-        facts.admission_id = account(pv1.field(19), "PV1-19", findings);
-        facts.referring_physician = person::physician(pv1.field(8), "PV1-8", findings);
-        facts.location = location(pv1.field(3), findings);
-        // HL7 table 0009 has B6 for pregnant; (0010,21C0) has 3 for definitely pregnant (IHE RAD TF-2 table B-1).
-        if pv1.field(15).repetitions().any(|code| code.text() == "B6") {
-            facts.pregnancy_status = Said::This(3);
+pub(crate) fn read_visit(
+    message: &Message,
+    groups: &Groups<'_>,
+    findings: &mut Findings,
+) -> VisitFacts {
+    let views = PatientView::read_all(message, &PatientSources::default());
+    let Some(values) = views.first().map(|view| &view.values) else { return VisitFacts::default() };
+    let place = said::place(&values.visit_number);
+    let admission_id = Said::from(&values.visit_number).and_then(|account| {
+        if account.id_number.is_empty() {
+            return Said::Nothing;
         }
-    }
-    facts.admission_id = facts.admission_id.or_else(|| {
-        let account_number = message.segment("PID").map(|pid| pid.field(18));
-        account_number.map_or(Said::Nothing, |field| account(field, "PID-18", findings))
+        said::valid(account.entity_identifier(), &place, findings)
     });
-    facts
+    let doctor = Said::from(&values.referring_doctor);
+    let doctor = doctor.and_then(|doctor| Said::This(doctor.name_group()));
+    let location = Said::from(&values.location).and_then(|place| {
+        let text = [place.point_of_care, place.room, place.bed].join("^");
+        let text = text.trim_end_matches('^');
+        let is_said = !text.is_empty();
+        is_said.then(|| said::plain(text, &['\\'], "PV1-3", findings)).into()
+    });
+    let visit = groups.patients.iter().flat_map(|patient| &patient.visits).next();
+    let ambulatory = visit.map(|pv1| pv1.field(15));
+    VisitFacts {
+        admission_id,
+        location,
+        referring_physician: person::physician(doctor, "PV1-8", findings),
+        pregnancy_status: ambulatory.map_or(Said::Nothing, pregnancy_status),
+    }
 }
 
-/// Every note as a line; `Nothing` when there is no text.
-pub(crate) fn said_lines(notes: &[Segment<'_>]) -> Said<String> {
-    let lines: Vec<String> = notes
-        .iter()
-        .flat_map(|note| {
-            note.field(3).repetitions().map(|line| line.whole_text()).collect::<Vec<_>>()
-        })
-        .filter(|line| !line.trim().is_empty())
-        .collect();
+/// HL7 table 0009 has B6 for pregnant; (0010,21C0) has 3 for definitely pregnant (IHE RAD TF-2 table B-1).
+fn pregnancy_status(ambulatory: Field<'_>) -> Said<u16> {
+    if ambulatory.is_null() {
+        return Said::Delete;
+    }
+    String::read_all(ambulatory).iter().any(|code| code == "B6").then_some(3).into()
+}
+
+/// Every line of notes that has text.
+pub(crate) fn said_lines<'a>(notes: impl Iterator<Item = &'a str>) -> Said<String> {
+    let lines = notes.flat_map(|note| note.split('\n')).filter(|line| !line.trim().is_empty());
+    let lines: Vec<&str> = lines.collect();
     if lines.is_empty() { Said::Nothing } else { Said::This(lines.join("\r\n")) }
 }
 
-/// PID-3: the identifier of the site's authority first, then the others in their order. Visit and account numbers
-/// (`VN`, `AN` of HL7 table 0203) identify no patient.
-fn identifiers(field: Field<'_>, mapping: &Mapping, findings: &mut Findings) -> Vec<PatientId> {
+/// PID-3: the identifier of the site's authority first, then the others in their order.
+fn identifiers(all: &[Cx], mapping: &Mapping, findings: &mut Findings) -> Vec<PatientId> {
     let authority = mapping.patient_authority.as_ref();
     let mut ids: Vec<PatientId> = Vec::new();
     let mut primary = None;
-    if field.repetitions().count() > IDENTIFIERS_MAX {
+    if all.len() > IDENTIFIERS_MAX {
         let text = format!("more than {IDENTIFIERS_MAX} identifiers: the others are not used");
         findings.add(FindingCode::Ignored, "PID-3", text);
     }
-    for repetition in field.repetitions().take(IDENTIFIERS_MAX) {
-        let Some(id) = identifier(&repetition, mapping, findings) else { continue };
+    for cx in all.iter().take(IDENTIFIERS_MAX) {
+        let Some(id) = identifier(cx, mapping, findings) else { continue };
         let agrees = |id: &PatientId| match (id.issuer(), authority) {
             (Some(issuer), Some(authority)) => issuer.agrees_with(authority),
             _ => false,
@@ -163,121 +205,63 @@ fn identifiers(field: Field<'_>, mapping: &Mapping, findings: &mut Findings) -> 
     ids
 }
 
-fn identifier(
-    repetition: &Repetition<'_>,
-    mapping: &Mapping,
-    findings: &mut Findings,
-) -> Option<PatientId> {
-    let text = repetition.component(1).text();
-    let kind = repetition.component(5).text();
-    if text.trim().is_empty() || matches!(&*kind, "AN" | "VN") {
+fn identifier(cx: &Cx, mapping: &Mapping, findings: &mut Findings) -> Option<PatientId> {
+    if cx.id_number.is_empty() || !cx.is_of_patient() {
         return None;
     }
-    let issuer = said::issuer(repetition.component(4));
-    if issuer.is_none() {
+    if cx.assigning_authority.issuer().is_none() {
         let text = match &mapping.patient_authority {
             Some(authority) => format!("no assigning authority: {authority} assumed"),
             None => "no assigning authority, and the site declares none".to_owned(),
         };
         findings.add(FindingCode::Assumed, "PID-3.4", text);
     }
-    match PatientId::new(&text, issuer) {
-        Ok(id) => Some(id.or_issuer(mapping.patient_authority.as_ref())),
-        Err(error) => {
-            findings.add(FindingCode::Invalid, "PID-3", format!("not used: {error}"));
-            None
-        }
-    }
+    let id = said::valid(cx.patient_id(), "PID-3", findings);
+    id.this().map(|id| id.clone().or_issuer(mapping.patient_authority.as_ref()))
 }
 
 /// PID-7 in the precision it came with. The time of birth that a TS may hold is not kept.
-fn birth_date(field: Field<'_>, findings: &mut Findings) -> Said<PartialDate> {
-    if field.is_null() {
-        return Said::Delete;
-    }
-    let text = field.text();
-    if text.trim().is_empty() {
-        return Said::Nothing;
-    }
-    let date = PartialDateTime::parse(&text)
-        .map(|moment| moment.date())
-        .or_else(|_| PartialDate::parse(text.trim().get(..8).unwrap_or(text.trim())));
-    match date {
-        Ok(date) => {
-            if !date.is_complete() {
-                let text = "birth date is not complete: worklist answers leave it empty";
-                findings.add(FindingCode::Missing, "PID-7", text);
-            }
-            Said::This(date)
-        }
-        Err(_) => {
+fn birth_date(reading: &Reading<Ts>, findings: &mut Findings) -> Said<PartialDate> {
+    Said::from(reading).and_then(|birth| {
+        let Some(date) = birth.lenient().map(|moment| moment.date()) else {
             findings.add(FindingCode::Invalid, "PID-7", "not a date, not used");
-            Said::Nothing
+            return Said::Nothing;
+        };
+        if !date.is_complete() {
+            let text = "birth date is not complete: worklist answers leave it empty";
+            findings.add(FindingCode::Missing, "PID-7", text);
         }
-    }
+        Said::This(date)
+    })
 }
 
-fn sex(field: Field<'_>, findings: &mut Findings) -> Said<Sex> {
-    if field.is_null() {
-        return Said::Delete;
-    }
-    let code = field.text();
-    let code = code.trim();
-    // `U` is unknown: it takes back what was said before.
-    if code.eq_ignore_ascii_case("U") {
-        return Said::Delete;
-    }
-    let sex = Sex::from_code(code);
-    match sex {
-        Some(sex) if !sex.as_dicom().eq_ignore_ascii_case(code) => {
-            let text = format!("{code} became {}", sex.as_dicom());
-            findings.add(FindingCode::Translated, "PID-8", text);
+fn sex(reading: &Reading<String>, findings: &mut Findings) -> Said<Sex> {
+    Said::from(reading).and_then(|code| {
+        // `U` is unknown: it takes back what was said before.
+        if code.eq_ignore_ascii_case("U") {
+            return Said::Delete;
         }
-        None if !code.is_empty() => {
-            findings.add(FindingCode::UnknownCode, "PID-8", "sex is not of table 0001, not used");
+        let sex = Sex::from_code(&code);
+        match sex {
+            Some(sex) if !sex.as_dicom().eq_ignore_ascii_case(&code) => {
+                let text = format!("{code} became {}", sex.as_dicom());
+                findings.add(FindingCode::Translated, "PID-8", text);
+            }
+            None => {
+                let text = "sex is not of table 0001, not used";
+                findings.add(FindingCode::UnknownCode, "PID-8", text);
+            }
+            Some(_) => {}
         }
-        _ => {}
-    }
-    sex.into()
-}
-
-/// A CX that numbers a visit or an account.
-fn account(field: Field<'_>, location: &str, findings: &mut Findings) -> Said<EntityIdentifier> {
-    if field.is_null() {
-        return Said::Delete;
-    }
-    let text = field.component(1).text();
-    if text.trim().is_empty() {
-        return Said::Nothing;
-    }
-    match EntityIdentifier::new(&text, said::issuer(field.component(4))) {
-        Ok(id) => Said::This(id),
-        Err(error) => {
-            findings.add(FindingCode::Invalid, location, format!("not used: {error}"));
-            Said::Nothing
-        }
-    }
-}
-
-/// PV1-3 as `point^room^bed`.
-fn location(field: Field<'_>, findings: &mut Findings) -> Said<String> {
-    if field.is_null() {
-        return Said::Delete;
-    }
-    let part = |n: usize| field.component(n).text().trim().to_owned();
-    let text = [part(1), part(2), part(3)].join("^");
-    let text = text.trim_end_matches('^');
-    if text.is_empty() {
-        return Said::Nothing;
-    }
-    Said::This(said::plain(text, &['\\'], "PV1-3", findings))
+        sex.into()
+    })
 }
 
 /// Body weight and height, known by LOINC code or by the words that IHE Table B-1 uses.
-fn measure(observation: Segment<'_>, facts: &mut PatientFacts, findings: &mut Findings) {
-    let name = observation.field(3);
-    let (code, words) = (name.component(1).text(), name.component(2).text().to_uppercase());
-    let is = |codes: &[&str], wording: &str| codes.contains(&&*code) || words == wording;
+fn measure(observation: &Observation, facts: &mut PatientFacts, findings: &mut Findings) {
+    let (code, words) =
+        (&observation.identifier.identifier, observation.identifier.text.to_uppercase());
+    let is = |codes: &[&str], wording: &str| codes.contains(&code.as_str()) || words == wording;
     let (units, slot): (&[(&str, f64)], _) = if is(&["29463-7", "3141-9"], "BODY WEIGHT") {
         (
             &[("kg", 1.0), ("g", 0.001), ("lb", 0.453_592_37), ("[lb_av]", 0.453_592_37)],
@@ -288,9 +272,12 @@ fn measure(observation: Segment<'_>, facts: &mut PatientFacts, findings: &mut Fi
     } else {
         return;
     };
-    let unit = observation.field(6).text();
-    let unit = unit.trim();
-    let number = observation.field(5).text().trim().parse::<f64>().ok();
+    if observation.is_null {
+        *slot = Said::Delete;
+        return;
+    }
+    let unit = observation.units.as_str();
+    let number = observation.text.trim().parse::<f64>().ok();
     let factor = units.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit));
     let (Some(number), Some((_, factor))) = (number.filter(|number| is_measure(*number)), factor)
     else {

@@ -1,7 +1,9 @@
 //! What a message says about one value.
 
-use telerad_core::{Code, EntityIdentifier, Issuer};
-use telerad_hl7::{Component, Field, Value};
+use telerad_core::{Code, EntityIdentifier};
+use telerad_hl7::Location;
+use telerad_hl7::datatype::{Ce, Ei};
+use telerad_hl7::reading::Reading;
 
 use crate::finding::{FindingCode, Findings};
 
@@ -20,6 +22,15 @@ impl<T> Said<T> {
         match self {
             Self::Nothing => other(),
             Self::Delete | Self::This(_) => self,
+        }
+    }
+
+    /// What becomes of a value that is said.
+    pub(crate) fn and_then<U>(self, read: impl FnOnce(T) -> Said<U>) -> Said<U> {
+        match self {
+            Self::Nothing => Said::Nothing,
+            Self::Delete => Said::Delete,
+            Self::This(value) => read(value),
         }
     }
 
@@ -65,18 +76,92 @@ impl<T> From<Option<T>> for Said<T> {
     }
 }
 
+impl<T: Clone> From<&Reading<T>> for Said<T> {
+    fn from(reading: &Reading<T>) -> Self {
+        if reading.is_null() { Self::Delete } else { reading.value().cloned().into() }
+    }
+}
+
+/// The field of a reading, as findings name it; empty when it has no value.
+pub(crate) fn place<T>(reading: &Reading<T>) -> String {
+    reading.location().map(field_of).unwrap_or_default()
+}
+
+/// A field as findings name it: `PID-3`, or `OBR[2]-24` where it is not in the first of its segments.
+pub(crate) fn field_of(location: Location) -> String {
+    let path = location.path();
+    match path.occurrence() {
+        1 => format!("{}-{}", path.segment(), path.field()),
+        occurrence => format!("{}[{occurrence}]-{}", path.segment(), path.field()),
+    }
+}
+
 /// A value that becomes a single line in DICOM (SH, LO, CS): a backslash would separate values there, and control
 /// characters are not allowed (PS3.5 section 6.2).
-pub(crate) fn line(value: Value<'_>, location: &str, findings: &mut Findings) -> Said<String> {
-    match value {
-        Value::Absent | Value::Empty => Said::Nothing,
-        Value::Null => Said::Delete,
-        Value::Present(text) if text.trim().is_empty() => Said::Nothing,
-        // Formatting commands have no meaning in these types, but some RISs break lines with them all the same.
-        Value::Present(text) => {
-            Said::This(plain(&text.replace("\\.br\\", "\n"), &['\\'], location, findings))
+pub(crate) fn line(reading: &Reading<String>, findings: &mut Findings) -> Said<String> {
+    let location = place(reading);
+    Said::from(reading).and_then(|text| said_line(&text, &location, findings))
+}
+
+/// The text, else the identifier of a coded value, as a line.
+pub(crate) fn wording(reading: &Reading<Ce>, findings: &mut Findings) -> Said<String> {
+    let location = place(reading);
+    Said::from(reading).and_then(|code| words(&code, &location, findings))
+}
+
+pub(crate) fn words(code: &Ce, location: &str, findings: &mut Findings) -> Said<String> {
+    said_line(&code.text, location, findings)
+        .or_else(|| said_line(&code.identifier, location, findings))
+}
+
+/// A coded value, each part as a line.
+pub(crate) fn code(reading: &Reading<Ce>, findings: &mut Findings) -> Said<Code> {
+    let location = place(reading);
+    Said::from(reading).and_then(|said| {
+        let mut part =
+            |text: &str| said_line(text, &location, findings).this().cloned().unwrap_or_default();
+        let code = said.code();
+        let (value, meaning, scheme) = (part(&code.value), part(&code.meaning), part(&code.scheme));
+        let is_said = !value.is_empty() || !meaning.is_empty();
+        is_said.then_some(Code { value, meaning, scheme }).into()
+    })
+}
+
+/// A number with its issuer.
+pub(crate) fn entity(reading: &Reading<Ei>, findings: &mut Findings) -> Said<EntityIdentifier> {
+    let location = place(reading);
+    Said::from(reading).and_then(|number| {
+        if number.entity_identifier.is_empty() {
+            return Said::Nothing;
+        }
+        if number.entity_identifier.contains('\\') {
+            let text = "has a backslash, which DICOM cannot carry: worklist answers leave it empty";
+            findings.add(FindingCode::Unrepresentable, &location, text);
+        }
+        valid(number.entity_identifier(), &location, findings)
+    })
+}
+
+/// A value, or a finding that says why it is not used.
+pub(crate) fn valid<T, E: std::fmt::Display>(
+    read: Result<T, E>,
+    location: &str,
+    findings: &mut Findings,
+) -> Said<T> {
+    match read {
+        Ok(value) => Said::This(value),
+        Err(error) => {
+            findings.add(FindingCode::Invalid, location, format!("not used: {error}"));
+            Said::Nothing
         }
     }
+}
+
+/// A text as a line; nothing when it is blank.
+pub(crate) fn said_line(text: &str, location: &str, findings: &mut Findings) -> Said<String> {
+    // Formatting commands have no meaning in these types, but some RISs break lines with them all the same.
+    let line = plain(&text.replace("\\.br\\", "\n"), &['\\'], location, findings);
+    if line.is_empty() { Said::Nothing } else { Said::This(line) }
 }
 
 /// The text without what DICOM cannot carry, with a finding when there was such a thing.
@@ -100,66 +185,4 @@ pub(crate) fn plain(
         findings.add(FindingCode::Unrepresentable, location, text);
     }
     replaced
-}
-
-/// The first component of a field as a line.
-pub(crate) fn field(field: Field<'_>, location: &str, findings: &mut Findings) -> Said<String> {
-    line(field.value(), location, findings)
-}
-
-/// Text (component 2), else identifier (component 1) of a CE or CWE.
-pub(crate) fn wording(value: Field<'_>, location: &str, findings: &mut Findings) -> Said<String> {
-    line(value.component(2).value(), location, findings)
-        .or_else(|| line(value.component(1).value(), location, findings))
-}
-
-/// Three components of a CE from `first` on: identifier, text, coding system (HL7 2.5.1 section 2.A.9).
-pub(crate) fn code(
-    value: Field<'_>,
-    first: usize,
-    location: &str,
-    findings: &mut Findings,
-) -> Said<Code> {
-    let mut part = |n: usize| line(value.component(n).value(), location, findings);
-    let (id, text, system) = (part(first), part(first + 1), part(first + 2));
-    if value.is_null() {
-        return Said::Delete;
-    }
-    let text_of = |said: Said<String>| said.this().cloned().unwrap_or_default();
-    let code = Code { value: text_of(id), meaning: text_of(text), scheme: text_of(system) };
-    if code.value.is_empty() && code.meaning.is_empty() { Said::Nothing } else { Said::This(code) }
-}
-
-/// An EI: identifier, namespace, universal ID and its type (HL7 2.5.1 section 2.A.28).
-pub(crate) fn entity(
-    value: Field<'_>,
-    location: &str,
-    findings: &mut Findings,
-) -> Said<EntityIdentifier> {
-    if value.is_null() {
-        return Said::Delete;
-    }
-    let text = value.component(1).text();
-    if text.trim().is_empty() {
-        return Said::Nothing;
-    }
-    let part = |n: usize| value.component(n).text();
-    let issuer = Issuer::from_parts(&part(2), &part(3), &part(4));
-    if text.contains('\\') {
-        let text = "has a backslash, which DICOM cannot carry: worklist answers leave it empty";
-        findings.add(FindingCode::Unrepresentable, location, text);
-    }
-    match EntityIdentifier::new(&text, issuer) {
-        Ok(id) => Said::This(id),
-        Err(error) => {
-            findings.add(FindingCode::Invalid, location, format!("not used: {error}"));
-            Said::Nothing
-        }
-    }
-}
-
-/// The issuer in an HD that stands as one component: namespace, universal ID and type are its subcomponents.
-pub(crate) fn issuer(value: Component<'_>) -> Option<Issuer> {
-    let part = |n: usize| value.subcomponent(n).text();
-    Issuer::from_parts(&part(1), &part(2), &part(3))
 }

@@ -261,3 +261,65 @@ fn a_message_is_applied_whole_or_not_at_all() {
     assert!(matches!(outcome.disposition, Disposition::Parked(_)));
     assert!(site.known.orders.is_empty() && site.known.patients.is_empty());
 }
+
+#[test]
+fn a_status_reaches_every_step_that_its_message_names() {
+    let message = |minute: u8, control: &str, status: &str, steps: &str| {
+        let steps: Vec<String> = steps
+            .split_whitespace()
+            .map(|step| format!("IPC|A-1^NORTH|RP-1|1.2.3|{step}|CT|P^P^L"))
+            .collect();
+        format!(
+            "MSH|^~\\&|RIS|NORTH|||2026112408{minute:02}||OMI^O23|M{minute}|P|2.5.1
+            PID|||4711^^^NORTH-MRN||Doe^Jane||19700102|F
+            ORC|{control}||||{status}
+            TQ1|||||||202611241030
+            OBR||||X^Proc^L
+            {}",
+            steps.join("\n")
+        )
+    };
+    let mut site = Site::new();
+    site.send(&message(0, "NW", "", "SPS-1 SPS-2 SPS-3"));
+    site.send(&message(1, "SC", "CM", "SPS-1 SPS-3"));
+    use StepStatus::{Completed, Scheduled};
+    assert_eq!(statuses(&site), [Completed, Scheduled, Completed]);
+}
+
+#[test]
+fn earlier_results_in_an_order_are_not_ordered_again() {
+    let mut site = Site::new();
+    let outcome = site.send(
+        "MSH|^~\\&|RIS|NORTH|||20261124080000||OMG^O19|M|P|2.5.1
+        PID|||4711^^^NORTH-MRN||Doe^Jane||19700102|F
+        ORC|NW
+        TQ1|||||||202611241030
+        OBR||||X^Proc^L||||||||||||||A-1^NORTH|RP-1|SPS-1||||CT
+        PV1||O
+        ORC|NW
+        OBR||||OLD^Old^L||||||||||||||A-0^NORTH|RP-0|SPS-0||||CT
+        OBX|1|NM|29463-7^^LN||60|kg",
+    );
+    assert_eq!(outcome.disposition, Disposition::Applied);
+    assert_eq!((site.known.orders.len(), site.order().order.accession.value()), (1, "A-1"));
+    assert_eq!(site.order().clinical.weight_kg, "");
+    assert!(findings(&outcome).contains(&"PV1: results of earlier orders are not used".to_owned()));
+}
+
+#[test]
+fn a_further_request_has_numbers_of_its_own() {
+    let mut site = Site::new();
+    let outcome = site.send(
+        "MSH|^~\\&|RIS|NORTH|||20261124080000||ORM^O01|M|P|2.3.1
+        PID|||4711^^^NORTH-MRN||Doe^Jane||19700102|F
+        ORC|NW|P-1|||||^^^202611241030
+        OBR||P-1||X^Proc^L||||||||||||||A-1^NORTH|RP-1|SPS-1||||CT
+        OBR||P-2||Y^Proc^L||||||||||||||A-2^NORTH|RP-2|SPS-2||||CT",
+    );
+    let number = |record: &telerad_worklist::OrderRecord| {
+        record.order.placer_order_number.as_ref().map(|number| number.value().to_owned())
+    };
+    let numbers: Vec<_> = site.known.orders.iter().filter_map(number).collect();
+    assert_eq!(numbers, ["P-1", "P-2"]);
+    assert!(!findings(&outcome).iter().any(|text| text.contains("another number")));
+}

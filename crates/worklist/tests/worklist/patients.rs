@@ -36,6 +36,22 @@ fn empty_keeps_and_null_deletes() {
 }
 
 #[test]
+fn null_deletes_what_staff_were_told() {
+    let mut site = Site::new();
+    let told = "\nNTE|1||Needs an interpreter\nAL1|1||^Penicillin\nOBX|1|NM|29463-7^^LN||75|kg\nOBX|2|NM|8302-2^^LN||183|cm";
+    site.send(&(adt("A04", JANE) + told));
+    let before = site.patient().clinical.clone();
+    assert_eq!((before.weight_kg.as_str(), before.size_m.as_str()), ("75", "1.83"));
+    site.send(&(adt("A08", JANE) + "\nNTE|1||\nAL1|1||"));
+    assert!(site.patient().clinical == before);
+    let null = "\nNTE|1||\"\"\nAL1|1||\"\"\nOBX|1|NM|29463-7^^LN||\"\"|kg";
+    site.send(&(adt("A08", JANE) + null));
+    let after = site.patient().clinical.clone();
+    assert_eq!((after.comments.as_str(), after.weight_kg.as_str()), ("", ""));
+    assert_eq!((after.allergies.len(), after.size_m.as_str()), (0, "1.83"));
+}
+
+#[test]
 fn an_update_shows_in_the_worklist_at_once() {
     let mut site = Site::new();
     site.send(
