@@ -1,13 +1,21 @@
 //! Inflating with a limit.
 
-use flate2::{Decompress, FlushDecompress, Status};
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::{
+    DecompressorOxide, TINFL_LZ_DICT_SIZE, decompress, inflate_flags,
+};
 
 use crate::{Damage, DamageKind};
 
 /// Inflates a stream piece by piece, never more than a limit.
-#[derive(Debug)]
+///
+/// What a broken stream yields before it breaks does not depend on how it was cut, which is why the decoder is driven
+/// directly: a stream interface keeps back what it decoded in the step that fails.
 pub(crate) struct Inflater {
-    stream: Decompress,
+    decoder: Box<DecompressorOxide>,
+    /// The last 32 KiB that came out, which the stream refers back to (RFC 1951 section 3.2.3).
+    window: Box<[u8]>,
+    at: usize,
     produced: u64,
     bytes_max: u64,
     ended: bool,
@@ -16,8 +24,14 @@ pub(crate) struct Inflater {
 impl Inflater {
     /// A raw deflate stream (RFC 1951), without the zlib wrapper (PS3.5 section A.5).
     pub(crate) fn new(bytes_max: usize) -> Self {
-        let bytes_max = u64::try_from(bytes_max).unwrap_or(u64::MAX);
-        Self { stream: Decompress::new(false), produced: 0, bytes_max, ended: false }
+        Self {
+            decoder: Box::default(),
+            window: vec![0; TINFL_LZ_DICT_SIZE].into_boxed_slice(),
+            at: 0,
+            produced: 0,
+            bytes_max: u64::try_from(bytes_max).unwrap_or(u64::MAX),
+            ended: false,
+        }
     }
 
     /// Inflates `input` and hands the pieces to `take` until it answers `false`. What follows the end of the stream
@@ -27,24 +41,28 @@ impl Inflater {
         mut input: &[u8],
         mut take: impl FnMut(&[u8]) -> bool,
     ) -> Result<(), Damage> {
-        let mut buffer = [0_u8; 4096];
         while !self.ended {
-            let (before_in, before_out) = (self.stream.total_in(), self.stream.total_out());
-            let status = self
-                .stream
-                .decompress(input, &mut buffer, FlushDecompress::None)
-                .map_err(|_| self.damage(DamageKind::Deflate))?;
-            let consumed = self.stream.total_in().saturating_sub(before_in);
-            let produced = self.stream.total_out().saturating_sub(before_out);
-            self.produced = self.produced.saturating_add(produced);
-            self.ended = status == Status::StreamEnd;
-            input = usize::try_from(consumed).ok().and_then(|n| input.get(n..)).unwrap_or(&[]);
-            if self.produced > self.bytes_max {
+            let flags = inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
+            let (status, consumed, produced) =
+                decompress(&mut self.decoder, input, &mut self.window, self.at, flags);
+            input = input.get(consumed..).unwrap_or(&[]);
+            let end = self.at.saturating_add(produced);
+            let left = self.bytes_max.saturating_sub(self.produced);
+            let allowed = usize::try_from(left).unwrap_or(usize::MAX).min(produced);
+            let piece = self.window.get(self.at..self.at.saturating_add(allowed)).unwrap_or(&[]);
+            self.produced = self.produced.saturating_add(allowed as u64);
+            self.at = if end >= TINFL_LZ_DICT_SIZE { 0 } else { end };
+            if !take(piece) {
+                return Ok(());
+            }
+            if allowed < produced {
                 return Err(self.damage(DamageKind::InflatedTooLarge));
             }
-            let piece = usize::try_from(produced).ok().and_then(|n| buffer.get(..n));
-            if !take(piece.unwrap_or(&[])) || (consumed == 0 && produced == 0) {
-                return Ok(());
+            match status {
+                TINFLStatus::Done => self.ended = true,
+                TINFLStatus::HasMoreOutput => {}
+                TINFLStatus::NeedsMoreInput => return Ok(()),
+                _ => return Err(self.damage(DamageKind::Deflate)),
             }
         }
         Ok(())
@@ -57,6 +75,12 @@ impl Inflater {
 
     fn damage(&self, kind: DamageKind) -> Damage {
         Damage { kind, offset: self.produced }
+    }
+}
+
+impl std::fmt::Debug for Inflater {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Inflater({} bytes, ended: {})", self.produced, self.ended)
     }
 }
 
