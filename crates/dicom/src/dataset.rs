@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use dicom_core::VR;
 
 use crate::walk::{Action, Element as Header, Visitor, Walker};
-use crate::{Damage, Tag, encoding_of, inflate, vr};
+use crate::{Damage, DamageKind, Encoding, Tag, encoding_of, inflate, vr};
 
 mod number;
 mod read;
@@ -116,10 +116,11 @@ impl DataSet {
         };
         let mut guard = Guard { refused: None };
         let mut walker = Walker::new(encoding, limits.nesting_max, limits.elements_max);
-        walker.feed(bytes, &mut guard)?;
+        let walked = walker.feed(bytes, &mut guard);
         if let Some(refused) = guard.refused {
             return Err(refused);
         }
+        walked?;
         walker.end()?;
         read::data_set(bytes, encoding)
     }
@@ -233,10 +234,19 @@ impl Visitor for Guard {
         let refused = match (header.length, header.vr.as_ref()) {
             (None, Some(b"UN")) => DataSetError::UnknownSequence(header.tag),
             (None, _) if !header.is_sequence => DataSetError::Encapsulated(header.tag),
+            _ if matches!(header.tag.0, 0x0000 | 0x0002) => {
+                let kind = DamageKind::NotOfADataSet(header.tag);
+                DataSetError::Damaged(Damage { kind, offset: header.offset })
+            }
             _ => return Action::Enter,
         };
         self.refused = Some(refused);
         Action::Stop
+    }
+
+    fn read_as(&mut self, _found: Encoding, damage: Damage) -> bool {
+        self.refused.get_or_insert(DataSetError::Damaged(damage));
+        false
     }
 }
 

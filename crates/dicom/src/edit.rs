@@ -13,7 +13,7 @@ use crate::{Damage, DamageKind, Encoding, HeadError, Tag, inflate, tags, vr};
 /// compressed bytes do change.
 ///
 /// # Errors
-/// When the data set is damaged or repeats an element before the greatest changed tag, when a text does not fit its
+/// When the data set is in another encoding than this one, is damaged or repeats an element before the greatest changed tag, when a text does not fit its
 /// value representation, or when the character set of the data set cannot write it.
 pub fn set_elements(
     data_set: &[u8],
@@ -86,6 +86,7 @@ struct Edit {
 struct Outline {
     elements: Vec<Place>,
     stopped: Option<u64>,
+    refused: Option<Damage>,
     greatest: Tag,
 }
 
@@ -98,9 +99,14 @@ struct Place {
 
 impl Outline {
     fn of(data_set: &[u8], encoding: Encoding, greatest: Tag) -> Result<Self, HeadError> {
-        let mut outline = Self { elements: Vec::new(), stopped: None, greatest };
+        let mut outline = Self { elements: Vec::new(), stopped: None, refused: None, greatest };
         let mut walker = Walker::new(encoding, 64, usize::MAX);
-        walker.feed(data_set, &mut outline)?;
+        let walked = walker.feed(data_set, &mut outline);
+        // Places in another encoding than the declared one would be wrong ones.
+        if let Some(damage) = outline.refused {
+            return Err(damage.into());
+        }
+        walked?;
         if outline.stopped.is_none() {
             walker.end()?;
         }
@@ -160,6 +166,11 @@ impl Visitor for Outline {
         if element.depth > 0 {
             return Action::Skip;
         }
+        if matches!(element.tag.0, 0x0000 | 0x0002) {
+            let kind = DamageKind::NotOfADataSet(element.tag);
+            self.refused = Some(Damage { kind, offset: element.offset });
+            return Action::Stop;
+        }
         if element.tag > self.greatest {
             self.stopped = Some(element.offset);
             return Action::Stop;
@@ -169,6 +180,11 @@ impl Visitor for Outline {
         let value = start.saturating_add(header);
         self.elements.push(Place { tag: element.tag, start, value, end: value });
         Action::Skip
+    }
+
+    fn read_as(&mut self, _found: Encoding, damage: Damage) -> bool {
+        self.refused = Some(damage);
+        false
     }
 }
 

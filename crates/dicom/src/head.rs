@@ -16,17 +16,20 @@ pub struct HeadLimits {
     pub nesting_max: usize,
     /// Most elements and items before the head is complete.
     pub elements_max: usize,
+    /// Most bytes of the data set before the head is complete, inflated where it is deflated.
+    pub scanned_bytes_max: u64,
     /// Most bytes that a deflated data set may inflate to before the head is complete.
     pub inflated_bytes_max: usize,
 }
 
 impl Default for HeadLimits {
-    /// 256 KiB kept, 64 levels, 65,536 elements, 64 MiB inflated.
+    /// 256 KiB kept, 64 levels, 65,536 elements, 1 GiB passed over, 64 MiB inflated.
     fn default() -> Self {
         Self {
             bytes_max: 256 << 10,
             nesting_max: 64,
             elements_max: 1 << 16,
+            scanned_bytes_max: 1 << 30,
             inflated_bytes_max: 64 << 20,
         }
     }
@@ -47,13 +50,13 @@ pub enum Scan {
 ///
 /// Give it every byte of the data set in order, in pieces of any size. It holds only the values of the head, allocates
 /// nothing by a declared length and passes over everything else. After [`Scan::Complete`] further bytes cost next to
-/// nothing and serve to find [`HeadScanner::pixel_data_offset`]; a caller that does not need it may stop.
+/// nothing and serve to find [`HeadScanner::pixel_data_offset`], and elements of the head that are out of order; a caller
+/// that needs neither may stop. How the bytes were cut into pieces never changes the result.
 #[derive(Debug)]
 pub struct HeadScanner {
     walker: Walker,
     collector: Collector,
     inflater: Option<Inflater>,
-    failed: bool,
 }
 
 impl HeadScanner {
@@ -66,24 +69,25 @@ impl HeadScanner {
                 bytes_max: limits.bytes_max,
                 current: None,
                 complete: false,
+                failed: false,
+                scanned_bytes_max: limits.scanned_bytes_max,
                 pixel_data_offset: None,
             },
             inflater: encoding.is_deflated().then(|| Inflater::new(limits.inflated_bytes_max)),
-            failed: false,
         }
     }
 
     /// Takes the next bytes of the data set.
     pub fn push(&mut self, bytes: &[u8]) -> Scan {
         let result = match &mut self.inflater {
-            Some(_) if self.collector.complete => Ok(()),
+            Some(_) if self.walker.is_over() => Ok(()),
             Some(inflater) => {
                 let (walker, collector) = (&mut self.walker, &mut self.collector);
                 let mut damage = Ok(());
                 inflater
                     .feed(bytes, |piece| {
                         damage = walker.feed(piece, collector);
-                        damage.is_ok() && !collector.complete
+                        !walker.is_over()
                     })
                     .and(damage)
             }
@@ -92,12 +96,8 @@ impl HeadScanner {
         if let Err(damage) = result {
             // Damage behind the head does not concern the head: the instance is identified.
             if !self.collector.complete {
-                self.failed = true;
-                self.collector.head.note(damage);
+                self.collector.fail(damage);
             }
-        }
-        if self.collector.complete {
-            self.walker.lift_element_limit();
         }
         self.state()
     }
@@ -106,7 +106,7 @@ impl HeadScanner {
     pub fn state(&self) -> Scan {
         if self.collector.complete {
             Scan::Complete
-        } else if self.failed {
+        } else if self.collector.failed {
             Scan::Failed
         } else {
             Scan::NeedMore
@@ -126,7 +126,7 @@ impl HeadScanner {
     /// # Errors
     /// When the data set is damaged before a single element of the head could be read.
     pub fn finish(mut self) -> Result<Head, HeadError> {
-        if !self.collector.complete && !self.failed {
+        if !self.collector.complete && !self.collector.failed {
             let ended = self.inflater.as_ref().is_none_or(Inflater::is_ended);
             let early = Damage { kind: DamageKind::EndsEarly, offset: self.walker.position() };
             let end = if ended { self.walker.end() } else { Err(early) };
@@ -260,6 +260,8 @@ struct Collector {
     /// The element whose value is arriving.
     current: Option<Kept>,
     complete: bool,
+    failed: bool,
+    scanned_bytes_max: u64,
     pixel_data_offset: Option<u64>,
 }
 
@@ -271,7 +273,12 @@ impl Visitor for Collector {
                 if let Some(action) = self.pass(element) {
                     return action;
                 }
-                if WANTED_SEQUENCES.iter().any(|(sequence, _)| *sequence == tag) {
+                let sequence = WANTED_SEQUENCES.iter().any(|(sequence, _)| *sequence == tag);
+                if self.complete && (sequence || WANTED.contains(&tag)) {
+                    let kind = DamageKind::OutOfOrder(tag);
+                    self.head.note(Damage { kind, offset: element.offset });
+                }
+                if sequence {
                     let again = self.head.kept.iter().any(|kept| kept.parent == Some(tag));
                     return if again || !element.is_sequence {
                         Action::Skip
@@ -316,6 +323,10 @@ impl Visitor for Collector {
         self.head.bytes.truncate(kept.start);
     }
 
+    fn counts_elements(&self) -> bool {
+        !self.complete
+    }
+
     fn read_as(&mut self, found: Encoding, damage: Damage) -> bool {
         self.head.encoding = found;
         self.head.note(damage);
@@ -330,23 +341,38 @@ impl Visitor for Collector {
 }
 
 impl Collector {
-    /// Handles what lies behind the head.
+    /// Handles what lies behind the head or has no place in it.
     fn pass(&mut self, element: &Element) -> Option<Action> {
-        if element.tag > LAST_WANTED {
+        let (tag, offset) = (element.tag, element.offset);
+        if tag > LAST_WANTED {
             self.complete = true;
+        } else if matches!(tag.0, 0x0000 | 0x0002) {
+            self.head.note(Damage { kind: DamageKind::NotOfADataSet(tag), offset });
+            return Some(Action::Skip);
         }
-        if PIXEL_DATA.contains(&element.tag) {
-            self.pixel_data_offset = Some(element.offset);
+        if !self.complete && offset > self.scanned_bytes_max {
+            let kind = DamageKind::HeadTooLong { limit: self.scanned_bytes_max };
+            self.fail(Damage { kind, offset });
             return Some(Action::Stop);
         }
-        if element.tag > tags::PIXEL_DATA {
+        if PIXEL_DATA.contains(&tag) {
+            self.pixel_data_offset = Some(offset);
             return Some(Action::Stop);
         }
-        self.complete.then_some(Action::Skip)
+        None
+    }
+
+    fn fail(&mut self, damage: Damage) {
+        self.failed = true;
+        self.head.note(damage);
     }
 
     fn keep(&mut self, parent: Option<Tag>, element: &Element) -> Action {
-        let Some(length) = element.length else { return Action::Skip };
+        let Some(length) = element.length.filter(|_| !element.is_sequence) else {
+            let kind = DamageKind::NotAValue(element.tag);
+            self.head.note(Damage { kind, offset: element.offset });
+            return Action::Skip;
+        };
         let start = self.head.bytes.len();
         let left = self.bytes_max.saturating_sub(start);
         if usize::try_from(length).map_or(true, |length| length > left) {

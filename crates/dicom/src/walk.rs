@@ -45,10 +45,14 @@ pub(crate) trait Visitor {
     fn value(&mut self, _piece: &[u8]) {}
     /// The value is complete.
     fn value_end(&mut self) {}
-    /// The first element is plainly explicit where implicit VR was declared, or the other way round. `true` reads on in
-    /// the encoding found.
+    /// The first element is plainly in another VR form or byte order than was declared. `true` reads on in the encoding
+    /// found.
     fn read_as(&mut self, _found: Encoding, _damage: Damage) -> bool {
         false
+    }
+    /// Whether elements still count against the limit; asked after each one.
+    fn counts_elements(&self) -> bool {
+        true
     }
     /// Damage within a top-level sequence whose length is known. `true` passes over the rest of it and goes on.
     fn pass_over(&mut self, _damage: Damage) -> bool {
@@ -79,7 +83,13 @@ pub enum DamageKind {
     /// Inflating gave more bytes than the limit.
     #[error("inflated data set is larger than the limit")]
     InflatedTooLarge,
-    /// The elements are in implicit VR where explicit was declared, or the other way round; read as found.
+    /// The head goes on behind more bytes than the limit.
+    #[error("the head does not end within {limit} bytes")]
+    HeadTooLong {
+        /// The limit.
+        limit: u64,
+    },
+    /// The elements are in another VR form or byte order than was declared; a head is read as found.
     #[error("elements are not in the declared encoding")]
     NotTheDeclaredEncoding,
     /// Something else than an item within a sequence (PS3.5 section 7.5).
@@ -88,9 +98,15 @@ pub enum DamageKind {
     /// An element, item or sequence longer than what encloses it.
     #[error("{0} is longer than what encloses it")]
     LengthBeyondEnclosing(Tag),
+    /// A sequence under a tag of the head whose value is text; it was passed over.
+    #[error("{0} is a sequence where a value belongs")]
+    NotAValue(Tag),
     /// The bytes in the place of the value representation are not one (PS3.5 section 6.2).
     #[error("{0} has no value representation")]
     NotAValueRepresentation(Tag),
+    /// An element of the head behind one with a greater tag that ended the head (PS3.5 section 7.1).
+    #[error("{0} is out of order")]
+    OutOfOrder(Tag),
     /// The same element again, with another value; the first one counts.
     #[error("{0} is repeated")]
     Repeated(Tag),
@@ -109,6 +125,9 @@ pub enum DamageKind {
     /// An undefined length where the value representation allows none (PS3.5 section 7.1.2).
     #[error("{0} has an undefined length")]
     UndefinedLength(Tag),
+    /// A command element or file meta information where a data set should be (PS3.5 section 7.1).
+    #[error("{0} does not belong into a data set")]
+    NotOfADataSet(Tag),
     /// An item or delimiter outside any sequence.
     #[error("{0} stands outside a sequence")]
     UnexpectedDelimiter(Tag),
@@ -125,8 +144,8 @@ pub(crate) struct Walker {
     elements_max: usize,
     elements: usize,
     position: u64,
-    /// Whether the encoding found was taken instead of the declared one.
-    adopted: bool,
+    /// Whether an element of the data set itself was met, behind file meta information that does not belong there.
+    begun: bool,
     stack: Vec<Level>,
     header: [u8; 12],
     header_len: usize,
@@ -171,7 +190,7 @@ impl Walker {
             elements_max,
             elements: 0,
             position: 0,
-            adopted: false,
+            begun: false,
             stack: Vec::new(),
             header: [0; 12],
             header_len: 0,
@@ -235,9 +254,9 @@ impl Walker {
         self.position
     }
 
-    /// Stops counting elements against the limit, for the part of a data set that is only passed over.
-    pub(crate) fn lift_element_limit(&mut self) {
-        self.elements_max = usize::MAX;
+    /// Whether further bytes are ignored.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
     }
 
     /// Takes bytes until the header is complete; `None` when the input ends before that.
@@ -291,9 +310,12 @@ impl Walker {
         header_bytes: u64,
         visitor: &mut impl Visitor,
     ) -> Result<(), DamageKind> {
-        if self.position == 0 && self.adopt_encoding_found(tag, visitor) {
-            // The header may be longer now; the next round completes and reads it.
-            return Ok(());
+        if !self.begun && !self.is_at_file_meta() {
+            self.begun = true;
+            if self.adopt_encoding_found(tag, visitor) {
+                // The header may be longer now; the next round completes and reads it.
+                return Ok(());
+            }
         }
         let [_, _, _, _, a, b, c, d, e, f, g, h] = self.header;
         let (vr, length) = if !syntax.explicit {
@@ -318,6 +340,9 @@ impl Walker {
             is_sequence: kind == Some(Kind::Sequence),
         };
         let action = visitor.element(&element);
+        if !visitor.counts_elements() {
+            self.elements_max = usize::MAX;
+        }
         if action == Action::Stop {
             self.state = State::Over;
             return Ok(());
@@ -344,28 +369,48 @@ impl Walker {
         }
     }
 
-    /// Looks at the first element, which lies in group 0008 in every composite instance and is short. The first two bytes
-    /// of an implicit length are capital letters only from 16 KiB on; a representation of an explicit element is
-    /// nothing else.
+    /// Looks at the first element of the data set, which lies in group 0008 in every composite instance and is short.
+    /// The first two bytes of an implicit length are capital letters only from 16 KiB on; a representation of an
+    /// explicit element is nothing else. Group 0008 in the other byte order would be group 0800, which nobody has.
     fn adopt_encoding_found(&mut self, tag: Tag, visitor: &mut impl Visitor) -> bool {
-        let [_, _, _, _, a, b, c, d, ..] = self.header;
-        if tag.0 != 0x0008 || self.syntax.big || self.adopted {
-            return false;
-        }
+        let [g, h, _, _, a, b, c, d, ..] = self.header;
+        let declared = self.syntax;
         let letters = vr::is_plausible([a, b]);
-        let found = match (self.syntax.explicit, letters, [c, d]) {
-            (true, false, [0, 0]) => Encoding::ImplicitLittle,
-            (false, true, length) if length != [0, 0] => Encoding::ExplicitLittle,
-            // The long form has two zeros there; an implicit element as long as that is no first one.
-            (false, true, _) if vr::has_long_length([a, b]) => Encoding::ExplicitLittle,
+        // The long form has two zeros there; an implicit element as long as that is no first one.
+        let explicit = letters && ([c, d] != [0, 0] || vr::has_long_length([a, b]));
+        let implicit = !letters && [c, d] == [0, 0];
+        let found = match [g, h] {
+            [0, 8] if letters && !declared.big => Encoding::ExplicitBig,
+            [8, 0] if explicit && (declared.big || !declared.explicit) => Encoding::ExplicitLittle,
+            [8, 0] if implicit && declared.explicit => Encoding::ImplicitLittle,
+            _ if declared.big || tag.0 == 0x0008 => return false,
+            // Elsewhere only what the data dictionary confirms.
+            _ if explicit && !declared.explicit && vr::of(tag).to_bytes() == [a, b] => {
+                Encoding::ExplicitLittle
+            }
+            _ if implicit && declared.explicit && vr::of(tag) != dicom_core::VR::UN => {
+                Encoding::ImplicitLittle
+            }
             _ => return false,
         };
-        let damage = Damage { kind: DamageKind::NotTheDeclaredEncoding, offset: 0 };
-        self.adopted = visitor.read_as(found, damage);
-        if self.adopted {
-            self.syntax.explicit = found.is_explicit();
+        let damage = Damage { kind: DamageKind::NotTheDeclaredEncoding, offset: self.position };
+        let adopted = visitor.read_as(found, damage);
+        if adopted {
+            self.syntax = Syntax { explicit: found.is_explicit(), big: found.is_big_endian() };
         }
-        self.adopted
+        adopted
+    }
+
+    /// Whether the header is one of file meta information before the data set, which some senders leave there. It is in
+    /// explicit VR little endian whatever follows it (PS3.10 section 7.1).
+    fn is_at_file_meta(&self) -> bool {
+        let [g, h, _, high, a, b, ..] = self.header;
+        !self.begun
+            && self.stack.is_empty()
+            && self.header_len >= 8
+            && [g, h] == [2, 0]
+            && high <= 1
+            && vr::is_plausible([a, b])
     }
 
     fn open_item(
@@ -470,6 +515,9 @@ impl Walker {
     }
 
     fn current_syntax(&self) -> Syntax {
+        if self.is_at_file_meta() {
+            return Syntax { explicit: true, big: false };
+        }
         self.stack.last().map_or(self.syntax, |level| level.syntax)
     }
 

@@ -312,6 +312,157 @@ fn elements_in_the_other_vr_form_are_read_and_reported() {
     }
 }
 
+#[track_caller]
+fn check_found(data_set: &[u8], declared: Encoding, found: Encoding) {
+    let head = scan(data_set, declared).unwrap();
+    let kind = head.damage().map(|damage| damage.kind);
+    assert_eq!(kind, Some(DamageKind::NotTheDeclaredEncoding), "{declared:?}");
+    assert_eq!(head.encoding(), found);
+    assert_eq!(head.text(tags::PATIENT_ID).as_deref(), Some("P9"));
+    // Nothing is changed in, and no query read from, what is not in its encoding.
+    let change = [(tags::PATIENT_ID, "LO", "OTHER")];
+    let error = crate::edit::set_elements(data_set, declared, &change).unwrap_err();
+    assert!(error.to_string().contains("not in the declared encoding"), "{error}");
+    let syntax = match declared {
+        Encoding::ImplicitLittle => "1.2.840.10008.1.2",
+        Encoding::ExplicitBig => "1.2.840.10008.1.2.2",
+        _ => "1.2.840.10008.1.2.1",
+    };
+    let error = crate::DataSet::decode(data_set, syntax, Default::default()).unwrap_err();
+    assert!(error.to_string().contains("not in the declared encoding"), "{error}");
+}
+
+#[test]
+fn elements_in_any_other_encoding_are_read_and_reported() {
+    let plain = [Syntax::ExplicitBig, Syntax::ExplicitLittle, Syntax::ImplicitLittle];
+    for sent in plain {
+        let data_set = synthetic(|instance| instance.syntax = sent).data_set();
+        let found = encoding_of(sent.uid());
+        for declared in plain.map(|syntax| encoding_of(syntax.uid())) {
+            if declared != found {
+                check_found(&data_set, declared, found);
+            }
+        }
+    }
+    // A data set may begin behind group 0008.
+    let explicit = b"\x10\x00\x20\x00LO\x02\x00P9";
+    check_found(explicit, Encoding::ImplicitLittle, Encoding::ExplicitLittle);
+    let implicit = b"\x10\x00\x20\x00\x02\x00\x00\x00P9";
+    check_found(implicit, Encoding::ExplicitLittle, Encoding::ImplicitLittle);
+}
+
+#[test]
+fn file_meta_information_in_a_data_set_is_passed_over_and_reported() {
+    for syntax in [Syntax::ExplicitBig, Syntax::ExplicitLittle, Syntax::ImplicitLittle] {
+        let encoding = encoding_of(syntax.uid());
+        let data_set = synthetic(|instance| instance.syntax = syntax).data_set();
+        let meta = part10::FileMeta {
+            transfer_syntax_uid: syntax.uid().to_owned(),
+            ..part10::FileMeta::default()
+        };
+        let file = [part10::write(&meta), data_set.to_vec()].concat();
+        let head = scan(&file[132..], encoding).unwrap();
+        let damage = head.damage().map(|damage| (damage.kind, damage.offset));
+        let group_length = tags::FILE_META_INFORMATION_GROUP_LENGTH;
+        assert_eq!(damage, Some((DamageKind::NotOfADataSet(group_length), 0)), "{syntax:?}");
+        assert_eq!(head.text(tags::PATIENT_ID).as_deref(), Some("P9"));
+        assert_eq!(head.encoding(), encoding);
+        let change = [(tags::PATIENT_ID, "LO", "OTHER")];
+        assert!(crate::edit::set_elements(&file[132..], encoding, &change).is_err());
+        // With its preamble, it is no data set at all.
+        assert!(scan(&file, encoding).is_err());
+    }
+}
+
+#[test]
+fn an_element_out_of_order_is_read_and_reported() {
+    let bytes =
+        b"\x08\x00\x60\x00CS\x02\x00CT\x43\x00\x10\x00LO\x02\x00X \x10\x00\x20\x00LO\x02\x00P9";
+    let head = scan(bytes, Encoding::ExplicitLittle).unwrap();
+    assert_eq!(head.text(tags::PATIENT_ID).as_deref(), Some("P9"));
+    let damage = head.damage().map(|damage| damage.to_string());
+    assert_eq!(damage.as_deref(), Some("(0010,0020) is out of order at byte 20"));
+    // Found by fuzzing: one damaged tag behind that of the pixels hid the patient without a word.
+    let mut damaged = bytes.to_vec();
+    damaged[11] = 0xFF;
+    let head = scan(&damaged, Encoding::ExplicitLittle).unwrap();
+    assert_eq!(head.text(tags::PATIENT_ID).as_deref(), Some("P9"));
+    assert_eq!(head.damage().map(|damage| damage.offset), Some(20));
+}
+
+/// Found by fuzzing: the bytes of its items were taken for the accession number.
+#[test]
+fn a_sequence_in_the_place_of_a_value_is_reported_and_not_read() {
+    for length in [8, u32::MAX] {
+        let mut bytes = b"\x08\x00\x50\x00SQ\0\0".to_vec();
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(b"\xFE\xFF\x00\xE0\0\0\0\0");
+        if length == u32::MAX {
+            bytes.extend_from_slice(b"\xFE\xFF\xDD\xE0\0\0\0\0");
+        }
+        bytes.extend_from_slice(b"\x10\x00\x20\x00LO\x02\x00P9");
+        let head = scan(&bytes, Encoding::ExplicitLittle).unwrap();
+        assert_eq!(head.text(tags::ACCESSION_NUMBER), None);
+        assert_eq!(head.text(tags::PATIENT_ID).as_deref(), Some("P9"));
+        let damage = head.damage().map(|damage| damage.to_string());
+        let text = "(0008,0050) is a sequence where a value belongs at byte 0";
+        assert_eq!(damage.as_deref(), Some(text));
+    }
+}
+
+#[test]
+fn the_head_has_to_end_within_the_limit() {
+    let limits = HeadLimits { scanned_bytes_max: 100, ..HeadLimits::default() };
+    let mut scanner = HeadScanner::new(Encoding::ExplicitLittle, limits);
+    assert_eq!(scanner.push(b"\x08\x00\x60\x00CS\x02\x00CT"), Scan::NeedMore);
+    let mut private = b"\x09\x00\x10\x10OB\x00\x00\x80\x00\x00\x00".to_vec();
+    private.resize(12 + 128, 0);
+    scanner.push(&private);
+    assert_eq!(scanner.push(b"\x10\x00\x20\x00LO\x02\x00P9"), Scan::Failed);
+    let head = scanner.finish().unwrap();
+    let damage = head.damage().map(|damage| damage.to_string());
+    let text = "the head does not end within 100 bytes at byte 150";
+    assert_eq!(damage.as_deref(), Some(text));
+}
+
+/// The limit of elements counts up to the end of the head, wherever the pieces end.
+#[test]
+fn a_flood_behind_the_head_does_not_hide_the_pixels() {
+    let mut bytes = b"\x08\x00\x60\x00\x02\x00\x00\x00CT".to_vec();
+    bytes.extend(b"\x41\x00\x01\x10\0\0\0\0".repeat(2000));
+    let at = bytes.len() as u64;
+    bytes.extend_from_slice(b"\xE0\x7F\x10\x00\0\0\0\0");
+    for size in [1, 100, bytes.len()] {
+        let limits = HeadLimits { elements_max: 1000, ..HeadLimits::default() };
+        let mut scanner = HeadScanner::new(Encoding::ImplicitLittle, limits);
+        bytes.chunks(size).for_each(|chunk| {
+            scanner.push(chunk);
+        });
+        assert_eq!(scanner.pixel_data_offset(), Some(at), "pieces of {size}");
+    }
+}
+
+/// What a broken stream yields before it breaks does not depend on the pieces.
+#[test]
+fn a_broken_deflate_stream_gives_the_same_in_any_pieces() {
+    let whole = synthetic(|instance| instance.syntax = Syntax::Deflated).data_set();
+    for at in (0..whole.len()).step_by(7) {
+        let mut broken = whole.to_vec();
+        broken[at] ^= 0x55;
+        let read = |size: usize| {
+            let limits = HeadLimits::default();
+            let mut scanner = HeadScanner::new(Encoding::DeflatedExplicitLittle, limits);
+            broken.chunks(size).for_each(|chunk| {
+                scanner.push(chunk);
+            });
+            let state = scanner.state();
+            (state, scanner.finish().map(|head| (head.damage, head.bytes)))
+        };
+        let expected = read(broken.len());
+        assert!([1, 13].into_iter().all(|size| read(size) == expected), "byte {at}");
+    }
+}
+
 #[test]
 fn odd_lengths_are_taken_as_they_are() {
     let bytes =
