@@ -72,7 +72,7 @@
 //! peer at a time.
 //!
 //! # Parts of the standards
-//! DICOM PS3.7 C-ECHO, C-STORE, C-FIND, C-MOVE, C-GET and C-CANCEL in both roles; PS3.8 over TCP, with the rejection and abort reasons of its
+//! DICOM PS3.7 C-ECHO, C-STORE, C-FIND, C-MOVE, C-GET, C-CANCEL and the N-services in both roles; PS3.8 over TCP, with the rejection and abort reasons of its
 //! section 9.3. HL7 minimal lower layer protocol, releases 1 and 2, original and enhanced acknowledgement mode.
 
 use std::future::Future;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use telerad_dicom::{DataSet, Status, uids};
 use telerad_dimse::{
     AcceptedContext, AssociateRequest, Association, CloseReason, Command, ContextResult, Event,
-    ProposedContext, Timer, UseError, UserItems,
+    ProposedContext, Timer, UseError,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -91,7 +91,7 @@ impl ClientAssociation {
             pdu_bytes_max: peer.association.pdu_bytes_max,
             implementation_class_uid: peer.association.implementation_class_uid.clone(),
             implementation_version_name: peer.association.implementation_version_name.clone(),
-            user: UserItems::default(),
+            user: peer.user.clone(),
         };
         let machine = Association::requestor(peer.config(), request, clock.now());
         let mut association = Self {

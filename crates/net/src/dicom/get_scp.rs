@@ -15,7 +15,8 @@ use crate::clock::{after, until};
 pub(super) type Got = Result<Retrieval, Status>;
 
 /// Serves one C-GET: C-STORE sub-operations in the reverse direction, one pending response after each, then exactly one
-/// final one. `contexts` are those on which the requestor takes instances.
+/// final one. Of `contexts` those
+/// count on which the requestor takes instances.
 pub(super) async fn serve(
     dialogue: &mut Dialogue,
     message_id: u16,
@@ -120,7 +121,9 @@ fn context_for<'a>(
     instance: &InstanceReference,
 ) -> Option<&'a AcceptedContext> {
     contexts.iter().find(|context| {
-        context.abstract_syntax == instance.sop_class_uid
+        // Without the role that C-GET needs, the requestor would take a C-STORE for a breach of protocol.
+        context.roles.scu
+            && context.abstract_syntax == instance.sop_class_uid
             && context.transfer_syntax == instance.transfer_syntax_uid
     })
 }

@@ -45,7 +45,7 @@ impl ClientAssociation {
     /// Asks the peer for what `identifier` names, into `sink` (C-GET).
     ///
     /// The association has to propose storage contexts with the role of SCP for ourselves: see
-    /// [`Peer::roles`](super::Peer::roles). Between two messages the peer has
+    /// [`Peer::receiving`](super::Peer::receiving). Between two messages the peer has
     /// [`Timeouts::retrieve`](super::Timeouts::retrieve).
     ///
     /// # Errors

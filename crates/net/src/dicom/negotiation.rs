@@ -1,7 +1,7 @@
 //! Which presentation contexts are accepted, and in which encoding.
 
 use telerad_dicom::uids;
-use telerad_dimse::{AssociateRequest, ContextResult, ProposedContext};
+use telerad_dimse::{AssociateRequest, ContextResult, ProposedContext, RoleSelection, UserItems};
 
 /// Which services a caller may use; C-ECHO always.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,6 +26,14 @@ impl Offers {
 /// uncompressed.
 pub fn negotiate(request: &AssociateRequest, offers: Offers) -> Vec<(u8, ContextResult)> {
     request.contexts.iter().map(|context| (context.id, answer(context, offers))).collect()
+}
+
+/// Grants the roles that a requestor wants for storage classes, that of the provider above all: with it, instances can be
+/// sent to it on its own association (PS3.4 section C.5.3). Nothing else is granted.
+pub fn grant_receiving(request: &AssociateRequest) -> UserItems {
+    let storable = |role: &&RoleSelection| is_storable(&role.sop_class_uid);
+    let roles = request.user.roles.iter().filter(storable).cloned().collect();
+    UserItems { roles, ..UserItems::default() }
 }
 
 fn answer(context: &ProposedContext, offers: Offers) -> ContextResult {

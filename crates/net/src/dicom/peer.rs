@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use telerad_core::AeTitle;
 use telerad_dicom::dataset::DataSetLimits;
-use telerad_dimse::Config;
+use telerad_dimse::{Config, RoleSelection, Roles, UserItems};
 
 use super::error::{AssociationError, AssociationFault};
 
@@ -22,6 +22,9 @@ pub struct Peer {
     pub timeouts: Timeouts,
     /// Limits of the association.
     pub association: Config,
+    /// Roles, window, extended negotiation and identity, as every association proposes them. C-GET needs the role of
+    /// the provider for each storage class: see [`Peer::receiving`].
+    pub user: UserItems,
     /// Answers to one query; more end the association.
     pub answers_max: usize,
     /// Limits of each answer to a query.
@@ -37,9 +40,22 @@ impl Peer {
             calling,
             timeouts: Timeouts::default(),
             association: Config::default(),
+            user: UserItems::default(),
             answers_max: 10_000,
             answer_limits: DataSetLimits::default(),
         }
+    }
+
+    /// The same peer, to which every association proposes that it send us instances of these storage classes, as C-GET
+    /// needs it (PS3.4 section C.5.3). Ours stay able to go the other way.
+    #[must_use]
+    pub fn receiving<C: AsRef<str>>(mut self, sop_class_uids: &[C]) -> Self {
+        for class in sop_class_uids {
+            let sop_class_uid = class.as_ref().to_owned();
+            self.user.roles.retain(|it| it.sop_class_uid != sop_class_uid);
+            self.user.roles.push(RoleSelection { sop_class_uid, roles: Roles::BOTH });
+        }
+        self
     }
 
     pub(super) fn config(&self) -> Config {

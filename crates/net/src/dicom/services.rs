@@ -2,13 +2,14 @@
 
 use telerad_core::AeTitle;
 use telerad_dicom::Status;
-use telerad_dimse::{AssociateRequest, ContextResult, Rejection};
+use telerad_dimse::{AssociateRequest, ContextResult, Rejection, UserItems};
 
 use super::body::Body;
 use super::context::AssociationContext;
 use super::find_scp::{FindAnswers, FindRequest};
 use super::move_scp::MovePlan;
-use super::negotiation::{Offers, negotiate};
+use super::n_scp::{NReply, NRequest};
+use super::negotiation::{Offers, grant_receiving, negotiate};
 use super::retrieve::{Retrieval, RetrieveRequest};
 use super::store_scp::{StoreReply, StoreRequest};
 use crate::BoxFuture;
@@ -27,6 +28,12 @@ pub trait Services: Send + Sync + 'static {
     /// proposed transfer syntax, and the modality worklist.
     fn negotiate(&self, request: &AssociateRequest) -> Vec<(u8, ContextResult)> {
         negotiate(request, Offers::STORAGE_AND_WORKLIST)
+    }
+
+    /// Answers roles, window, extended negotiation and identity. By default a requestor that wants to be the provider
+    /// of a storage class, for C-GET, is granted that; nothing else.
+    fn answer_items(&self, request: &AssociateRequest) -> UserItems {
+        grant_receiving(request)
     }
 
     /// Receives one instance (C-STORE). Whatever is answered here is what the peer hears, so success must mean that
@@ -89,5 +96,18 @@ pub trait Services: Send + Sync + 'static {
     ) -> BoxFuture<'static, Result<Retrieval, Status>> {
         let _ = (context, request);
         Box::pin(std::future::ready(Err(Status::SOP_CLASS_NOT_SUPPORTED)))
+    }
+
+    /// Performs one N-service, or takes one notification: MPPS, storage commitment, instance availability and whatever
+    /// else was accepted by [`Services::negotiate`].
+    ///
+    /// By default there is none: `SOP_CLASS_NOT_SUPPORTED`.
+    fn n_service(
+        &self,
+        context: AssociationContext,
+        request: NRequest,
+    ) -> BoxFuture<'static, NReply> {
+        let _ = (context, request);
+        Box::pin(std::future::ready(Status::SOP_CLASS_NOT_SUPPORTED.into()))
     }
 }

@@ -241,13 +241,14 @@ impl Session {
             return;
         }
         let results = self.services.negotiate(&request);
+        let items = self.services.answer_items(&request);
         self.caller = Some(AssociationContext {
             association_id: self.association_id,
             calling: request.calling,
             called: request.called,
             peer_address: self.peer_address.clone(),
         });
-        self.pump.machine.accept(now, results);
+        self.pump.machine.accept_with(now, results, items);
     }
 
     fn take_command(&mut self, context_id: u8, command: Command) {

@@ -10,10 +10,11 @@ use super::body::Body;
 use super::config::ServerConfig;
 use super::context::AssociationContext;
 use super::dialogue::{Dialogue, Gone};
+use super::n_scp::NRequest;
 use super::negotiation::is_storable;
 use super::services::Services;
 use super::store_scp::{self, StoreRequest};
-use super::{find_scp, get_scp, move_scp};
+use super::{find_scp, get_scp, move_scp, n_scp};
 use crate::BoxFuture;
 
 /// The work that answers `request`, and nothing else.
@@ -93,10 +94,17 @@ async fn serve(
             tracing::warn!(?request, "refused: wrong presentation context for this service");
             dialogue.answer(Status::SOP_CLASS_NOT_SUPPORTED).await
         }
-        request => {
-            tracing::warn!(?request, "refused: service not supported");
-            dialogue.answer(Status::UNRECOGNIZED_OPERATION).await
-        }
+        request => match NRequest::read(&request) {
+            Some(asked) if is_query(&class) => {
+                let answer = |asked| services.n_service(caller, asked);
+                let longest = config.identifier_bytes_max;
+                n_scp::serve(&dialogue, &request, asked, body, longest, answer).await
+            }
+            _ => {
+                tracing::warn!(?request, "refused: service not supported");
+                dialogue.answer(Status::UNRECOGNIZED_OPERATION).await
+            }
+        },
     }
 }
 

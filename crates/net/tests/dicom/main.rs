@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests own their runtime")]
 
 mod find;
+mod n_services;
 mod peers;
 mod retrieve;
 

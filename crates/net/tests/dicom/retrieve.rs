@@ -188,7 +188,8 @@ async fn associate(archive: Archive) -> ClientAssociation {
         });
     }
     let clock = SystemClock::shared();
-    ClientAssociation::open(near, clock, &peer("archive:104"), contexts).await.unwrap()
+    let peer = peer("archive:104").receiving(&[uids::CT_IMAGE_STORAGE]);
+    ClientAssociation::open(near, clock, &peer, contexts).await.unwrap()
 }
 
 fn study() -> DataSet {
@@ -416,26 +417,41 @@ async fn an_instance_that_breaks_off_is_never_taken_for_whole() {
     assert_eq!(*sink.whole.lock().unwrap(), [0]);
 }
 
-#[tokio::test]
-async fn an_instance_without_a_context_has_failed() {
+/// Gets two instances over an association that proposes these contexts.
+async fn check_nothing_is_sent(contexts: Vec<ProposedContext>) {
     let (near, far) = tokio::io::duplex(65_536);
     tokio::task::spawn(async move {
         let (_handle, stop) = shutdown();
         let archive = Arc::new(Archive::new(2, Nowhere));
         serve_stream(far, "asker:1", archive, ServerConfig::default(), stop).await;
     });
-    let contexts = vec![ProposedContext {
-        id: 1,
-        abstract_syntax: GET.to_owned(),
-        transfer_syntaxes: vec![uids::IMPLICIT_VR_LITTLE_ENDIAN.to_owned()],
-    }];
-    let clock = SystemClock::shared();
-    let peer = peer("archive:104");
+    let (clock, peer) = (SystemClock::shared(), peer("archive:104"));
     let mut association = ClientAssociation::open(near, clock, &peer, contexts).await.unwrap();
     let sink = Sink::new("SS");
     let outcome = association.get(GET, &study(), &sink).await.unwrap().finish().await.unwrap();
     assert_eq!(outcome.status, Status::UNABLE_TO_PERFORM_SUB_OPERATIONS);
     assert_eq!(outcome.failed, ["1.2.3.0", "1.2.3.1"]);
+    assert!(sink.whole.lock().unwrap().is_empty());
+}
+
+fn get_context() -> ProposedContext {
+    ProposedContext {
+        id: 11,
+        abstract_syntax: GET.to_owned(),
+        transfer_syntaxes: vec![uids::IMPLICIT_VR_LITTLE_ENDIAN.to_owned()],
+    }
+}
+
+#[tokio::test]
+async fn an_instance_without_a_context_has_failed() {
+    check_nothing_is_sent(vec![get_context()]).await;
+}
+
+#[tokio::test]
+async fn a_requestor_that_does_not_propose_to_receive_is_sent_nothing() {
+    let mut contexts = peers::every_context();
+    contexts.push(get_context());
+    check_nothing_is_sent(contexts).await;
 }
 
 #[tokio::test]

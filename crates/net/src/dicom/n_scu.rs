@@ -1,0 +1,61 @@
+//! Asking for N-services.
+
+use telerad_dimse::Command;
+
+use super::client::ClientAssociation;
+use super::error::{AssociationError, AssociationFault};
+use super::n_scp::{NOperation, NReply, NRequest};
+
+impl ClientAssociation {
+    /// Invokes an N-service; the peer's reply, whatever its status.
+    ///
+    /// The data set of the request is in the transfer syntax that was accepted for the SOP class.
+    ///
+    /// # Errors
+    /// A failure of the association, or a request with a data set where its service has none or without where it must.
+    ///
+    /// # Cancel safety
+    /// Dropping the future half-way makes the association unusable.
+    pub async fn n_service(&mut self, request: &NRequest) -> Result<NReply, AssociationError> {
+        let context = self.context_of(&request.sop_class_uid, None)?;
+        let fits = match request.operation {
+            NOperation::Set => request.data_set.is_some(),
+            NOperation::Get { .. } | NOperation::Delete => request.data_set.is_none(),
+            _ => true,
+        };
+        if !fits {
+            let fault = "its presence does not fit the service that is asked for".to_owned();
+            return Err(self.peer.error(AssociationFault::DataSet(fault)));
+        }
+        let message_id = self.begin()?;
+        let command = request.command(message_id);
+        let result = match self.say(context.id, &command, request.data_set.clone()).await {
+            Ok(()) => self.n_reply(&command).await,
+            Err(fault) => Err(fault),
+        };
+        self.end(result)
+    }
+
+    async fn n_reply(&mut self, request: &Command) -> Result<NReply, AssociationFault> {
+        let (response, data_set) = self.response(request.message_id()).await?;
+        if response.field() != request.field() | RESPONSE {
+            return Err(AssociationFault::Unexpected("another command"));
+        }
+        let (status, instance, detail) = match response {
+            Command::NEventReportRsp { status, sop_instance_uid, detail, .. }
+            | Command::NGetRsp { status, sop_instance_uid, detail, .. }
+            | Command::NSetRsp { status, sop_instance_uid, detail, .. }
+            | Command::NActionRsp { status, sop_instance_uid, detail, .. }
+            | Command::NCreateRsp { status, sop_instance_uid, detail, .. }
+            | Command::NDeleteRsp { status, sop_instance_uid, detail, .. } => {
+                (status, sop_instance_uid, detail)
+            }
+            _ => return Err(AssociationFault::Unexpected("another command")),
+        };
+        let sop_instance_uid = (!instance.is_empty()).then_some(instance);
+        Ok(NReply { status, sop_instance_uid, detail, data_set })
+    }
+}
+
+/// Bit 15 of the Command Field (PS3.7 section E.1).
+const RESPONSE: u16 = 0x8000;
