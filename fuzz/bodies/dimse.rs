@@ -1,5 +1,7 @@
 //! Bodies over `telerad-dimse`.
 
+mod oracle;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -7,8 +9,8 @@ use bytes::Bytes;
 use telerad_core::AeTitle;
 use telerad_dicom::Status;
 use telerad_dimse::{
-    AbortReason, AssociateRequest, Association, Command, Config, ContextResult, Event, UserItems,
-    plan_contexts,
+    AbortReason, AssociateRequest, Association, AsyncWindow, CloseReason, Command, Config,
+    ContextResult, Event, RoleSelection, Roles, UserItems, plan_contexts,
 };
 
 /// A command set that can be read can be written, and reads back as the same.
@@ -26,8 +28,9 @@ pub fn dimse_command(input: &[u8]) {
     assert_eq!(response.is_some(), command.wants_response());
 }
 
-/// The events of a stream do not depend on how it is cut, and exactly one of them is final. The first byte chooses
-/// the cut, and whether the stream opens an association or comes into one.
+/// The events of a stream do not depend on how it is cut, exactly one of them is final, and where dicom-ul understands
+/// the stream they say the same. The first byte chooses the cut, and whether the stream opens an association or comes
+/// into one.
 pub fn pdu(input: &[u8]) {
     let Some((choice, stream)) = input.split_first() else { return };
     let cut = usize::from(choice & 0x7F) + 1;
@@ -39,6 +42,7 @@ pub fn pdu(input: &[u8]) {
     assert!(whole.last().is_some_and(Event::is_final));
     let received: usize = whole.iter().map(body_length).sum();
     assert!(received <= stream.len());
+    oracle::check(&stream, &whole);
 }
 
 /// What an acceptor tells that answers requests for association and nothing else.
@@ -67,7 +71,8 @@ fn take(machine: &mut Association, now: Instant, events: &mut Vec<Event>) {
                 let transfer_syntax = context.transfer_syntaxes.concat();
                 (context.id, ContextResult::Accepted { transfer_syntax })
             });
-            machine.accept(now, results.collect());
+            // What was proposed is answered in full, so that every item is written too.
+            machine.accept_with(now, results.collect(), request.user.clone());
         }
         match (events.last_mut(), event) {
             (
@@ -80,7 +85,8 @@ fn take(machine: &mut Association, now: Instant, events: &mut Vec<Event>) {
 }
 
 /// Two machines do what the bytes say, over a wire that may be slow, silent or cut, but changes nothing: each ends
-/// once, and a data set that is told to have ended has all its bytes.
+/// once, neither finds the other breaking the protocol, a data set that is told to have ended has all its bytes, and
+/// what is outstanding keeps within the window.
 pub fn association_script(input: &[u8]) {
     let mut script = Script::new();
     for step in input.iter().take(2_000) {
@@ -116,7 +122,6 @@ impl Script {
             pdu_bytes_max: 333,
             body_buffer_bytes_max: 2_000,
             operations_max: 8,
-            operations_ahead_max: 8,
             ..Config::default()
         };
         let mut calling = Side::new(Association::requestor(config.clone(), request(), now));
@@ -247,7 +252,9 @@ impl Side {
             match event {
                 Event::Command { context_id, command } if command.wants_response() => {
                     self.unanswered.push_back((context_id, command));
+                    assert!(self.unanswered.len() <= WINDOW as usize);
                 }
+                Event::Closed(CloseReason::Protocol(error)) => panic!("{error}"),
                 Event::BodyEnd { .. } => self.received.push(std::mem::take(&mut self.receiving)),
                 _ => {}
             }
@@ -260,6 +267,13 @@ fn body_length(event: &Event) -> usize {
         Event::Body { bytes, .. } => bytes.len(),
         _ => 0,
     }
+}
+
+/// Roles for one class and a window both ways.
+fn user_items() -> UserItems {
+    let role = RoleSelection { sop_class_uid: CLASSES[1].0.to_owned(), roles: Roles::BOTH };
+    let async_window = Some(AsyncWindow { invoked: WINDOW, performed: WINDOW });
+    UserItems { roles: vec![role], async_window, ..UserItems::default() }
 }
 
 fn store(message_id: u16) -> Command {
@@ -280,7 +294,7 @@ fn request() -> AssociateRequest {
         pdu_bytes_max: 200,
         implementation_class_uid: "2.25.1".to_owned(),
         implementation_version_name: "FUZZ".to_owned(),
-        user: UserItems::default(),
+        user: user_items(),
     }
 }
 
@@ -294,6 +308,9 @@ fn associate_request() -> Vec<u8> {
 fn zero() -> Instant {
     Instant::now()
 }
+
+/// How many operations may be outstanding each way.
+const WINDOW: u16 = 4;
 
 const CLASSES: [(&str, &str); 2] = [
     ("1.2.840.10008.1.1", "1.2.840.10008.1.2"),

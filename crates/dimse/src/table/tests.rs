@@ -65,6 +65,7 @@ const STATES: [State; 13] = [
 fn every_cell_is_the_one_of_the_standard() {
     let rows: Vec<&str> = TABLE.trim().lines().collect();
     assert_eq!(rows.len(), TRIGGERS.len());
+    let mut compared = 0;
     for (row, trigger) in rows.iter().zip(TRIGGERS) {
         let cells: Vec<&str> = row.split_whitespace().skip(1).collect();
         assert_eq!(cells.len(), STATES.len(), "{row}");
@@ -74,8 +75,10 @@ fn every_cell_is_the_one_of_the_standard() {
                 None => "-".to_owned(),
             };
             assert_eq!(ours, *cell, "{trigger:?} in {state:?}");
+            compared += 1;
         }
     }
+    assert_eq!(compared, 19 * 13);
 }
 
 #[test]

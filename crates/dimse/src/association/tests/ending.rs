@@ -3,10 +3,11 @@ use telerad_dicom::Status;
 
 use super::{Pair, ahead, events, request, store, transmitted};
 use crate::command::Command;
-use crate::config::Config;
+use crate::config::{Config, Timers};
 use crate::event::Event;
-use crate::refusal::{AbortReason, AbortSource, CloseReason, ProtocolError};
+use crate::refusal::{AbortReason, AbortSource, CloseReason, ProtocolError, Timer};
 
+const RELEASE_RP: &[u8] = b"\x06\0\0\0\0\x04\0\0\0\0";
 const ECHO: Command = Command::EchoRq { message_id: 1 };
 
 #[test]
@@ -70,6 +71,64 @@ fn when_both_release_at_once_both_are_released() {
     assert!(pair.calling.is_closed());
     pair.called.handle_closed(pair.now);
     assert!(pair.called.is_closed());
+}
+
+/// Both sides in a release collision, with what each has written to the other not yet carried.
+fn collided() -> (Pair, [Vec<u8>; 2]) {
+    let mut pair = Pair::established();
+    pair.calling.release(pair.now);
+    pair.called.release(pair.now);
+    let there = transmitted(&mut pair.calling);
+    let back = transmitted(&mut pair.called);
+    pair.calling.handle_input(pair.now, back.into());
+    pair.called.handle_input(pair.now, there.into());
+    assert_eq!(events(&mut pair.calling), [Event::ReleaseRequested]);
+    assert_eq!(events(&mut pair.called), [Event::ReleaseRequested]);
+    let written = [&mut pair.calling, &mut pair.called].map(transmitted);
+    (pair, written)
+}
+
+#[test]
+fn in_a_release_collision_the_requestor_answers_first() {
+    let (mut pair, [there, back]) = collided();
+    // Sta9 to Sta11 at once; the acceptor waits in Sta10.
+    assert_eq!((there.as_slice(), back.as_slice()), (RELEASE_RP, &[][..]));
+    pair.called.handle_input(pair.now, there.into());
+    // Sta10 to Sta12, and with the answer to Sta13.
+    assert_eq!(transmitted(&mut pair.called), RELEASE_RP);
+    assert_eq!(events(&mut pair.called), [Event::Released]);
+    pair.calling.handle_input(pair.now, Bytes::from_static(RELEASE_RP));
+    assert_eq!(events(&mut pair.calling), [Event::Released]);
+    assert!(pair.calling.is_closed() && !pair.called.is_closed());
+}
+
+#[test]
+fn a_release_collision_with_a_silent_peer_ends_by_the_release_timer() {
+    let (mut pair, _) = collided();
+    let waits = Timers::default().release;
+    for machine in [&mut pair.calling, &mut pair.called] {
+        assert_eq!(machine.poll_timeout(), Some(pair.now + waits));
+        machine.handle_timeout(pair.now + waits);
+        let expected = Event::Closed(CloseReason::Timeout(Timer::Release));
+        assert_eq!(events(machine), [expected]);
+        assert_eq!(transmitted(machine), b"\x07\0\0\0\0\x04\0\0\0\0");
+    }
+}
+
+#[test]
+fn nothing_but_the_answer_may_come_in_a_release_collision() {
+    for pdu_type in 1..=6_u8 {
+        let (mut pair, _) = collided();
+        for machine in [&mut pair.calling, &mut pair.called] {
+            let answers = pdu_type == 6;
+            // A body that is right for P-DATA-TF and long enough for the others.
+            let pdu = vec![pdu_type, 0, 0, 0, 0, 6, 0, 0, 0, 2, 1, 3];
+            machine.handle_input(pair.now, pdu.into());
+            let error = CloseReason::Protocol(ProtocolError::UnexpectedPdu(pdu_type));
+            let expected = if answers { Event::Released } else { Event::Closed(error) };
+            assert_eq!(events(machine), [expected], "PDU type {pdu_type}");
+        }
+    }
 }
 
 #[test]
