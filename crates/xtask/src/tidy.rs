@@ -2,6 +2,7 @@
 
 mod arrows;
 mod effects;
+mod guarded;
 mod modules;
 mod packages;
 mod signatures;
@@ -49,10 +50,11 @@ pub fn run(root: &Path) -> Result<()> {
         .collect();
     let graph = Graph::read(root)?;
 
-    let rules: [(&str, Vec<Finding>); 10] = [
+    let rules: [(&str, Vec<Finding>); 11] = [
         ("arrows between crates", arrows::check(&graph)),
         ("no cycles between modules", modules::check(&sources)),
         ("sockets, files, clock and threads", effects::check(&sources, &graph)),
+        ("data sets behind the guard", guarded::check(&sources)),
         ("lints of every crate", text::check_lints(&files)),
         ("third-party types in signatures", signatures::check(&sources, &graph)),
         ("sizes of files and functions", size::check(&sources, &files)),
