@@ -23,8 +23,25 @@ mod tests {
 
     #[test]
     fn what_could_leave_the_folder_is_no_uid() {
-        for path in ["../x", "..", "/etc/passwd", "C:1.2", "1.2/../../3", "1.2\\3", "nul"] {
+        for path in [
+            "../x",
+            "..",
+            ".",
+            "",
+            "/etc/passwd",
+            "C:1.2",
+            "1.2/../../3",
+            "1.2\\3",
+            "nul",
+            "CON",
+            "1.2:x",
+            "1.2\0/../3",
+            "1.2.",
+            ".1.2",
+            "１.2",
+        ] {
             assert!(Uid::new(path).is_err(), "{path}");
         }
+        assert!(Uid::new(&"1".repeat(65)).is_err());
     }
 }

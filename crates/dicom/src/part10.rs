@@ -189,6 +189,23 @@ mod tests {
         assert_eq!(read(file.get(132..).unwrap()).unwrap().1, file.len() - 132);
     }
 
+    /// Preambles may hold a TIFF header (PS3.10 section 7.1); group lengths are left out or wrong; files are padded.
+    #[test]
+    fn what_others_write_around_a_data_set_does_not_touch_it() {
+        let data_set = b"\x08\0\x60\0CS\x02\0CT\xFC\xFF\xFC\xFFOB\0\0\x03\0\0\0\0\0\0";
+        let written = write(&meta("1.2.840.10008.1.2.1"));
+        let tiff = [b"II*\0".as_slice(), &[0xAB; 124], &written[128..]].concat();
+        let no_length = [&written[..132], &written[144..]].concat();
+        let mut wrong_length = written.clone();
+        wrong_length[140..144].copy_from_slice(&9999_u32.to_le_bytes());
+        for head in [written, tiff, no_length, wrong_length] {
+            let file = [head.as_slice(), data_set, &[0; 300]].concat();
+            let (found, at) = read(&file).unwrap();
+            assert_eq!((found, at), (meta("1.2.840.10008.1.2.1"), head.len()));
+            assert!(file[at..].starts_with(data_set));
+        }
+    }
+
     #[test]
     fn a_deflated_data_set_may_begin_like_file_meta_information() {
         let mut file = write(&meta("1.2.840.10008.1.2.1.99"));
