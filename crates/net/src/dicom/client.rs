@@ -12,6 +12,7 @@ use telerad_dimse::{
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::error::{AssociationError, AssociationFault, Phase};
+use super::inbox::Reports;
 use super::peer::Peer;
 use crate::clock::{Clock, SystemClock, after, until};
 use crate::pump::{Broken, Pump};
@@ -30,6 +31,7 @@ pub struct ClientAssociation {
     contexts: Vec<AcceptedContext>,
     refused: Vec<(u8, ContextResult)>,
     message_id: u16,
+    pub(super) reports: Reports,
     /// An operation is under way. It stays so when its future is dropped half-way.
     pub(super) busy: bool,
     poisoned: bool,
@@ -100,6 +102,7 @@ impl ClientAssociation {
             contexts: Vec::new(),
             refused: Vec::new(),
             message_id: 0,
+            reports: Reports::default(),
             busy: true,
             poisoned: false,
         };
@@ -396,9 +399,26 @@ impl ClientAssociation {
         }
     }
 
+    /// The next event that is no part of a report: those are kept.
+    fn next_of_operation(&mut self) -> Option<Event> {
+        loop {
+            let event = self.pump.machine.poll_event()?;
+            let syntax = match &event {
+                Event::Command { context_id, .. } => {
+                    let context = self.contexts.iter().find(|it| it.id == *context_id);
+                    context.map_or("", |it| it.transfer_syntax.as_str())
+                }
+                _ => "",
+            };
+            if let Some(event) = self.reports.take(event, syntax) {
+                return Some(event);
+            }
+        }
+    }
+
     /// The next event that does not end the association.
     pub(super) fn poll_event(&mut self) -> Result<Option<Event>, AssociationFault> {
-        let Some(event) = self.pump.machine.poll_event() else {
+        let Some(event) = self.next_of_operation() else {
             return match self.pump.broken() {
                 Some(broken) => Err(broken.into()),
                 None if self.pump.is_finished() => Err(AssociationFault::Poisoned),

@@ -50,7 +50,6 @@ pub(super) enum Said {
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) command: Command,
-    #[expect(dead_code, reason = "event reports, requests of our own, need it")]
     pub(super) data_set: Option<Bytes>,
 }
 

@@ -162,6 +162,25 @@ pub struct NReply {
     pub data_set: Option<Bytes>,
 }
 
+impl NReply {
+    /// What a response of the peer says; `None` when it is none of an N-service.
+    pub(super) fn read(response: Command, data_set: Option<Bytes>) -> Option<Self> {
+        let (status, instance, detail) = match response {
+            Command::NEventReportRsp { status, sop_instance_uid, detail, .. }
+            | Command::NGetRsp { status, sop_instance_uid, detail, .. }
+            | Command::NSetRsp { status, sop_instance_uid, detail, .. }
+            | Command::NActionRsp { status, sop_instance_uid, detail, .. }
+            | Command::NCreateRsp { status, sop_instance_uid, detail, .. }
+            | Command::NDeleteRsp { status, sop_instance_uid, detail, .. } => {
+                (status, sop_instance_uid, detail)
+            }
+            _ => return None,
+        };
+        let sop_instance_uid = (!instance.is_empty()).then_some(instance);
+        Some(Self { status, sop_instance_uid, detail, data_set })
+    }
+}
+
 impl From<Status> for NReply {
     fn from(status: Status) -> Self {
         Self { status, sop_instance_uid: None, detail: StatusDetail::default(), data_set: None }
@@ -213,7 +232,7 @@ pub(super) async fn serve(
 }
 
 /// The response to `command` that says `reply`.
-fn respond(command: &Command, reply: &NReply) -> Option<Command> {
+pub(super) fn respond(command: &Command, reply: &NReply) -> Option<Command> {
     let mut response = command.response(reply.status)?;
     match &mut response {
         Command::NEventReportRsp { sop_instance_uid, detail, has_data_set, .. }

@@ -41,19 +41,7 @@ impl ClientAssociation {
         if response.field() != request.field() | RESPONSE {
             return Err(AssociationFault::Unexpected("another command"));
         }
-        let (status, instance, detail) = match response {
-            Command::NEventReportRsp { status, sop_instance_uid, detail, .. }
-            | Command::NGetRsp { status, sop_instance_uid, detail, .. }
-            | Command::NSetRsp { status, sop_instance_uid, detail, .. }
-            | Command::NActionRsp { status, sop_instance_uid, detail, .. }
-            | Command::NCreateRsp { status, sop_instance_uid, detail, .. }
-            | Command::NDeleteRsp { status, sop_instance_uid, detail, .. } => {
-                (status, sop_instance_uid, detail)
-            }
-            _ => return Err(AssociationFault::Unexpected("another command")),
-        };
-        let sop_instance_uid = (!instance.is_empty()).then_some(instance);
-        Ok(NReply { status, sop_instance_uid, detail, data_set })
+        NReply::read(response, data_set).ok_or(AssociationFault::Unexpected("another command"))
     }
 }
 

@@ -29,10 +29,14 @@ pub fn negotiate(request: &AssociateRequest, offers: Offers) -> Vec<(u8, Context
 }
 
 /// Grants the roles that a requestor wants for storage classes, that of the provider above all: with it, instances can be
-/// sent to it on its own association (PS3.4 section C.5.3). Nothing else is granted.
+/// sent to it on its own association (PS3.4 section C.5.3). The same for storage commitment, where a provider opens an
+/// association to report (section J.3.3). Nothing else is granted.
 pub fn grant_receiving(request: &AssociateRequest) -> UserItems {
-    let storable = |role: &&RoleSelection| is_storable(&role.sop_class_uid);
-    let roles = request.user.roles.iter().filter(storable).cloned().collect();
+    let granted = |role: &&RoleSelection| {
+        is_storable(&role.sop_class_uid)
+            || role.sop_class_uid == uids::STORAGE_COMMITMENT_PUSH_MODEL
+    };
+    let roles = request.user.roles.iter().filter(granted).cloned().collect();
     UserItems { roles, ..UserItems::default() }
 }
 

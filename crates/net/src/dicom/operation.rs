@@ -75,7 +75,6 @@ impl Operation {
         Self::new(context_id, Some(request), incoming, channel, work, patience)
     }
 
-    #[expect(dead_code, reason = "event reports, requests of our own, need it")]
     /// Something that we have to say of our own accord, for as long as `work` likes.
     pub(super) fn own(context_id: u8, channel: Channel, work: BoxFuture<'static, ()>) -> Self {
         Self::new(context_id, None, Incoming::Ended, channel, work, Duration::MAX)
@@ -265,6 +264,12 @@ impl Operation {
             match said {
                 // Little of what has not left yet: a cancellation shall take effect soon.
                 Said::Command { .. } if pump.backlog() >= BACKLOG_BYTES_MAX => {
+                    self.next = Some(said);
+                    return Ok(());
+                }
+                Said::Command { ref command, .. }
+                    if command.wants_response() && pump.machine.invocations_left() == 0 =>
+                {
                     self.next = Some(said);
                     return Ok(());
                 }

@@ -10,6 +10,7 @@ use super::find_scp::{FindAnswers, FindRequest};
 use super::move_scp::MovePlan;
 use super::n_scp::{NReply, NRequest};
 use super::negotiation::{Offers, grant_receiving, negotiate};
+use super::reports::EventReports;
 use super::retrieve::{Retrieval, RetrieveRequest};
 use super::store_scp::{StoreReply, StoreRequest};
 use crate::BoxFuture;
@@ -109,5 +110,12 @@ pub trait Services: Send + Sync + 'static {
     ) -> BoxFuture<'static, NReply> {
         let _ = (context, request);
         Box::pin(std::future::ready(Status::SOP_CLASS_NOT_SUPPORTED.into()))
+    }
+
+    /// What we have to report to this peer on the association that it has just opened, such as the results of storage
+    /// commitment (PS3.4 section J.3.3). By default nothing.
+    fn reports(&self, context: AssociationContext) -> Option<Box<dyn EventReports>> {
+        let _ = context;
+        None
     }
 }

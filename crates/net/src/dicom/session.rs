@@ -21,7 +21,7 @@ use super::context::AssociationContext;
 use super::dialogue::{Reply, dialogue};
 use super::operation::{Operation, OperationError};
 use super::services::Services;
-use super::start;
+use super::{reports, start};
 use crate::clock::{Alarm, after};
 use crate::pump::{Broken, Pump};
 use crate::shutdown::Shutdown;
@@ -207,6 +207,7 @@ impl Session {
                     "association accepted"
                 );
                 self.contexts = agreed.contexts.into();
+                self.start_reports();
             }
             Event::Command { context_id, command } => self.take_command(context_id, command),
             Event::Body { bytes, .. } => self.take_body(bytes),
@@ -317,6 +318,18 @@ impl Session {
         let work = start::work(services, config, caller, command.clone(), dialogue, contexts, body);
         let operation = Operation::served(context_id, command, feed, channel, work, patience);
         self.operations.push(operation);
+    }
+
+    fn start_reports(&mut self) {
+        let (Some(context), Some(caller)) = (self.contexts.first(), self.caller.clone()) else {
+            return;
+        };
+        let Some(reports) = self.services.reports(caller) else { return };
+        let ids = Arc::clone(&self.message_ids);
+        let (dialogue, channel) = dialogue(context.clone(), None, ids);
+        let (contexts, config) = (Arc::clone(&self.contexts), Arc::clone(&self.config));
+        let work = Box::pin(reports::run(dialogue, contexts, config, reports));
+        self.operations.push(Operation::own(context.id, channel, work));
     }
 
     fn take_body(&mut self, bytes: Bytes) {

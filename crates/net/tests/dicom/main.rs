@@ -1,6 +1,7 @@
 //! Servers and clients talking to each other, over streams in memory and over loopback.
 #![expect(clippy::disallowed_methods, reason = "tests own their runtime")]
 
+mod commitment;
 mod find;
 mod n_services;
 mod peers;

@@ -1,0 +1,215 @@
+//! Storage commitment, with its result delivered in each of the three ways.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use telerad_dicom::dataset::DataSetLimits;
+use telerad_dicom::{Status, uids};
+use telerad_dimse::{AssociateRequest, ContextResult, ProposedContext, Rejection, Roles};
+use telerad_net::dicom::{
+    AssociationContext, Body, ClientAssociation, CommitmentFailure, CommitmentRequest,
+    CommitmentResult, EventReports, NReply, NRequest, Peer, ServerConfig, Services, SopReference,
+    StoreReply, StoreRequest, serve_stream,
+};
+use telerad_net::{BoxFuture, SystemClock, shutdown};
+use tokio::sync::Notify;
+
+use crate::peers::peer;
+
+const SYNTAX: &str = uids::EXPLICIT_VR_LITTLE_ENDIAN;
+
+/// A provider whose results wait for an association of the requestor; and a requestor's server, which notes results.
+#[derive(Clone, Default)]
+struct Vault {
+    results: Arc<Mutex<VecDeque<CommitmentResult>>>,
+    news: Arc<Notify>,
+    answered: Arc<Mutex<Vec<Option<Status>>>>,
+    heard: Arc<Mutex<Vec<CommitmentResult>>>,
+    /// Whether results are known at once.
+    hasty: bool,
+}
+
+impl Services for Vault {
+    fn admit(&self, _: &AssociateRequest, _: &str) -> Result<(), Rejection> {
+        Ok(())
+    }
+
+    fn negotiate(&self, request: &AssociateRequest) -> Vec<(u8, ContextResult)> {
+        let transfer_syntax = SYNTAX.to_owned();
+        vec![(request.contexts[0].id, ContextResult::Accepted { transfer_syntax })]
+    }
+
+    fn store(
+        &self,
+        _: AssociationContext,
+        _: StoreRequest,
+        _: Body,
+    ) -> BoxFuture<'static, StoreReply> {
+        Box::pin(std::future::ready(Status::SOP_CLASS_NOT_SUPPORTED.into()))
+    }
+
+    fn n_service(&self, _: AssociationContext, request: NRequest) -> BoxFuture<'static, NReply> {
+        let limits = DataSetLimits::default();
+        let status = match CommitmentRequest::read(&request, limits) {
+            Ok(asked) => {
+                self.results.lock().unwrap().push_back(result(&asked));
+                if self.hasty {
+                    self.news.notify_one();
+                }
+                Status::SUCCESS
+            }
+            Err(Status::UNRECOGNIZED_OPERATION) => match CommitmentResult::read(&request, limits) {
+                Ok(result) => {
+                    self.heard.lock().unwrap().push(result);
+                    Status::SUCCESS
+                }
+                Err(status) => status,
+            },
+            Err(status) => status,
+        };
+        Box::pin(std::future::ready(status.into()))
+    }
+
+    fn reports(&self, _: AssociationContext) -> Option<Box<dyn EventReports>> {
+        if !self.hasty && !self.results.lock().unwrap().is_empty() {
+            self.news.notify_one();
+        }
+        Some(Box::new(self.clone()))
+    }
+}
+
+impl EventReports for Vault {
+    fn next(&mut self) -> BoxFuture<'_, Option<NRequest>> {
+        Box::pin(async move {
+            self.news.notified().await;
+            let result = self.results.lock().unwrap().pop_front()?;
+            result.report(SYNTAX).ok()
+        })
+    }
+
+    fn answered(&mut self, _: NRequest, reply: Option<NReply>) -> BoxFuture<'_, ()> {
+        self.answered.lock().unwrap().push(reply.map(|reply| reply.status));
+        Box::pin(std::future::ready(()))
+    }
+}
+
+fn instance(number: u8) -> SopReference {
+    SopReference {
+        sop_class_uid: uids::CT_IMAGE_STORAGE.to_owned(),
+        sop_instance_uid: format!("1.2.3.{number}"),
+    }
+}
+
+fn request() -> CommitmentRequest {
+    CommitmentRequest {
+        transaction_uid: "1.2.9".to_owned(),
+        instances: vec![instance(1), instance(2)],
+    }
+}
+
+/// The second instance of any request is not there.
+fn result(request: &CommitmentRequest) -> CommitmentResult {
+    CommitmentResult {
+        transaction_uid: request.transaction_uid.clone(),
+        committed: vec![request.instances[0].clone()],
+        failed: vec![CommitmentFailure {
+            instance: request.instances[1].clone(),
+            reason: Status::NO_SUCH_SOP_INSTANCE.code(),
+        }],
+    }
+}
+
+async fn associate(services: &Vault, peer: &Peer) -> ClientAssociation {
+    let (near, far) = tokio::io::duplex(65_536);
+    let services = Arc::new(services.clone());
+    tokio::task::spawn(async move {
+        let (_handle, stop) = shutdown();
+        serve_stream(far, "asker:1", services, ServerConfig::default(), stop).await;
+    });
+    let contexts = vec![ProposedContext {
+        id: 1,
+        abstract_syntax: uids::STORAGE_COMMITMENT_PUSH_MODEL.to_owned(),
+        transfer_syntaxes: vec![SYNTAX.to_owned()],
+    }];
+    ClientAssociation::open(near, SystemClock::shared(), peer, contexts).await.unwrap()
+}
+
+async fn ask(association: &mut ClientAssociation) {
+    let action = request().action(SYNTAX).unwrap();
+    assert_eq!(association.n_service(&action).await.unwrap().status, Status::SUCCESS);
+}
+
+/// Takes the result that has to come, and answers.
+async fn take(association: &mut ClientAssociation) {
+    let report = association.next_report(Duration::from_secs(10)).await.unwrap().unwrap();
+    let got = CommitmentResult::read(&report.request, DataSetLimits::default()).unwrap();
+    assert_eq!(got, result(&request()));
+    assert!(request().is_answered_by(&got));
+    association.answer_report(report, Status::SUCCESS.into()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_comes_on_the_association_of_the_request() {
+    let vault = Vault { hasty: true, ..Vault::default() };
+    let mut association = associate(&vault, &peer("vault:104")).await;
+    ask(&mut association).await;
+    take(&mut association).await;
+    assert!(association.next_report(Duration::from_secs(1)).await.unwrap().is_none());
+    association.release().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(*vault.answered.lock().unwrap(), [Some(Status::SUCCESS)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_waits_for_a_later_association() {
+    let vault = Vault::default();
+    let mut association = associate(&vault, &peer("vault:104")).await;
+    ask(&mut association).await;
+    association.release().await.unwrap();
+    let mut later = associate(&vault, &peer("vault:104")).await;
+    take(&mut later).await;
+    later.release().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(*vault.answered.lock().unwrap(), [Some(Status::SUCCESS)]);
+}
+
+#[tokio::test]
+async fn a_result_comes_on_an_association_that_the_provider_opens() {
+    let asker = Vault::default();
+    let mut peer = peer("asker:104");
+    peer.user.roles.push(CommitmentResult::reporting_role());
+    let mut association = associate(&asker, &peer).await;
+    assert_eq!(association.accepted()[0].roles, Roles::SCP);
+    let report = result(&request()).report(SYNTAX).unwrap();
+    assert_eq!(association.n_service(&report).await.unwrap().status, Status::SUCCESS);
+    assert_eq!(*asker.heard.lock().unwrap(), [result(&request())]);
+}
+
+#[test]
+fn a_result_that_leaves_an_instance_out_answers_nothing() {
+    let mut partial = result(&request());
+    partial.failed.clear();
+    assert!(!request().is_answered_by(&partial));
+    let mut twice = result(&request());
+    twice.committed.push(instance(2));
+    assert!(!request().is_answered_by(&twice));
+    let foreign = CommitmentResult { transaction_uid: "1.2.8".to_owned(), ..result(&request()) };
+    assert!(!request().is_answered_by(&foreign));
+}
+
+#[test]
+fn what_is_no_commitment_is_refused_with_its_reason() {
+    let check = |change: fn(&mut NRequest), expected: Status| {
+        let mut action = request().action(SYNTAX).unwrap();
+        change(&mut action);
+        let got = CommitmentRequest::read(&action, DataSetLimits::default());
+        assert_eq!(got.unwrap_err(), expected);
+    };
+    check(|it| it.sop_instance_uid = "1.2".to_owned(), Status::NO_SUCH_SOP_INSTANCE);
+    check(
+        |it| it.operation = telerad_net::dicom::NOperation::Action { action_type_id: 2 },
+        Status::NO_SUCH_ACTION_TYPE,
+    );
+    check(|it| it.data_set = None, Status::INVALID_ARGUMENT_VALUE);
+}
