@@ -556,3 +556,18 @@ fn fields_around_a_document_are_those_between_separators() {
     let changed = segments.join("\r").replace(&segments[2], &last).replace("|x|", "|z|");
     assert_eq!(edit.encode(), changed);
 }
+
+/// A word of five letters or more before a separator is as likely a table in a report as a damaged segment id. It stays
+/// in the value before it, where no byte is lost, and is reported.
+#[test]
+fn a_long_word_on_a_line_of_its_own_stays_text_and_is_reported() {
+    let text = "MSH|^~\\&|A\nPID|1||7\nOBX|1|TX|A||Organ\nLIVER|normal\nPV1|1\n";
+    let message = parse(text);
+    let ids: Vec<&str> = message.segments().map(|segment| segment.id()).collect();
+    assert_eq!(ids, ["MSH", "PID", "OBX", "PV1"]);
+    assert_eq!(message.text("OBX-5").as_deref(), Some("Organ\nLIVER"));
+    assert_eq!(message.text("OBX-6").as_deref(), Some("normal"));
+    let warning = message.warnings().iter().find(|it| it.kind == WarningKind::LineFeedInText);
+    let place = text.find("\nLIVER").expect("the line");
+    assert_eq!(warning.map(|it| (it.span(), it.count)), Some((place..place + 1, 1)));
+}
