@@ -285,7 +285,7 @@ pub fn hl7_reading(input: &[u8]) {
     let patients = PatientSources::default();
     for patient in PatientView::read_all(&message, &patients) {
         patient.values.sources().for_each(|source| is_inside(&source.span));
-        let _ = (patient.legal_name(), patient.conflicts().count());
+        let _ = (patient.chosen_name(), patient.conflicts().count());
     }
     let _ = MergeView::read_all(&message);
     let _ = AppointmentView::read(&message, &AppointmentSources::default());

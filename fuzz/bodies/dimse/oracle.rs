@@ -1,7 +1,7 @@
 //! What dicom-ul makes of the same bytes.
 
 use bytes::Bytes;
-use dicom_ul::pdu::{AssociationRQ, PDataValueType, Pdu, UserVariableItem, read_pdu};
+use dicom_ul::pdu::{AssociationRQ, PDataValueType, Pdu, UserVariableItem, read_pdu, write_pdu};
 use telerad_dimse::{AssociateRequest, Event};
 
 /// Compares the events of a stream with dicom-ul's reading of it, as far as that goes.
@@ -14,7 +14,11 @@ pub(super) fn check(stream: &[u8], events: &[Event]) {
         match (pdu, events.first()) {
             // That we refuse what dicom-ul takes says nothing: it does not hold the lengths of items against each other.
             (Pdu::AssociationRQ(theirs), Some(Event::Requested(ours))) if is_first => {
-                check_request(ours, &theirs);
+                check_contexts(ours, &theirs);
+                // It reads sub-items by their inner lengths alone: they count where it writes them back the same.
+                if is_written_back(&theirs, stream) {
+                    check_user_items(ours, &theirs);
+                }
             }
             (Pdu::PData { data: values }, _) => {
                 for value in values {
@@ -40,7 +44,7 @@ pub(super) fn check(stream: &[u8], events: &[Event]) {
     assert!(ours.starts_with(&data) || data.starts_with(&ours), "other data");
 }
 
-fn check_request(ours: &AssociateRequest, theirs: &AssociationRQ) {
+fn check_contexts(ours: &AssociateRequest, theirs: &AssociationRQ) {
     assert_eq!(ours.calling.as_str(), trimmed(&theirs.calling_ae_title));
     assert_eq!(ours.called.as_str(), trimmed(&theirs.called_ae_title));
     for context in &ours.contexts {
@@ -56,6 +60,15 @@ fn check_request(ours: &AssociateRequest, theirs: &AssociationRQ) {
         });
         assert!(same, "context {} is not what dicom-ul reads", context.id);
     }
+}
+
+fn is_written_back(theirs: &AssociationRQ, stream: &[u8]) -> bool {
+    let mut written = Vec::new();
+    write_pdu(&mut written, &Pdu::AssociationRQ(theirs.clone())).is_ok()
+        && stream.starts_with(&written)
+}
+
+fn check_user_items(ours: &AssociateRequest, theirs: &AssociationRQ) {
     for item in &theirs.user_variables {
         match item {
             UserVariableItem::ScuScpRoleSelectionSubItem(class, _) => {
