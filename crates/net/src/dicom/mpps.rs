@@ -61,7 +61,7 @@ impl StepMessage {
     ///
     /// # Errors
     /// The reply that the modality is to hear.
-    pub fn read(request: &NRequest, limits: DataSetLimits) -> Result<Self, NReply> {
+    pub fn read(request: &NRequest, limits: DataSetLimits) -> Result<Self, Box<NReply>> {
         if request.sop_class_uid != uids::MODALITY_PERFORMED_PROCEDURE_STEP {
             return Err(Status::SOP_CLASS_NOT_SUPPORTED.into());
         }
@@ -105,7 +105,7 @@ impl StepMessage {
     /// # Errors
     /// The reply that the modality is to hear, when the message may not come now (PS3.4 sections F.7.2.1 and F.7.2.2):
     /// nothing changes then.
-    pub fn apply(&self, before: Option<StepStatus>) -> Result<StepStatus, NReply> {
+    pub fn apply(&self, before: Option<StepStatus>) -> Result<StepStatus, Box<NReply>> {
         match (self, before) {
             (Self::Create { .. }, Some(_)) => Err(Status::DUPLICATE_SOP_INSTANCE.into()),
             (Self::Create { attributes, .. }, None) => match status_in(attributes)? {
@@ -134,25 +134,25 @@ impl From<StepMessage> for DataSet {
 }
 
 /// The status that is named; `None` when none is.
-fn status_in(attributes: &DataSet) -> Result<Option<StepStatus>, NReply> {
+fn status_in(attributes: &DataSet) -> Result<Option<StepStatus>, Box<NReply>> {
     match attributes.text(tags::PERFORMED_PROCEDURE_STEP_STATUS) {
         None => Ok(None),
         Some(text) => StepStatus::read(&text).map(Some).ok_or_else(invalid_status),
     }
 }
 
-fn invalid_status() -> NReply {
+fn invalid_status() -> Box<NReply> {
     let attributes = vec![tags::PERFORMED_PROCEDURE_STEP_STATUS];
     let detail = StatusDetail { attributes, ..StatusDetail::default() };
-    NReply { detail, ..Status::INVALID_ATTRIBUTE_VALUE.into() }
+    Box::new(NReply { detail, ..Status::INVALID_ATTRIBUTE_VALUE.into() })
 }
 
 /// PS3.4 section F.7.2.2.2, word for word.
-fn may_no_longer_be_updated() -> NReply {
+fn may_no_longer_be_updated() -> Box<NReply> {
     let comment = "Performed Procedure Step Object may no longer be updated".to_owned();
     let detail =
         StatusDetail { comment: Some(comment), error_id: Some(0xA710), ..StatusDetail::default() };
-    NReply { detail, ..Status::PROCESSING_FAILURE.into() }
+    Box::new(NReply { detail, ..Status::PROCESSING_FAILURE.into() })
 }
 
 #[cfg(test)]

@@ -187,6 +187,12 @@ impl From<Status> for NReply {
     }
 }
 
+impl From<Status> for Box<NReply> {
+    fn from(status: Status) -> Self {
+        Self::new(status.into())
+    }
+}
+
 impl std::fmt::Debug for NReply {
     /// Without the data set, which may name patients.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
