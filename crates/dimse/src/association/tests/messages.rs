@@ -221,6 +221,45 @@ fn a_received_body_is_a_part_of_the_input_buffer() {
     assert_eq!((bodies, length), (5, 50_000));
 }
 
+/// A whole way through: every slice that would be written to the next hop lies in a buffer that was read.
+#[test]
+fn a_forwarded_body_goes_out_as_parts_of_what_came_in() {
+    let mut sending = Pair::established();
+    sending.calling.send_command(sending.now, 3, &store(1)).unwrap();
+    sending.calling.send_body(sending.now, Bytes::from(vec![7; 500_000])).unwrap();
+    sending.calling.finish_body(sending.now).unwrap();
+    let stream = Bytes::from(transmitted(&mut sending.calling));
+    let next = Config { pdu_bytes_max: 30_001, ..Config::default() };
+    let mut forwarding = Pair::established_with(Config::default(), next, request());
+    let now = forwarding.now;
+    let (mut forwarded, mut out) = (0, Vec::new());
+    let buffers: Vec<Bytes> = (0..stream.len())
+        .step_by(65_536)
+        .map(|at| stream.slice(at..stream.len().min(at + 65_536)))
+        .collect();
+    for buffer in buffers {
+        sending.called.handle_input(now, buffer);
+        for event in events(&mut sending.called) {
+            match event {
+                Event::Command { context_id, command } => {
+                    forwarding.calling.send_command(now, context_id, &command).unwrap();
+                    transmitted(&mut forwarding.calling);
+                }
+                Event::Body { bytes, .. } => forwarding.calling.send_body(now, bytes).unwrap(),
+                _ => forwarding.calling.finish_body(now).unwrap(),
+            }
+        }
+        forwarding.calling.poll_transmit(&mut out);
+    }
+    for piece in out.iter().filter(|piece| piece.len() != 12) {
+        assert!(lies_within(piece, &stream));
+        let slice = std::io::IoSlice::new(piece);
+        assert_eq!(slice.as_ptr(), piece.as_ptr());
+        forwarded += slice.len();
+    }
+    assert_eq!(forwarded, 500_000);
+}
+
 #[test]
 fn a_sent_body_goes_out_as_parts_of_what_was_given() {
     let mut pair = Pair::established();
