@@ -122,7 +122,8 @@ impl Profile {
 
 static BUILT_IN: LazyLock<Vec<Profile>> = LazyLock::new(|| read(include_str!("profiles.txt")));
 
-/// `[name] message…` opens a profile, `+ name` adds the rules of an earlier one, every other line is a rule.
+/// `[name] message…` opens a profile, of IHE with its usage of fields, which is that of orders and patients and not of
+/// results; `+ name` adds the rules of an earlier one, every other line is a rule.
 fn read(text: &str) -> Vec<Profile> {
     let mut profiles: Vec<Profile> = Vec::new();
     for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
@@ -131,7 +132,8 @@ fn read(text: &str) -> Vec<Profile> {
             profiles.push(Profile {
                 name: name.to_owned(),
                 messages: messages.split_whitespace().map(str::to_owned).collect(),
-                uses_ihe_usage: name.starts_with("RAD-"),
+                uses_ihe_usage: name.starts_with("RAD-")
+                    && !messages.trim_start().starts_with("ORU"),
                 ..Profile::default()
             });
         } else if let Some(name) = line.strip_prefix("+ ") {

@@ -244,6 +244,22 @@ fn a_result_names_its_study() {
 }
 
 #[test]
+fn a_result_need_not_repeat_the_timing_and_entry_of_its_order() {
+    let line = |label: &str| format!("OBX|1|HD|^{label}||1.2.3||||||F");
+    let lines = ["SR Instance UID", "Study Instance UID", "SR Text"].map(line).join("\n");
+    let body = format!(
+        "PID|||P1||DOE\nORC|RE|PL55\nOBR|1|PL55||CT^CT head^L|||||||||||||||||||||F\n{lines}"
+    );
+    check_errors(Transaction::Rad28, &message("ORU^R01", "2.3.1", &body), &[]);
+    let body = body.replace("PID|||P1||DOE", "PID|1");
+    let lost = [
+        "E field-missing at PID-3: PID-3 is required",
+        "E field-missing at PID-5: PID-5 is required",
+    ];
+    check_errors(Transaction::Rad28, &message("ORU^R01", "2.3.1", &body), &lost);
+}
+
+#[test]
 fn a_receiver_needs_a_patient_a_number_and_something_to_read() {
     #[track_caller]
     fn check_report(body: &str, expected: &[&str]) {
