@@ -10,13 +10,15 @@
 //! yours.
 
 #![expect(clippy::disallowed_methods, reason = "a program that reads a file and the clock")]
-#![expect(clippy::print_stdout, reason = "a program that reports to a person")]
 
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use bytes::Bytes;
 use telerad::core::Timestamp;
 use telerad::hl7::batch::{BatchLimits, File};
@@ -27,22 +29,24 @@ use telerad::net::mllp::{
     Handled, MessageHandler, Reconnect, Sender, ServerConfig, Timeouts, serve,
 };
 use telerad::net::{
-    BoxFuture, Listener, SystemRng, TcpAcceptor, TcpConnector, TokioSpawn, shutdown,
+    BoxFuture, Listener, ShutdownHandle, SystemRng, TcpAcceptor, TcpConnector, TokioSpawn, shutdown,
 };
+use telerad_examples::finish;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    match arguments.as_slice() {
+    let result = match arguments.as_slice() {
         [] => both().await,
-        ["listen", address] => listen(TcpAcceptor::bind(address).await?).await,
-        ["send", address, path] => {
-            let bytes = std::fs::read(path).with_context(|| format!("cannot read {path}"))?;
-            send(address, bytes).await
+        ["listen", address] => listen(address).await,
+        ["send", address, path] => send_file(address, path).await,
+        _ => {
+            eprintln!("usage: mllp_echo [listen <port or host:port> | send <host:port> <file>]");
+            return ExitCode::from(2);
         }
-        _ => anyhow::bail!("usage: mllp_echo [listen <address> | send <address> <file>]"),
-    }
+    };
+    finish("mllp_echo", result)
 }
 
 async fn both() -> anyhow::Result<()> {
@@ -51,47 +55,74 @@ async fn both() -> anyhow::Result<()> {
     let message = "MSH|^~\\&|RIS|NORTH|ECHO|HERE|20240301||ORM^O01|42|P|2.5.1\r\
                    PID|1||1001^^^NORTH||DOE^JANE\rORC|NW|P-1\rOBR|1|P-1||CTHEAD^CT head\r";
     tokio::select! {
-        listened = listen(listener) => listened,
+        listened = echo(listener) => listened,
         sent = send(&address, message) => sent,
     }
 }
 
-async fn listen(listener: TcpAcceptor) -> anyhow::Result<()> {
-    println!("listening on {}", listener.local_address());
+async fn listen(address: &str) -> anyhow::Result<()> {
+    let listener = TcpAcceptor::bind(address).await;
+    echo(listener.with_context(|| format!("cannot listen on {address}"))?).await
+}
+
+async fn echo(listener: TcpAcceptor) -> anyhow::Result<()> {
+    writeln!(io::stdout(), "listening on {}", listener.local_address())?;
     let (handle, stop) = shutdown();
-    let spawn = Arc::new(TokioSpawn);
-    let serving = serve(listener, Arc::new(Echo::default()), ServerConfig::default(), spawn, stop);
-    let interrupted = async {
-        tokio::signal::ctrl_c().await.context("cannot wait for an interrupt")?;
-        handle.request();
-        anyhow::Ok(())
-    };
-    let ((), interrupted) = tokio::join!(serving, interrupted);
-    interrupted
+    let echo = Arc::new(Echo { answers: AtomicU64::new(0), stop: handle });
+    let handler = Arc::<Echo>::clone(&echo);
+    let serving = serve(listener, handler, ServerConfig::default(), Arc::new(TokioSpawn), stop);
+    tokio::pin!(serving);
+    tokio::select! {
+        () = &mut serving => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => {
+            echo.stop.request();
+            serving.await;
+            interrupted.context("cannot wait for an interrupt")
+        }
+    }
+}
+
+async fn send_file(address: &str, path: &str) -> anyhow::Result<()> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {path}"))?;
+    send(address, bytes).await
 }
 
 /// Sends every message of a file, whatever stands around them.
 async fn send(address: &str, bytes: impl Into<Bytes>) -> anyhow::Result<()> {
     let file = File::read(bytes, BatchLimits::default())?;
+    let mut out = io::stdout();
     for finding in &file.findings {
-        println!("file: {finding}");
+        writeln!(out, "file: {finding}")?;
     }
     let sender = Sender::new(TcpConnector, address, Timeouts::default());
     let mut sender = sender.with_reconnect(Reconnect::default(), Arc::new(SystemRng));
-    for message in file.messages() {
-        let message = message.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
-        let ack = sender.send(message).await?.stored().await;
-        println!("{}: {} {}", message.control_id(), ack.code, ack.text);
+    let mut refused = 0;
+    for (message, number) in file.messages().zip(1..) {
+        let message = message.as_ref();
+        let message = message.map_err(|error| anyhow::anyhow!("message {number}: {error}"))?;
+        let ack = sender.send(message).await;
+        let ack = ack.with_context(|| format!("message {number} to {address}"))?;
+        let ack = ack.stored().await;
+        writeln!(out, "{}: {} {}", message.control_id(), ack.code, ack.text)?;
+        refused += u64::from(!ack.code.is_accepted());
     }
+    ensure!(refused == 0, "{refused} message(s) were refused");
     Ok(())
 }
 
-#[derive(Default)]
 struct Echo {
     answers: AtomicU64,
+    stop: ShutdownHandle,
 }
 
 impl Echo {
+    /// Tells what came; when nobody reads that any more, it is time to stop.
+    fn say(&self, line: impl Display) {
+        if writeln!(io::stdout(), "{line}").is_err() {
+            self.stop.request();
+        }
+    }
+
     fn answer(&self, frame: Bytes) -> Handled {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let now = Timestamp::from_micros(i64::try_from(now.as_micros()).unwrap_or_default());
@@ -100,13 +131,13 @@ impl Echo {
         let message = match Message::parse(frame) {
             Ok(message) => message,
             Err(error) => {
-                println!("{bytes} bytes: {error}");
+                self.say(format_args!("{bytes} bytes: {error}"));
                 let reply = Reply::from(&error.acknowledgement());
                 return Handled::Answer(reply.write(None, &control_id, now));
             }
         };
         let kind = format!("{}^{}", message.message_code(), message.trigger_event());
-        println!("{bytes} bytes: {kind} {}", message.control_id());
+        self.say(format_args!("{bytes} bytes: {kind} {}", message.control_id()));
         let write = |reply: Reply| reply.write(Some(&message), &control_id, now);
         if let Some(fault) = header_fault(&message) {
             return Handled::Answer(write(Reply::from(&fault)));
@@ -114,7 +145,7 @@ impl Echo {
         // A real receiver makes the message durable before it says so.
         let (mode, outcome) = (AckMode::of(&message), Outcome::Accepted);
         let warned =
-            |code| warnings(&message).into_iter().fold(Reply::new(code), Reply::with_error);
+            |code| self.warnings(&message).into_iter().fold(Reply::new(code), Reply::with_error);
         match (mode.commit_code(outcome), mode.application_code(outcome)) {
             (Some(commit), Some(application)) => Handled::AnswerTwice {
                 commit: write(Reply::new(commit)),
@@ -124,23 +155,23 @@ impl Echo {
             (None, None) => Handled::Nothing,
         }
     }
-}
 
-/// What deviates, told to the sender in ERR. Not an error: the code stays that of acceptance.
-fn warnings(message: &Message) -> Vec<ErrorSegment> {
-    let found = message.warnings().iter().copied().chain(message.check());
-    let segments = found.map(|warning| {
-        println!("  {}: {warning}", warning.kind.code());
-        let location = warning.location.map(|location| location.error_location());
-        let mut segment = ErrorSegment::from(telerad::hl7::AckError {
-            condition: 0,
-            location: location.unwrap_or_default(),
-            text: warning.to_string(),
+    /// What deviates, told to the sender in ERR. Not an error: the code stays that of acceptance.
+    fn warnings(&self, message: &Message) -> Vec<ErrorSegment> {
+        let found = message.warnings().iter().copied().chain(message.check());
+        let segments = found.map(|warning| {
+            self.say(format_args!("  {}: {warning}", warning.kind.code()));
+            let location = warning.location.map(|location| location.error_location());
+            let mut segment = ErrorSegment::from(telerad::hl7::AckError {
+                condition: 0,
+                location: location.unwrap_or_default(),
+                text: warning.to_string(),
+            });
+            segment.severity = Severity::Warning;
+            segment
         });
-        segment.severity = Severity::Warning;
-        segment
-    });
-    segments.collect()
+        segments.collect()
+    }
 }
 
 impl MessageHandler for Echo {

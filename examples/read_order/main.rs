@@ -9,9 +9,9 @@
 //! The second argument is a profile to check by: one that is built in (`RAD-2`, `RAD-4`, `TLR-FR-1`, …) or a TOML file
 //! with a site's own rules.
 
-#![expect(clippy::print_stdout, reason = "a program that reports to a person")]
 #![expect(clippy::disallowed_methods, reason = "a program reads the files it is given")]
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -19,6 +19,7 @@ use comfy_table::{Table, presets};
 use telerad::hl7::Message;
 use telerad::hl7::reading::{OrderSources, OrderView, Source};
 use telerad::hl7::validate::{Profile, acknowledgement, validate};
+use telerad_examples::{finish, read_profile};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,21 +31,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("read_order: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn read_profile(name: &str) -> Result<Profile> {
-    if name.ends_with(".toml") {
-        let text = std::fs::read_to_string(name).with_context(|| format!("cannot read {name}"))?;
-        return Profile::from_toml(&text).context("cannot use the profile");
-    }
-    Profile::named(name).with_context(|| format!("no profile is called {name}"))
+    finish("read_order", result)
 }
 
 fn run(file: &str, profile: Profile) -> Result<()> {
@@ -55,15 +42,16 @@ fn run(file: &str, profile: Profile) -> Result<()> {
     if orders.is_empty() {
         bail!("{kind} holds no order");
     }
-    println!("{kind}, version {}, {} order(s)", message.version(), orders.len());
+    let out = &mut io::stdout().lock();
+    writeln!(out, "{kind}, version {}, {} order(s)", message.version(), orders.len())?;
     for order in &orders {
-        println!("\norder {}: {:?}", order.number, order.action());
-        println!("{}", values(&message, order));
+        writeln!(out, "\norder {}: {:?}", order.number, order.action())?;
+        writeln!(out, "{}", values(&message, order))?;
         for conflict in order.conflicts() {
-            println!("  conflict: {conflict}");
+            writeln!(out, "  conflict: {conflict}")?;
         }
     }
-    report(&message, &profile);
+    report(&message, &profile, out)?;
     Ok(())
 }
 
@@ -88,18 +76,19 @@ fn values(message: &Message, order: &OrderView) -> Table {
     table
 }
 
-fn report(message: &Message, profile: &Profile) {
-    println!("\nencoding:");
+fn report(message: &Message, profile: &Profile, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "\nencoding:")?;
     for warning in message.warnings().iter().chain(&message.check()) {
-        println!("  {warning}");
+        writeln!(out, "  {warning}")?;
     }
-    println!("\nfindings by {}:", profile.name);
+    writeln!(out, "\nfindings by {}:", profile.name)?;
     if !profile.applies_to(message) {
-        println!("  the rules of this profile are for other messages; only the tables were asked");
+        let why = "the rules of this profile are for other messages; only the tables were asked";
+        writeln!(out, "  {why}")?;
     }
     let findings = validate(message, profile);
     for finding in &findings {
-        println!("  {finding}");
+        writeln!(out, "  {finding}")?;
     }
-    println!("\nanswer: {}", acknowledgement(&findings).code);
+    writeln!(out, "\nanswer: {}", acknowledgement(&findings).code)
 }

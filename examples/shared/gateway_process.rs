@@ -1,6 +1,6 @@
 //! A gateway as a long-running process: configuration file in, signals obeyed.
-#![expect(clippy::print_stdout, reason = "whoever started the process reads where it listens")]
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -63,9 +63,10 @@ async fn serve(configuration: Configuration) -> anyhow::Result<()> {
     let dicom = listen(configuration.dicom.listen.get_ref()).await?;
     let hl7 = listen(configuration.hl7.listen.get_ref()).await?;
     let gateway = Gateway::start(configuration, environment, dicom, hl7, TcpConnector)?;
-    println!("dicom listening on {}", gateway.dicom_address());
-    println!("hl7 listening on {}", gateway.hl7_address());
-    println!("ready");
+    // Whether anybody reads that is no matter to the peers.
+    if let Err(error) = announce(gateway.dicom_address(), gateway.hl7_address()) {
+        tracing::info!("nobody reads where the gateway listens: {error}");
+    }
     tokio::select! {
         biased;
         _ = terminate.recv() => {}
@@ -75,6 +76,13 @@ async fn serve(configuration: Configuration) -> anyhow::Result<()> {
     gateway.stop().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn announce(dicom: &str, hl7: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "dicom listening on {dicom}")?;
+    writeln!(out, "hl7 listening on {hl7}")?;
+    writeln!(out, "ready")
 }
 
 async fn listen(address: &str) -> anyhow::Result<TcpAcceptor> {

@@ -1,5 +1,9 @@
 //! Parts that several example programs share.
 
 mod gateway_process;
+mod outcome;
+mod profile;
 
 pub use gateway_process::run_gateway;
+pub use outcome::{finish, is_unread};
+pub use profile::read_profile;

@@ -6,7 +6,6 @@
 //! ```
 //!
 //! It prints a timeline and a table, and exits with 1 when anything differs from what should have happened.
-#![expect(clippy::print_stdout, reason = "the timeline and the table are what this program is for")]
 #![expect(
     clippy::disallowed_methods,
     reason = "a program reads its own files, clock and environment"
@@ -20,6 +19,7 @@ mod reader;
 mod ris;
 mod table;
 
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -46,13 +46,14 @@ fn play() -> ExitCode {
     let played = runtime.map_err(anyhow::Error::from).and_then(|it| it.block_on(day::play()));
     match played {
         Ok(results) => {
-            println!("\n{}", results.to_table());
-            if results.all_as_expected() {
-                println!("\nEverything happened as it should.");
-                return ExitCode::SUCCESS;
-            }
-            println!("\nNOT as it should have been: see the rows marked DIFFERS.");
-            ExitCode::FAILURE
+            let (verdict, code) = match results.all_as_expected() {
+                true => ("Everything happened as it should.", ExitCode::SUCCESS),
+                false => {
+                    ("NOT as it should have been: see the rows marked DIFFERS.", ExitCode::FAILURE)
+                }
+            };
+            let _ = writeln!(io::stdout(), "\n{}\n\n{verdict}", results.to_table());
+            code
         }
         Err(error) => {
             eprintln!("\nthe day broke off: {error:#}");
