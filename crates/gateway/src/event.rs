@@ -46,6 +46,16 @@ pub enum Event {
         /// Which instance.
         sop_instance_uid: Uid,
     },
+    /// Bytes of a patient's name or birth date contradict the character set of a message that was taken all the same,
+    /// because its identifiers are not in doubt: a person should look, and the sender mend its label.
+    IdentityTextDoubted {
+        /// The site it belongs to.
+        site: SiteId,
+        /// Its MSH-10.
+        control_id: String,
+        /// The field, as `PID-5` or, for reports, in the form of ERR-2: `PID^1^5`.
+        location: String,
+    },
     /// An instance is durable and acknowledged.
     InstanceReceived {
         /// The site it belongs to.

@@ -68,6 +68,17 @@ pub(crate) struct Incoming<'a> {
     pub(crate) message: &'a Message,
 }
 
+impl Incoming<'_> {
+    /// Tells that a field of the patient's identity may not be what its sender wrote.
+    pub(crate) fn identity_text_doubted(&self, location: &str) -> Event {
+        Event::IdentityTextDoubted {
+            site: self.site.clone(),
+            control_id: self.message.control_id(),
+            location: location.to_owned(),
+        }
+    }
+}
+
 /// Valid, but not to be applied without a person: accepted, since sending it again would not help, and kept.
 pub(crate) fn park(
     state: &State,

@@ -21,6 +21,12 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
     };
     let applied = worklist::apply(inbound, &known, state.now());
     let findings = applied.findings.iter().map(ToString::to_string).collect();
+    let doubted = applied
+        .findings
+        .iter()
+        .filter(|finding| finding.code == worklist::FindingCode::DoubtfulText)
+        .map(|finding| incoming.identity_text_doubted(&finding.location));
+    let events = doubted.collect();
     let outcome = match applied.disposition {
         worklist::Disposition::Applied => MessageOutcome::Applied,
         worklist::Disposition::NoChange => MessageOutcome::NoChange,
@@ -48,7 +54,7 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
         answer: Answer::accept(),
         effects: effects.collect(),
         findings,
-        events: Vec::new(),
+        events,
         wake: Vec::new(),
     })
 }

@@ -47,7 +47,7 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
         answer: Answer::accept(),
         effects: Vec::new(),
         findings: received.findings.iter().map(describe).collect(),
-        events: Vec::new(),
+        events: doubts(incoming, &received.findings),
         wake: Vec::new(),
     };
     match received.disposition {
@@ -84,6 +84,12 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
         }
     }
     Ok(handled)
+}
+
+fn doubts(incoming: Incoming<'_>, findings: &[report::Finding]) -> Vec<Event> {
+    let is_doubt = |finding: &&report::Finding| finding.code == report::FindingCode::DoubtfulText;
+    let doubts = findings.iter().filter(is_doubt);
+    doubts.map(|finding| incoming.identity_text_doubted(&finding.location)).collect()
 }
 
 /// The site's own order, where there is one, is what its RIS is answered with.

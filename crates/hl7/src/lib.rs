@@ -66,6 +66,7 @@ mod check;
 pub mod continuation;
 pub mod datatype;
 mod delimiters;
+mod doubt;
 mod edit;
 pub mod escape;
 pub mod french;
@@ -95,6 +96,7 @@ pub use acknowledgement::{
 pub use builder::{BuildError, MessageBuilder, MessageHead, SegmentBuilder};
 pub use check::CHECKED_WARNINGS_MAX;
 pub use delimiters::Delimiters;
+pub use doubt::TextDoubt;
 pub use edit::{Anchor, Content, Edit, EditError};
 pub use index::{Limits, ParseError, ParseOptions};
 #[cfg(feature = "serde")]

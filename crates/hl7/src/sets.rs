@@ -78,11 +78,7 @@ fn shifted(
     let whole = sets.decode(message, Separators::None);
     if !whole.malformed {
         // Every value begins in the first set. A sender that goes on in another one meant something else.
-        let Delimiters { field, component, repetition, subcomponent, .. } = delimiters;
-        let ends = [component, repetition, subcomponent].map(|byte| byte.unwrap_or(field));
-        let [component, repetition, subcomponent] = ends;
-        let separators = Separators::Delimiters([field, component, repetition, subcomponent]);
-        let is_carried_over = sets.decode(message, separators).text != whole.text;
+        let is_carried_over = sets.decode(message, ends_of_values(delimiters)).text != whole.text;
         return (sets, doubt.filter(|_| is_carried_over));
     }
     // Splitting must know of a two-byte set below 80H even if nobody announced it.
@@ -97,6 +93,14 @@ fn shifted(
         sets
     };
     (sets, doubt)
+}
+
+/// Where a value ends, and with it the set that it switched to.
+pub(crate) fn ends_of_values(delimiters: Delimiters) -> Separators {
+    let Delimiters { field, component, repetition, subcomponent, .. } = delimiters;
+    let ends = [component, repetition, subcomponent].map(|byte| byte.unwrap_or(field));
+    let [component, repetition, subcomponent] = ends;
+    Separators::Delimiters([field, component, repetition, subcomponent])
 }
 
 /// Bytes above 7FH from `high` on, and no escape sequences.

@@ -41,6 +41,8 @@ pub enum ParkReason {
     StudyUidsDisagree,
     /// Identifiers contradict each other.
     Conflict,
+    /// Bytes of an identifier contradict the character set: it may be another one, which explains a conflict.
+    DoubtfulIdentifier,
     /// The message speaks about several patients.
     SeveralPatients,
 }
@@ -54,6 +56,7 @@ impl std::fmt::Display for ParkReason {
             Self::TooManyVersions => "the report has too many versions",
             Self::StatusesDisagree => "some parts of the message retract and some report",
             Self::StudyUidsDisagree => "the message names two studies for one order",
+            Self::DoubtfulIdentifier => "bytes of an identifier contradict the character set",
             Self::Conflict => "identifiers contradict each other",
             Self::SeveralPatients => "the message speaks about several patients",
         })

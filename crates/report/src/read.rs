@@ -24,6 +24,7 @@ pub fn read(message: &Message, reading: &Reading) -> Result<IncomingReport, Reje
     let mut notes = Notes::default();
     let groups = claims::groups(message)?;
     let patients = patient::patients(message, reading, &mut notes)?;
+    note_doubts(message, &mut notes);
     let claimed = claims::claims(&groups, &patients, &mut notes)?;
     let content = content::read(message, &mut notes)?;
     let status = status::read(&groups, &content, &mut notes)?;
@@ -83,6 +84,26 @@ impl Notes {
             self.find(FindingCode::Unreadable, location, "not a date and time");
         }
         time.ok()
+    }
+}
+
+/// A number that was misread may be another patient's or another order's. A name is only compared: one that was misread
+/// agrees with none.
+fn note_doubts(message: &Message, notes: &mut Notes) {
+    let doubt = |id: &str, n: usize| {
+        let mut segments = message.segments_with_id(id);
+        segments.any(|segment| message.doubt(segment.field(n)).is_some())
+    };
+    let numbers =
+        [("PID", 3), ("OBR", 2), ("OBR", 3), ("OBR", 18), ("ORC", 2), ("ORC", 3), ("ZDS", 1)];
+    if numbers.into_iter().any(|(id, n)| doubt(id, n)) {
+        notes.hold(ParkReason::DoubtfulIdentifier);
+    }
+    for n in [5, 7] {
+        if doubt("PID", n) {
+            let text = "bytes contradict the character set";
+            notes.find(FindingCode::DoubtfulText, format!("PID^1^{n}"), text);
+        }
     }
 }
 

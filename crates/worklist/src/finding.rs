@@ -25,6 +25,8 @@ pub enum FindingCode {
     Derived,
     /// Two places of the message contradict each other.
     Disagreement,
+    /// Bytes of a name or birth date contradict the character set of the message: a person should look.
+    DoubtfulText,
     /// A part of the message was not used.
     Ignored,
     /// A value is not of its type and was not used.

@@ -1,10 +1,10 @@
 //! From a message to what it asks for.
 
 use telerad_core::{AccessionNumber, PartialDateTime, PatientId};
-use telerad_hl7::Message;
 use telerad_hl7::datatype::{Datatype, Ts};
 use telerad_hl7::group::Groups;
 use telerad_hl7::reading::{OrderView, Reading};
+use telerad_hl7::{Message, Path, path};
 
 use crate::draft::{self, Draft};
 use crate::finding::{FindingCode, Findings};
@@ -101,6 +101,12 @@ pub fn read(message: &Message, mapping: &Mapping) -> Result<Inbound, Rejection> 
     unused(message, &groups, &mut findings);
     let facts = patient::read(message, &groups, mapping, &mut findings);
     let visit = patient::read_visit(message, &groups, &mut findings);
+    let mut numbers = vec![path!("PID-3")];
+    if let Kind::Order = kind {
+        numbers.extend(mapping.accession_sources.iter().map(|source| Path::from(*source)));
+        numbers.extend([path!("IPC-3"), path!("ZDS-1")]);
+    }
+    let doubtful = patient::doubtful_number(message, &numbers);
     let subject = match kind {
         Kind::Unsupported => Subject::Parked(format!("{code}^{event} is not supported yet")),
         _ if groups.orders().count() > GROUPS_MAX => {
@@ -110,6 +116,11 @@ pub fn read(message: &Message, mapping: &Mapping) -> Result<Inbound, Rejection> 
             Subject::Parked("several PID segments in one message".to_owned())
         }
         _ if facts.ids.is_empty() => Subject::Parked("no patient identifier in PID-3".to_owned()),
+        // Under a number that was misread it would be kept as another patient's, or as another order.
+        _ if doubtful.is_some() => {
+            let place = doubtful.map(|place| place.to_string()).unwrap_or_default();
+            Subject::Parked(format!("bytes of {place} contradict the character set"))
+        }
         Kind::Visit => {
             let text = "visit event: only the patient's attributes were used";
             findings.add(FindingCode::Ignored, "EVN-1", text);

@@ -4,7 +4,7 @@ use telerad_core::{EntityIdentifier, PartialDate, Patient, PatientId, PersonName
 use telerad_hl7::datatype::{Ce, Cx, Datatype, Ts};
 use telerad_hl7::group::{Groups, Placed};
 use telerad_hl7::reading::{Observation, PatientSources, PatientView, Reading};
-use telerad_hl7::{Field, Message};
+use telerad_hl7::{Field, Message, Path, TextDoubt};
 
 use crate::finding::{FindingCode, Findings};
 use crate::mapping::Mapping;
@@ -18,6 +18,8 @@ pub(crate) struct PatientFacts {
     /// The primary one first; empty when PID-3 names none.
     pub(crate) ids: Vec<PatientId>,
     pub(crate) name: Said<PersonName>,
+    /// Letters of the name are lost: it stands only where no other is known.
+    pub(crate) is_name_damaged: bool,
     pub(crate) birth_date: Said<PartialDate>,
     pub(crate) sex: Said<Sex>,
     pub(crate) allergies: Said<Vec<String>>,
@@ -40,7 +42,9 @@ impl PatientFacts {
     /// section 2.10.4, snapshot mode).
     pub(crate) fn put_patient(&self, patient: &mut Patient) {
         patient.ids.clone_from(&self.ids);
-        self.name.put(&mut patient.name);
+        if !self.is_name_damaged || patient.name.is_empty() {
+            self.name.put(&mut patient.name);
+        }
         self.birth_date.put_some(&mut patient.birth_date);
         self.sex.put_some(&mut patient.sex);
     }
@@ -80,6 +84,7 @@ pub(crate) fn read(
         facts.birth_date = birth_date(&view.values.birth, findings);
         facts.sex = sex(&view.values.sex, findings);
     }
+    facts.is_name_damaged = doubtful_names(message, findings);
     facts.allergies = allergies(message, findings);
     // Results of earlier orders (OMG) are not what the patient weighs today.
     let patients = || groups.patients.iter().filter(|patient| !patient.is_prior);
@@ -92,6 +97,31 @@ pub(crate) fn read(
     let notes = notes.chain(of_patients.flat_map(|observation| &observation.notes));
     facts.comments = comments(notes);
     facts
+}
+
+/// Names and birth dates that may not be what the sender wrote; whether letters of the name are lost.
+fn doubtful_names(message: &Message, findings: &mut Findings) -> bool {
+    let Some(pid) = message.segment("PID") else { return false };
+    let mut doubt = |n| {
+        let doubt = message.doubt(pid.field(n))?;
+        let text = match doubt {
+            TextDoubt::Guessed => "bytes contradict the character set: read by the one they fit",
+            TextDoubt::Lost => "bytes contradict the character set: letters are lost",
+        };
+        findings.add(FindingCode::DoubtfulText, format!("PID-{n}"), text);
+        Some(doubt)
+    };
+    let name = doubt(5);
+    doubt(7);
+    name == Some(TextDoubt::Lost)
+}
+
+/// The first of these fields whose text is in doubt.
+pub(crate) fn doubtful_number(message: &Message, places: &[Path]) -> Option<Path> {
+    places.iter().copied().find(|place| {
+        let mut segments = message.segments_with_id(place.segment());
+        segments.any(|segment| message.doubt(segment.field(place.field())).is_some())
+    })
 }
 
 fn allergies(message: &Message, findings: &mut Findings) -> Said<Vec<String>> {

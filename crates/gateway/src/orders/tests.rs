@@ -50,3 +50,21 @@ fn one_study_uid_does_not_serve_two_patients() {
         assert_eq!(order(&state, &again).await, MessageOutcome::Applied);
     });
 }
+
+#[test]
+fn a_name_in_doubt_is_told_to_a_person() {
+    run(async {
+        let state = house::state("");
+        let (site, case) = (SiteId::new("north").unwrap(), Case::new(1));
+        let case = Case { character_set: "UNICODE UTF-8".to_owned(), ..case };
+        let (text, family_name) = (orm_o01(&case), format!("{}^", case.family_name));
+        let (head, rest) = text.split_once(&family_name).unwrap();
+        // Labelled as UTF-8, written in Latin-1.
+        let bytes = [head.as_bytes(), b"\xdc", family_name.as_bytes(), rest.as_bytes()].concat();
+        let message = Message::parse(bytes).unwrap();
+        let incoming = Incoming { id: &case.control_id, site: &site, message: &message };
+        let handled = super::handle(&state, incoming).await.unwrap();
+        assert_eq!(handled.outcome, MessageOutcome::Applied);
+        assert_eq!(handled.events, [incoming.identity_text_doubted("PID-5")]);
+    });
+}

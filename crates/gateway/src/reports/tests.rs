@@ -205,3 +205,24 @@ fn a_signed_text_that_only_its_time_hides_is_for_a_person() {
         assert_eq!(reasons, ["a signed report came after one that says it is newer"]);
     });
 }
+
+#[test]
+fn a_name_in_doubt_is_told_and_a_number_in_doubt_is_parked() {
+    run(async {
+        let day = Day::new();
+        // Labelled as Latin-1, written in UTF-8.
+        let mislabelled = |case: Case| Case { character_set: "8859/1".to_owned(), ..case };
+        let case = mislabelled(Case { family_name: "MÜLLER".to_owned(), ..Case::new(1) });
+        day.order(&case).await;
+        let message = Message::parse(oru_r01(&case)).unwrap();
+        let incoming = Incoming { id: "report", site: &day.site, message: &message };
+        let handled = super::handle(&day.state, incoming).await.unwrap();
+        assert!(handled.events.contains(&incoming.identity_text_doubted("PID^1^5")));
+        assert_eq!(day.commit(handled).await, MessageOutcome::Applied);
+
+        let number = mislabelled(Case { accession: "A1Ü".to_owned(), ..Case::new(1) });
+        let reason = "bytes of an identifier contradict the character set".to_owned();
+        assert_eq!(day.report(&number).await, MessageOutcome::Parked(reason));
+        assert_eq!(day.filed("A1").await, (1, 1));
+    });
+}

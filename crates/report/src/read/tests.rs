@@ -327,6 +327,31 @@ fn the_interpreter_signs() {
 }
 
 #[test]
+fn an_identifier_in_doubt_is_parked_and_a_name_is_told() {
+    #[track_caller]
+    fn check(id: &[u8], name: &[u8], accession: &[u8], holds: &[ParkReason], is_told: bool) {
+        let head = b"MSH|^~\\&|READER|TR|TELERAD|GW|20260301130000||ORU^R01|M1|P|2.5.1||||||8859/1\rPID|||";
+        let parts: [&[u8]; 7] = [
+            head,
+            id,
+            b"||",
+            name,
+            b"\rOBR|1|||CT||||||||||||||",
+            accession,
+            b"|||||||F\rOBX|1|TX|||Normal.\r",
+        ];
+        let incoming = incoming(&Message::parse(parts.concat()).unwrap());
+        assert_eq!(incoming.holds, holds);
+        let is_doubt = |one: &crate::Finding| one.code == FindingCode::DoubtfulText;
+        assert_eq!(incoming.findings.iter().any(is_doubt), is_told);
+    }
+    check(b"7", b"M\xdcLLER", b"A1", &[], false);
+    check(b"7", "MÜLLER".as_bytes(), b"A1", &[], true);
+    check("7Ü".as_bytes(), b"DOE", b"A1", &[ParkReason::DoubtfulIdentifier], false);
+    check(b"7", b"DOE", "A1Ü".as_bytes(), &[ParkReason::DoubtfulIdentifier], false);
+}
+
+#[test]
 fn debug_prints_no_values() {
     let incoming = incoming(&oru("F", "", "OBX|1|TX|||Fracture"));
     let debug = format!("{incoming:?} {:?} {:?}", incoming.claims, incoming.lines);

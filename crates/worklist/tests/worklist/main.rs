@@ -31,7 +31,15 @@ impl Site {
     /// Segments separated by lines, as tests write them.
     fn try_send(&mut self, text: &str) -> Result<Outcome, Rejection> {
         let text: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        let message = Message::parse(text.join("\r").into_bytes()).unwrap();
+        self.try_send_bytes(text.join("\r").into_bytes())
+    }
+
+    fn send_bytes(&mut self, bytes: Vec<u8>) -> Outcome {
+        self.try_send_bytes(bytes).unwrap()
+    }
+
+    fn try_send_bytes(&mut self, bytes: Vec<u8>) -> Result<Outcome, Rejection> {
+        let message = Message::parse(bytes).unwrap();
         let inbound = read(&message, &self.mapping)?;
         let known = Known {
             patients: self

@@ -112,3 +112,43 @@ fn findings_and_debug_hold_no_patient_data() {
         assert!(!text.contains(secret), "{secret}");
     }
 }
+
+/// An order whose PID-3, PID-5 and OBR-18 are these bytes, labelled as UTF-8.
+fn labelled_utf8(id: &[u8], name: &[u8], accession: &[u8]) -> Vec<u8> {
+    let head =
+        b"MSH|^~\\&|RIS|NORTH|||20261124080000||ORM^O01|M|P|2.3.1||||||UNICODE UTF-8\rPID|||";
+    let order = b"||19700102|F\rORC|NW||||||^^^202611241030\rOBR||||X^Proc^L||||||||||||||";
+    let parts: [&[u8]; 7] =
+        [head, id, b"||", name, order, accession, b"|RP-1|SPS-1||||CT\rZDS|1.2.3\r"];
+    parts.concat()
+}
+
+#[test]
+fn a_number_in_doubt_is_no_key() {
+    for (id, accession, place) in
+        [(&b"47\xdc"[..], &b"A-1"[..], "PID-3"), (b"4711", b"A-\xdc", "OBR-18")]
+    {
+        let mut site = Site::new();
+        let outcome = site.send_bytes(labelled_utf8(id, b"Doe^Jane", accession));
+        let reason = format!("bytes of {place} contradict the character set");
+        assert_eq!(outcome.disposition, Disposition::Parked(reason));
+        assert!(site.known.patients.is_empty() && site.known.orders.is_empty());
+    }
+}
+
+#[test]
+fn a_damaged_name_keeps_the_patient_on_the_worklist_and_replaces_no_name() {
+    let mut site = Site::new();
+    let damaged = || labelled_utf8(b"4711", b"M\xdcLLER^Jane", b"A-1");
+    let outcome = site.send_bytes(damaged());
+    assert_eq!(outcome.disposition, Disposition::Applied);
+    let text = "PID-5: bytes contradict the character set: letters are lost".to_owned();
+    assert!(findings(&outcome).contains(&text));
+    assert_eq!(site.order().order.patient.name.to_dicom(), "M\u{fffd}LLER^Jane");
+    let name = "MÜLLER^Jane";
+    site.send_bytes(labelled_utf8(b"4711", name.as_bytes(), b"A-1"));
+    assert_eq!(site.patient().patient.name.to_dicom(), name);
+    site.send_bytes(damaged());
+    assert_eq!(site.patient().patient.name.to_dicom(), name);
+    assert_eq!(site.order().order.patient.name.to_dicom(), name);
+}
