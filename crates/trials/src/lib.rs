@@ -25,6 +25,7 @@ pub mod http;
 pub mod messages;
 pub mod part10;
 pub mod random;
+pub mod setting;
 pub mod synthetic;
 pub mod tool;
 pub mod verdict;

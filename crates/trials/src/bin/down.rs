@@ -7,13 +7,13 @@ use std::time::Duration;
 use anyhow::Result;
 use telerad::dicom::Status;
 use telerad_trials::arguments::Arguments;
-use telerad_trials::configuration::Configuration;
 use telerad_trials::dicom_client::DicomClient;
 use telerad_trials::dicom_sink::{DicomSink, Records};
-use telerad_trials::gateway::{Addresses, Gateway};
+use telerad_trials::gateway::Addresses;
 use telerad_trials::hl7_client::Hl7Client;
 use telerad_trials::hl7_sink::{Hl7Sink, field};
 use telerad_trials::messages::Order;
+use telerad_trials::setting::Setting;
 use telerad_trials::synthetic::Instance;
 use telerad_trials::tool::free_port;
 use telerad_trials::verdict::{self, Verdict};
@@ -36,23 +36,16 @@ fn main() -> ExitCode {
 
 fn trial(verdict: &mut Verdict) -> Result<()> {
     let arguments = Arguments::read()?;
-    let folder = tempfile::tempdir()?;
     let (reader_port, ris_port) = (free_port()?, free_port()?);
-    let configuration = Configuration {
-        destinations: vec![("READER".to_owned(), reader_port)],
-        ris_port,
-        announcement_port: ris_port,
-    };
-    let configuration = configuration.write(folder.path())?;
-    let log = folder.path().join("gateway.log");
-    let (gateway, addresses) = Gateway::start(&arguments.gateway, &configuration, &log)?;
+    let setting = Setting::between(reader_port, ris_port, ris_port)?;
+    let (gateway, addresses) = setting.start(&arguments)?;
 
     let orders: Vec<Order> = (0..STUDIES).map(|number| Order::new("DWN", number)).collect();
     let sent = send(verdict, addresses, &orders)?;
 
     wait::pause(OUTAGE / 2);
     gateway.kill()?;
-    let (gateway, _) = Gateway::start(&arguments.gateway, &configuration, &log)?;
+    let (gateway, _) = setting.start(&arguments)?;
     wait::pause(OUTAGE / 2);
 
     let records = Records::default();

@@ -9,12 +9,12 @@ use std::time::Duration;
 use anyhow::Result;
 use telerad::dicom::Status;
 use telerad_trials::arguments::Arguments;
-use telerad_trials::configuration::Configuration;
 use telerad_trials::dicom_client::DicomClient;
 use telerad_trials::dicom_sink::{DicomSink, Records};
-use telerad_trials::gateway::{Gateway, Log};
+use telerad_trials::gateway::Log;
 use telerad_trials::hl7_sink::Hl7Sink;
 use telerad_trials::messages::Order;
+use telerad_trials::setting::Setting;
 use telerad_trials::synthetic::Instance;
 use telerad_trials::verdict::{self, Verdict};
 use telerad_trials::wait;
@@ -25,19 +25,12 @@ fn main() -> ExitCode {
 
 fn trial(verdict: &mut Verdict) -> Result<()> {
     let arguments = Arguments::read()?;
-    let folder = tempfile::tempdir()?;
     let records = Records::default();
     let sink = DicomSink::start(0, &records)?;
     let ris = Hl7Sink::start(0)?;
-    let configuration = Configuration {
-        destinations: vec![("READER".to_owned(), sink.port())],
-        ris_port: ris.port(),
-        announcement_port: ris.port(),
-    };
-    let configuration = configuration.write(folder.path())?;
-    let log_path = folder.path().join("gateway.log");
-    let (gateway, addresses) = Gateway::start(&arguments.gateway, &configuration, &log_path)?;
-    let mut log = Log::new(&log_path);
+    let setting = Setting::between(sink.port(), ris.port(), ris.port())?;
+    let (gateway, addresses) = setting.start(&arguments)?;
+    let mut log = Log::new(&setting.log);
 
     let (order, other) = (Order::new("DUP", 1), Order::new("DUP", 2));
     let mut other_patient = order.clone();
@@ -84,10 +77,10 @@ fn trial(verdict: &mut Verdict) -> Result<()> {
             news.to_lowercase().contains("uid conflict")
         });
         verdict.claim(&format!("{what}: the log says `uid conflict`"), said, "");
-        let kept = is_kept(&folder.path().join("data"), &conflict.data_set)?;
+        let kept = is_kept(&setting.folder.path().join("data"), &conflict.data_set)?;
         verdict.claim(&format!("{what}: kept"), kept, "its bytes are in the data directory");
     }
-    let kept = is_kept(&folder.path().join("data"), &first.data_set)?;
+    let kept = is_kept(&setting.folder.path().join("data"), &first.data_set)?;
     verdict.claim("the first is unaffected", kept && copies(&records, &first) == 1, "");
     modality.release()?;
     drop(sink);

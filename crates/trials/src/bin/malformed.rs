@@ -11,13 +11,13 @@ use anyhow::{Result, bail};
 use telerad::dicom::Status;
 use telerad_trials::GATEWAY_TITLE;
 use telerad_trials::arguments::Arguments;
-use telerad_trials::configuration::Configuration;
 use telerad_trials::dicom_client::DicomClient;
 use telerad_trials::dicom_sink::{DicomSink, Records};
-use telerad_trials::gateway::{Addresses, Gateway, Log};
+use telerad_trials::gateway::{Addresses, Log};
 use telerad_trials::hl7_client::Hl7Client;
 use telerad_trials::hl7_sink::Hl7Sink;
 use telerad_trials::messages::{Order, head};
+use telerad_trials::setting::Setting;
 use telerad_trials::synthetic::Instance;
 use telerad_trials::verdict::{self, Verdict};
 use telerad_trials::wait;
@@ -28,19 +28,12 @@ fn main() -> ExitCode {
 
 fn trial(verdict: &mut Verdict) -> Result<()> {
     let arguments = Arguments::read()?;
-    let folder = tempfile::tempdir()?;
     let records = Records::default();
     let sink = DicomSink::start(0, &records)?;
     let ris = Hl7Sink::start(0)?;
-    let configuration = Configuration {
-        destinations: vec![("READER".to_owned(), sink.port())],
-        ris_port: ris.port(),
-        announcement_port: ris.port(),
-    };
-    let configuration = configuration.write(folder.path())?;
-    let log_path = folder.path().join("gateway.log");
-    let (mut gateway, addresses) = Gateway::start(&arguments.gateway, &configuration, &log_path)?;
-    let mut log = Log::new(&log_path);
+    let setting = Setting::between(sink.port(), ris.port(), ris.port())?;
+    let (mut gateway, addresses) = setting.start(&arguments)?;
+    let mut log = Log::new(&setting.log);
 
     for case in &cases() {
         log.news();

@@ -13,13 +13,12 @@ use bytes::Bytes;
 use telerad::dicom::Status;
 use telerad::net::dicom::BodySource;
 use telerad_trials::arguments::Arguments;
-use telerad_trials::configuration::Configuration;
 use telerad_trials::dicom_client::DicomClient;
 use telerad_trials::dicom_sink::{DicomSink, Records};
-use telerad_trials::gateway::Gateway;
 use telerad_trials::hl7_sink::Hl7Sink;
 use telerad_trials::messages::Order;
 use telerad_trials::random::Random;
+use telerad_trials::setting::Setting;
 use telerad_trials::synthetic::{US_MULTIFRAME_STORAGE, multiframe_head};
 use telerad_trials::verdict::{self, Verdict};
 use telerad_trials::wait;
@@ -35,18 +34,11 @@ fn main() -> ExitCode {
 
 fn trial(verdict: &mut Verdict) -> Result<()> {
     let arguments = Arguments::read()?;
-    let folder = tempfile::tempdir()?;
     let records = Records::default();
     let sink = DicomSink::start(0, &records)?;
     let ris = Hl7Sink::start(0)?;
-    let configuration = Configuration {
-        destinations: vec![("READER".to_owned(), sink.port())],
-        ris_port: ris.port(),
-        announcement_port: ris.port(),
-    };
-    let configuration = configuration.write(folder.path())?;
-    let log = folder.path().join("gateway.log");
-    let (gateway, addresses) = Gateway::start(&arguments.gateway, &configuration, &log)?;
+    let setting = Setting::between(sink.port(), ris.port(), ris.port())?;
+    let (gateway, addresses) = setting.start(&arguments)?;
     let watch = Watch::start(gateway.id());
 
     let order = Order::new("MEM", 1);

@@ -5,19 +5,18 @@
 mod load;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use telerad_trials::arguments::Arguments;
-use telerad_trials::configuration::Configuration;
 use telerad_trials::dicom_client::DicomClient;
 use telerad_trials::dicom_sink::{DicomSink, Records};
-use telerad_trials::gateway::{Addresses, Gateway};
+use telerad_trials::gateway::Addresses;
 use telerad_trials::hl7_sink::{Hl7Sink, field};
 use telerad_trials::messages::Order;
 use telerad_trials::random::Random;
+use telerad_trials::setting::Setting;
 use telerad_trials::verdict::{self, Verdict};
 use telerad_trials::wait;
 
@@ -34,21 +33,14 @@ fn main() -> ExitCode {
 
 fn trial(verdict: &mut Verdict) -> Result<()> {
     let arguments = Arguments::read()?;
-    let folder = tempfile::tempdir()?;
     let records = Records::default();
     let sink = DicomSink::start(0, &records)?;
     let (ris, announcements) = (Hl7Sink::start(0)?, Hl7Sink::start(0)?);
-    let configuration = Configuration {
-        destinations: vec![("READER".to_owned(), sink.port())],
-        ris_port: ris.port(),
-        announcement_port: announcements.port(),
-    };
-    let configuration = configuration.write(folder.path())?;
-    let log = folder.path().join("gateway.log");
+    let setting = Setting::between(sink.port(), ris.port(), announcements.port())?;
 
     let load = Load::start();
-    let killed = kill_again_and_again(&arguments, &configuration, &log, &load)?;
-    let (gateway, addresses) = Gateway::start(&arguments.gateway, &configuration, &log)?;
+    let killed = kill_again_and_again(&arguments, &setting, &load)?;
+    let (gateway, addresses) = setting.start(&arguments)?;
     load.serve(addresses);
     wait::pause(Duration::from_secs(1));
     let ledger = load.stop();
@@ -70,7 +62,7 @@ fn trial(verdict: &mut Verdict) -> Result<()> {
     orders(verdict, &ledger, addresses)?;
     reports(verdict, &ledger, &ris, killed);
     if verdict.failed() > 0 {
-        let kept = folder.keep();
+        let kept = setting.folder.keep();
         verdict::note(format!("the gateway's data and log are in {}", kept.display()));
     }
     drop(sink);
@@ -78,15 +70,10 @@ fn trial(verdict: &mut Verdict) -> Result<()> {
 }
 
 /// Starts the gateway and kills it, `count` times; one start in eight is killed before it serves.
-fn kill_again_and_again(
-    arguments: &Arguments,
-    configuration: &Path,
-    log: &Path,
-    load: &Load,
-) -> Result<u32> {
+fn kill_again_and_again(arguments: &Arguments, setting: &Setting, load: &Load) -> Result<u32> {
     let mut random = Random::new(arguments.seed);
     for number in 0..arguments.count {
-        let mut gateway = Gateway::spawn(&arguments.gateway, configuration, log)?;
+        let mut gateway = setting.spawn(arguments)?;
         if random.between(0, 8) == 0 {
             wait::pause(Duration::from_millis(random.between(0, 60)));
         } else {
