@@ -4,18 +4,24 @@
 //! cargo run --example find_studies -- 127.0.0.1:11211 QRSCP 20240101-20241231 100
 //! ```
 
-#![expect(clippy::print_stdout, reason = "a program that reports to a person")]
+use std::io::{self, Write};
+use std::process::ExitCode;
 
 use anyhow::Context;
 use telerad::dicom::{DataSet, tags, uids};
 use telerad::dimse::plan_contexts;
 use telerad::net::TcpConnector;
 use telerad::net::dicom::{ClientAssociation, Peer};
+use telerad_examples::finish;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let [address, title, dates, limit] = arguments.as_slice() else {
+    finish("find_studies", run(&arguments).await)
+}
+
+async fn run(arguments: &[String]) -> anyhow::Result<()> {
+    let [address, title, dates, limit] = arguments else {
         anyhow::bail!("usage: find_studies <address> <AE title> <dates> <limit>");
     };
     let limit: usize = limit.parse().context("the limit is no number")?;
@@ -33,7 +39,11 @@ async fn main() -> anyhow::Result<()> {
     while let Some(study) = studies.next().await {
         let study = study?.data_set;
         let date = study.text(tags::STUDY_DATE).unwrap_or_default();
-        println!("{date:8} {}", study.text(tags::STUDY_INSTANCE_UID).unwrap_or_default());
+        writeln!(
+            io::stdout(),
+            "{date:8} {}",
+            study.text(tags::STUDY_INSTANCE_UID).unwrap_or_default()
+        )?;
         found += 1;
         if found == limit {
             studies.cancel().await?;
@@ -41,6 +51,6 @@ async fn main() -> anyhow::Result<()> {
     }
     let status = studies.status().context("no final status")?;
     drop(studies);
-    println!("{found} studies, final status {status}");
+    writeln!(io::stdout(), "{found} studies, final status {status}")?;
     Ok(association.release().await?)
 }

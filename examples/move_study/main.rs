@@ -4,18 +4,24 @@
 //! cargo run --example move_study -- 127.0.0.1:11211 QRSCP MOVEDEST 1.2.840.113619.2.1
 //! ```
 
-#![expect(clippy::print_stdout, reason = "a program that reports to a person")]
+use std::io::{self, Write};
+use std::process::ExitCode;
 
 use anyhow::Context;
 use telerad::dicom::{DataSet, Status, tags, uids};
 use telerad::dimse::plan_contexts;
 use telerad::net::TcpConnector;
 use telerad::net::dicom::{ClientAssociation, Peer};
+use telerad_examples::finish;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let [address, title, destination, study] = arguments.as_slice() else {
+    finish("move_study", run(&arguments).await)
+}
+
+async fn run(arguments: &[String]) -> anyhow::Result<()> {
+    let [address, title, destination, study] = arguments else {
         anyhow::bail!("usage: move_study <address> <AE title> <destination> <study UID>");
     };
     let peer = Peer::new(address, title.parse()?, "TELERAD".parse()?);
@@ -32,14 +38,14 @@ async fn main() -> anyhow::Result<()> {
     while let Some(progress) = moving.next().await {
         let counts = progress?;
         let remaining = counts.remaining.unwrap_or_default();
-        println!("{} sent, {remaining} to go", counts.completed + counts.warning);
+        writeln!(io::stdout(), "{} sent, {remaining} to go", counts.completed + counts.warning)?;
     }
     let outcome = moving.outcome().cloned().context("no final status")?;
     drop(moving);
     let counts = outcome.sub_operations;
-    println!("{} sent, {} failed", counts.completed + counts.warning, counts.failed);
+    writeln!(io::stdout(), "{} sent, {} failed", counts.completed + counts.warning, counts.failed)?;
     for instance in &outcome.failed {
-        println!("failed: {instance}");
+        writeln!(io::stdout(), "failed: {instance}")?;
     }
     association.release().await?;
     anyhow::ensure!(outcome.status == Status::SUCCESS, "final status {}", outcome.status);
