@@ -22,7 +22,7 @@ use telerad::net::dicom::{
     AssociationContext, Body, ClientAssociation, Peer, ServerConfig, Services, StoreReply,
     StoreRequest, serve,
 };
-use telerad::net::{BoxFuture, Listener, TcpAcceptor, TcpConnector, TokioSpawn, shutdown};
+use telerad::net::{BoxFuture, Listener, Remote, TcpAcceptor, TcpConnector, TokioSpawn, shutdown};
 use telerad::store::payload::DirectorySpool;
 use telerad::store::sqlite::SqliteStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -140,7 +140,7 @@ async fn synced(slices: &[Slice]) -> anyhow::Result<Duration> {
 struct Sink;
 
 impl Services for Sink {
-    fn admit(&self, _request: &AssociateRequest, _peer_address: &str) -> Result<(), Rejection> {
+    fn admit(&self, _request: &AssociateRequest, _remote: &Remote) -> Result<(), Rejection> {
         Ok(())
     }
 

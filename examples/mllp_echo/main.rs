@@ -29,7 +29,8 @@ use telerad::net::mllp::{
     Handled, MessageHandler, Reconnect, Sender, ServerConfig, Timeouts, serve,
 };
 use telerad::net::{
-    BoxFuture, Listener, ShutdownHandle, SystemRng, TcpAcceptor, TcpConnector, TokioSpawn, shutdown,
+    BoxFuture, Listener, Remote, ShutdownHandle, SystemRng, TcpAcceptor, TcpConnector, TokioSpawn,
+    shutdown,
 };
 use telerad_examples::finish;
 
@@ -175,8 +176,8 @@ impl Echo {
 }
 
 impl MessageHandler for Echo {
-    fn handle(&self, peer_address: String, frame: Bytes) -> BoxFuture<'static, Bytes> {
-        let handled = self.handle_frame(peer_address, frame);
+    fn handle(&self, remote: Remote, frame: Bytes) -> BoxFuture<'static, Bytes> {
+        let handled = self.handle_frame(remote, frame);
         Box::pin(async move {
             match handled.await {
                 Handled::Answer(answer) => answer,
@@ -185,7 +186,7 @@ impl MessageHandler for Echo {
         })
     }
 
-    fn handle_frame(&self, _: String, frame: Bytes) -> BoxFuture<'static, Handled> {
+    fn handle_frame(&self, _: Remote, frame: Bytes) -> BoxFuture<'static, Handled> {
         let handled = self.answer(frame);
         Box::pin(async move { handled })
     }

@@ -11,7 +11,7 @@ use telerad::dimse::{AssociateRequest, Rejection};
 use telerad::net::dicom::{
     AssociationContext, Body, ServerConfig, Services, StoreReply, StoreRequest, serve,
 };
-use telerad::net::{BoxFuture, ShutdownHandle, TcpAcceptor, TokioSpawn, shutdown};
+use telerad::net::{BoxFuture, Remote, ShutdownHandle, TcpAcceptor, TokioSpawn, shutdown};
 
 use crate::cast::Case;
 use crate::ris::{lines, msh, pid, segment};
@@ -56,7 +56,7 @@ impl Platform {
 }
 
 impl Services for Received {
-    fn admit(&self, request: &AssociateRequest, _peer_address: &str) -> Result<(), Rejection> {
+    fn admit(&self, request: &AssociateRequest, _remote: &Remote) -> Result<(), Rejection> {
         match request.called.as_str() {
             "READER" => Ok(()),
             _ => Err(Rejection::CALLED_AE_NOT_RECOGNIZED),

@@ -8,7 +8,7 @@ use telerad::core::Timestamp;
 use telerad::hl7::{AckCode, Acknowledgement, Message, acknowledge};
 use telerad::net::mllp::{self, MessageHandler, Sender, Timeouts};
 use telerad::net::{
-    BoxFuture, Clock, Shutdown, SystemClock, TcpAcceptor, TcpConnector, TokioSpawn,
+    BoxFuture, Clock, Remote, Shutdown, SystemClock, TcpAcceptor, TcpConnector, TokioSpawn,
 };
 
 use crate::cast::Case;
@@ -129,7 +129,7 @@ impl Listening {
 struct Keep(Inbox);
 
 impl MessageHandler for Keep {
-    fn handle(&self, _peer_address: String, frame: Bytes) -> BoxFuture<'static, Bytes> {
+    fn handle(&self, _remote: Remote, frame: Bytes) -> BoxFuture<'static, Bytes> {
         let inbox = Arc::clone(&self.0);
         Box::pin(async move {
             let message = Message::parse(frame).ok();

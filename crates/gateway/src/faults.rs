@@ -7,7 +7,9 @@ use telerad_routing::{DeliveryOutcome, DeliveryRecord, FaultScope};
 /// Who is at fault when an association cannot be had, or ends in the middle.
 pub(crate) fn scope(error: &AssociationError) -> FaultScope {
     match &error.fault {
-        AssociationFault::Connect(_) | AssociationFault::Rejected(_) => FaultScope::Destination,
+        AssociationFault::Connect(_) | AssociationFault::Rejected(_) | AssociationFault::Tls(_) => {
+            FaultScope::Destination
+        }
         AssociationFault::Failed(_) | AssociationFault::NoContext { .. } => FaultScope::Instance,
         // Everything else ends this association and says nothing of the instance or of the next association.
         _ => FaultScope::Association,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use telerad_hl7::{AckCode, Acknowledgement, Message, WarningKind};
-use telerad_net::BoxFuture;
 use telerad_net::mllp::{self, MessageHandler};
+use telerad_net::{BoxFuture, Remote};
 use telerad_store::{Effect, MessageOutcome, MessageRecord, ParkedKind, StoreError};
 
 use crate::acknowledge::acknowledge;
@@ -20,8 +20,8 @@ use crate::{orders, reports};
 pub(crate) struct Receiver(pub(crate) Arc<State>);
 
 impl MessageHandler for Receiver {
-    fn handle(&self, peer_address: String, frame: Bytes) -> BoxFuture<'static, Bytes> {
-        let answer = self.handle_frame(peer_address, frame);
+    fn handle(&self, remote: Remote, frame: Bytes) -> BoxFuture<'static, Bytes> {
+        let answer = self.handle_frame(remote, frame);
         Box::pin(async move {
             match answer.await {
                 mllp::Handled::Answer(answer) => answer,
@@ -31,18 +31,14 @@ impl MessageHandler for Receiver {
         })
     }
 
-    fn handle_frame(
-        &self,
-        peer_address: String,
-        frame: Bytes,
-    ) -> BoxFuture<'static, mllp::Handled> {
+    fn handle_frame(&self, remote: Remote, frame: Bytes) -> BoxFuture<'static, mllp::Handled> {
         let state = Arc::clone(&self.0);
         Box::pin(async move {
             let message = Message::parse(frame.clone());
             let answer = match &message {
-                Ok(message) => receive(&state, message, &peer_address).await,
+                Ok(message) => receive(&state, message, &remote).await,
                 Err(error) => {
-                    tracing::warn!(peer = %peer_address, bytes = frame.len(), "not a message: {error}");
+                    tracing::warn!(peer = %remote, bytes = frame.len(), "not a message: {error}");
                     let (control_id, reason) = (String::new(), error.to_string());
                     state.tell(Event::MessageRejected { control_id, reason });
                     let Acknowledgement { code, error } = error.acknowledgement();
@@ -54,11 +50,11 @@ impl MessageHandler for Receiver {
     }
 }
 
-async fn receive(state: &State, message: &Message, peer_address: &str) -> Answer {
+async fn receive(state: &State, message: &Message, remote: &Remote) -> Answer {
     let (application, facility) = (message.sending_application(), message.sending_facility());
     let control_id = message.control_id();
     let Some(sender) = state.directory.sender(&application, &facility) else {
-        tracing::warn!(peer = peer_address, %control_id, "message from an unknown sender (MSH-3, MSH-4) refused");
+        tracing::warn!(peer = %remote, %control_id, "message from an unknown sender (MSH-3, MSH-4) refused");
         let text = "sending application and facility (MSH-3, MSH-4) are not known here";
         state.tell(Event::MessageRejected { control_id, reason: text.to_owned() });
         return Answer::refuse(AckCode::AR, 207, "MSH^1^3", text);
@@ -70,7 +66,7 @@ async fn receive(state: &State, message: &Message, peer_address: &str) -> Answer
             Ok(answer) => return answer,
             Err(StoreError::Conflict { .. }) => {}
             Err(error) => {
-                tracing::error!(peer = peer_address, %control_id, "message not stored: {error}");
+                tracing::error!(peer = %remote, %control_id, "message not stored: {error}");
                 return Answer::not_stored(207, "cannot store now; send again later");
             }
         }

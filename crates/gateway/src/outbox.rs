@@ -183,7 +183,9 @@ impl Pump {
                 let reason = "it has no control id (MSH-10)".to_owned();
                 self.record(set_aside(queued, reason), "").await
             }
-            Err(error @ SendError::Connect(_)) => Err(Interrupted::Unreachable(error)),
+            Err(error @ (SendError::Connect(_) | SendError::Tls(_))) => {
+                Err(Interrupted::Unreachable(error))
+            }
             Err(error) => {
                 let waiting = self.no_answer(queued, &error);
                 self.record(waiting, "").await

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use telerad_dicom::Status;
 use telerad_dimse::{AssociateRequest, ContextResult, Rejection};
-use telerad_net::BoxFuture;
 use telerad_net::dicom::{
     AssociationContext, Body, FindAnswers, FindRequest, Offers, Services, StoreReply, StoreRequest,
     negotiate,
 };
+use telerad_net::{BoxFuture, Remote};
 
 use crate::configuration::Service;
 use crate::state::State;
@@ -18,7 +18,7 @@ use crate::{intake, modality_worklist};
 pub(crate) struct Provider(pub(crate) Arc<State>);
 
 impl Services for Provider {
-    fn admit(&self, request: &AssociateRequest, peer_address: &str) -> Result<(), Rejection> {
+    fn admit(&self, request: &AssociateRequest, remote: &Remote) -> Result<(), Rejection> {
         let state = &self.0;
         let refusal = if request.called != state.configuration.dicom.ae_title {
             Rejection::CALLED_AE_NOT_RECOGNIZED
@@ -28,7 +28,7 @@ impl Services for Provider {
             return Ok(());
         };
         tracing::warn!(
-            calling = %request.calling, called = %request.called, peer = peer_address,
+            calling = %request.calling, called = %request.called, peer = %remote,
             "association rejected: {refusal}"
         );
         Err(refusal)

@@ -15,12 +15,12 @@
 //! use telerad_net::dicom::{
 //!     AssociationContext, Body, ClientAssociation, Peer, ServerConfig, Services, StoreReply, StoreRequest, serve,
 //! };
-//! use telerad_net::{BoxFuture, Listener, TcpAcceptor, TcpConnector, TokioSpawn, shutdown};
+//! use telerad_net::{BoxFuture, Listener, Remote, TcpAcceptor, TcpConnector, TokioSpawn, shutdown};
 //!
 //! struct Inbox;
 //!
 //! impl Services for Inbox {
-//!     fn admit(&self, request: &AssociateRequest, _peer_address: &str) -> Result<(), Rejection> {
+//!     fn admit(&self, request: &AssociateRequest, _remote: &Remote) -> Result<(), Rejection> {
 //!         if request.called.as_str() == "INBOX" { Ok(()) } else { Err(Rejection::CALLED_AE_NOT_RECOGNIZED) }
 //!     }
 //!
@@ -83,16 +83,20 @@ mod any_connector;
 mod clock;
 pub mod dicom;
 pub mod mllp;
+mod open;
 mod pump;
+mod remote;
 mod rng;
 mod shutdown;
 mod slots;
 mod spawn;
+pub mod tls;
 mod transport;
 mod wire;
 
 pub use any_connector::{AnyConnector, AnyStream};
 pub use clock::{Clock, SystemClock};
+pub use remote::Remote;
 pub use rng::{Rng, SystemRng};
 pub use shutdown::{Shutdown, ShutdownHandle, shutdown};
 pub use spawn::{Spawn, TokioSpawn};

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::clock::{Alarm, Clock};
+use crate::tls::{TlsFault, is_tls};
 use crate::wire::{Duplex, Turn, Wire};
 
 /// What a pump needs of a protocol machine.
@@ -41,12 +42,23 @@ pub(crate) struct Pump<M> {
 }
 
 /// How the stream itself failed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Broken {
     /// The peer takes no bytes any more.
     Stalled,
+    /// TLS reports an error, or has no business here.
+    Tls(TlsFault),
     /// The transport reports an error.
     Transport(io::ErrorKind),
+}
+
+impl Broken {
+    fn by(error: &io::Error) -> Self {
+        match TlsFault::of(error) {
+            Some(fault) => Self::Tls(fault.clone()),
+            None => Self::Transport(error.kind()),
+        }
+    }
 }
 
 impl<M: Machine> Pump<M> {
@@ -77,10 +89,17 @@ impl<M: Machine> Pump<M> {
         let now = self.clock.now();
         self.transmit(now);
         match self.wire.poll_turn(context, now, self.machine.wants_input()) {
-            Poll::Ready(Turn::Read(bytes)) => self.machine.handle_input(now, bytes),
+            Poll::Ready(Turn::Read(bytes)) => {
+                // The machine will find that it is nonsense. Which nonsense is worth telling: somebody has to change a
+                // configuration.
+                if self.wire.bytes_received == bytes.len() as u64 && is_tls(&bytes) {
+                    self.broken.get_or_insert(Broken::Tls(TlsFault::UnexpectedTls));
+                }
+                self.machine.handle_input(now, bytes);
+            }
             Poll::Ready(Turn::EndOfInput) => self.machine.handle_closed(now),
             Poll::Ready(Turn::Failed(error)) => {
-                self.fail(now, Broken::Transport(error.kind()));
+                self.fail(now, Broken::by(&error));
             }
             Poll::Ready(Turn::Wrote) => {}
             Poll::Pending => return self.poll_deadlines(context),
@@ -113,7 +132,7 @@ impl<M: Machine> Pump<M> {
 
     /// How the stream failed, if it did.
     pub(crate) fn broken(&self) -> Option<Broken> {
-        self.broken
+        self.broken.clone()
     }
 
     /// Bytes received and sent so far.

@@ -1,6 +1,6 @@
 //! Byte streams: where they come from.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io::{self, IoSlice};
 use std::net::Ipv4Addr;
 use std::pin::Pin;
@@ -10,6 +10,8 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::tls::PeerIdentity;
 
 /// Accepts streams from peers.
 pub trait Listener: Send + 'static {
@@ -27,6 +29,27 @@ pub trait Listener: Send + 'static {
 
     /// Where this listens, as a peer would write it: `127.0.0.1:11112`.
     fn local_address(&self) -> String;
+
+    /// Makes an accepted stream ready for use: the TLS handshake, where there is one. With the stream comes who the
+    /// peer has proved to be. By default a stream is ready as it is, and proves nothing.
+    ///
+    /// Servers run this in the connection's own task, under a deadline: however slow a peer is, it keeps nobody else
+    /// waiting.
+    ///
+    /// # Errors
+    /// Mostly [`TlsFault`](crate::tls::TlsFault) inside.
+    fn handshake(
+        &self,
+        stream: Self::Stream,
+    ) -> impl Future<Output = io::Result<(Self::Stream, Option<PeerIdentity>)>> + Send + 'static
+    {
+        ready(Ok((stream, None)))
+    }
+
+    /// Whether [`handshake`](Self::handshake) secures its streams.
+    fn is_secure(&self) -> bool {
+        false
+    }
 }
 
 /// Opens streams to peers.
@@ -39,6 +62,26 @@ pub trait Connector: Send + Sync + 'static {
     /// # Errors
     /// Whatever the transport reports.
     fn connect(&self, address: &str) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Makes a stream to `address` ready for use: the TLS handshake, where there is one. With the stream comes who the
+    /// peer has proved to be. By default a stream is ready as it is. The caller sets the deadline, a separate one.
+    ///
+    /// # Errors
+    /// Mostly [`TlsFault`](crate::tls::TlsFault) inside.
+    fn handshake(
+        &self,
+        address: &str,
+        stream: Self::Stream,
+    ) -> impl Future<Output = io::Result<(Self::Stream, Option<PeerIdentity>)>> + Send {
+        let _ = address;
+        ready(Ok((stream, None)))
+    }
+
+    /// Whether [`handshake`](Self::handshake) secures its streams to this address.
+    fn is_secure(&self, address: &str) -> bool {
+        let _ = address;
+        false
+    }
 }
 
 impl<C: Connector> Connector for std::sync::Arc<C> {
@@ -46,6 +89,18 @@ impl<C: Connector> Connector for std::sync::Arc<C> {
 
     async fn connect(&self, address: &str) -> io::Result<Self::Stream> {
         (**self).connect(address).await
+    }
+
+    async fn handshake(
+        &self,
+        address: &str,
+        stream: Self::Stream,
+    ) -> io::Result<(Self::Stream, Option<PeerIdentity>)> {
+        (**self).handshake(address, stream).await
+    }
+
+    fn is_secure(&self, address: &str) -> bool {
+        (**self).is_secure(address)
     }
 }
 

@@ -14,8 +14,8 @@ use telerad_net::mllp::{
     serve_stream,
 };
 use telerad_net::{
-    BoxFuture, Connector, Listener, Rng, Shutdown, ShutdownHandle, TcpAcceptor, TcpConnector,
-    TokioSpawn, shutdown,
+    BoxFuture, Connector, Listener, Remote, Rng, Shutdown, ShutdownHandle, TcpAcceptor,
+    TcpConnector, TokioSpawn, shutdown,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
@@ -28,7 +28,7 @@ struct Desk {
 }
 
 impl MessageHandler for Desk {
-    fn handle(&self, _: String, frame: Bytes) -> BoxFuture<'static, Bytes> {
+    fn handle(&self, _: Remote, frame: Bytes) -> BoxFuture<'static, Bytes> {
         let desk = self.clone();
         Box::pin(async move {
             tokio::time::sleep(desk.pause).await;
@@ -342,11 +342,11 @@ async fn in_release_2_the_commit_block_comes_before_the_answer() {
 struct Ending(Handled);
 
 impl MessageHandler for Ending {
-    fn handle(&self, _: String, _: Bytes) -> BoxFuture<'static, Bytes> {
+    fn handle(&self, _: Remote, _: Bytes) -> BoxFuture<'static, Bytes> {
         unreachable!("the server asks for more than an answer")
     }
 
-    fn handle_frame(&self, _: String, _: Bytes) -> BoxFuture<'static, Handled> {
+    fn handle_frame(&self, _: Remote, _: Bytes) -> BoxFuture<'static, Handled> {
         let handled = self.0.clone();
         Box::pin(async move { handled })
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use telerad_hl7::mllp::frame;
 use telerad_net::mllp::{MessageHandler, ServerConfig, serve};
-use telerad_net::{BoxFuture, Listener, ShutdownHandle, TokioSpawn, shutdown};
+use telerad_net::{BoxFuture, Listener, Remote, ShutdownHandle, TokioSpawn, shutdown};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 struct Echo;
 
 impl MessageHandler for Echo {
-    fn handle(&self, _: String, frame: Bytes) -> BoxFuture<'static, Bytes> {
+    fn handle(&self, _: Remote, frame: Bytes) -> BoxFuture<'static, Bytes> {
         Box::pin(async move {
             if frame.len() == SLOW {
                 tokio::time::sleep(Duration::from_secs(100)).await;

@@ -11,7 +11,7 @@ use telerad::dimse::{AssociateRequest, Rejection};
 use telerad::net::dicom::{
     AssociationContext, Body, ServerConfig, Services, StoreReply, StoreRequest, serve,
 };
-use telerad::net::{BoxFuture, ShutdownHandle, TcpAcceptor, TokioSpawn, shutdown};
+use telerad::net::{BoxFuture, Remote, ShutdownHandle, TcpAcceptor, TokioSpawn, shutdown};
 
 /// One complete instance that arrived.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -102,7 +102,7 @@ impl Drop for DicomSink {
 struct Recorder(Records);
 
 impl Services for Recorder {
-    fn admit(&self, _: &AssociateRequest, _: &str) -> Result<(), Rejection> {
+    fn admit(&self, _: &AssociateRequest, _: &Remote) -> Result<(), Rejection> {
         Ok(())
     }
 

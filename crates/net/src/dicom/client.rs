@@ -14,8 +14,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::error::{AssociationError, AssociationFault, Phase};
 use super::inbox::Reports;
 use super::peer::Peer;
-use crate::clock::{Clock, SystemClock, after, until};
+use crate::clock::{Clock, SystemClock};
+use crate::open::{OpenError, open};
 use crate::pump::{Broken, Pump};
+use crate::tls::TlsFault;
 use crate::transport::Connector;
 use crate::wire::Duplex;
 
@@ -63,12 +65,9 @@ impl ClientAssociation {
         peer: &Peer,
         contexts: Vec<ProposedContext>,
     ) -> Result<Self, AssociationError> {
-        let deadline = after(clock.now(), peer.timeouts.connect);
-        let stream = match until(&clock, deadline, connector.connect(&peer.address)).await {
-            Some(Ok(stream)) => stream,
-            Some(Err(error)) => return Err(peer.error(AssociationFault::Connect(error.kind()))),
-            None => return Err(peer.error(AssociationFault::Timeout(Phase::Connect))),
-        };
+        let patience = (peer.timeouts.connect, peer.timeouts.tls);
+        let stream = open(connector, &clock, &peer.address, patience).await;
+        let stream = stream.map_err(|error| peer.error(error.into()))?;
         Self::open(stream, clock, peer, contexts).await
     }
 
@@ -463,10 +462,22 @@ impl std::fmt::Debug for ClientAssociation {
     }
 }
 
+impl From<OpenError> for AssociationFault {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Connect(kind) => Self::Connect(kind),
+            OpenError::ConnectTimeout => Self::Timeout(Phase::Connect),
+            OpenError::Tls(TlsFault::Timeout) => Self::Timeout(Phase::Tls),
+            OpenError::Tls(fault) => Self::Tls(fault),
+        }
+    }
+}
+
 impl From<Broken> for AssociationFault {
     fn from(broken: Broken) -> Self {
         match broken {
             Broken::Stalled => Self::Timeout(Phase::SendProgress),
+            Broken::Tls(fault) => Self::Tls(fault),
             Broken::Transport(kind) => Self::Transport(kind),
         }
     }

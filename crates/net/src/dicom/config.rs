@@ -34,6 +34,8 @@ pub struct ServerConfig {
     pub send_progress_seconds_max: u64,
     /// Seconds that a service may neither read its body nor answer.
     pub service_seconds_max: u64,
+    /// Seconds that a peer may take for the TLS handshake.
+    pub tls_seconds_max: u64,
 }
 
 impl Default for ServerConfig {
@@ -51,6 +53,7 @@ impl Default for ServerConfig {
             retrieve_seconds_max: 600,
             send_progress_seconds_max: 60,
             service_seconds_max: 120,
+            tls_seconds_max: 10,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use telerad_core::AeTitle;
 
+use crate::Remote;
+
 /// Who is talking to us, on which association.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AssociationContext {
@@ -11,6 +13,6 @@ pub struct AssociationContext {
     pub calling: AeTitle,
     /// The title that the peer called.
     pub called: AeTitle,
-    /// Where the peer connects from.
-    pub peer_address: String,
+    /// Where the peer connects from, and who it has proved to be.
+    pub remote: Remote,
 }

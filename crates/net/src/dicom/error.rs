@@ -6,6 +6,8 @@ use telerad_core::AeTitle;
 use telerad_dicom::Status;
 use telerad_dimse::{AbortSource, CloseReason, Rejection};
 
+use crate::tls::TlsFault;
+
 /// An operation with a peer failed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{called} at {address} (called as {calling}): {fault}")]
@@ -73,6 +75,9 @@ pub enum AssociationFault {
     /// Something took too long.
     #[error("timed out {0}")]
     Timeout(Phase),
+    /// The TLS connection cannot be made, or broke.
+    #[error("{0}")]
+    Tls(TlsFault),
     /// More answers than the limit.
     #[error("more than {0} answers")]
     TooManyAnswers(usize),
@@ -95,6 +100,7 @@ impl AssociationFault {
             | Self::Released
             | Self::Timeout(_)
             | Self::Transport(_) => true,
+            Self::Tls(fault) => fault.is_retryable(),
             Self::Failed(status) => status.is_retryable(),
             Self::Rejected(rejection) => rejection.is_retryable(),
             Self::DataSet(_)
@@ -123,6 +129,8 @@ pub enum Phase {
     Accept,
     /// The release to be answered.
     Release,
+    /// The TLS handshake.
+    Tls,
 }
 
 impl std::fmt::Display for Phase {
@@ -135,6 +143,7 @@ impl std::fmt::Display for Phase {
             Self::SendProgress => "sending: the peer takes no bytes",
             Self::Sink => "storing what came",
             Self::Source => "reading what is to be sent",
+            Self::Tls => "in the TLS handshake",
         })
     }
 }

@@ -13,6 +13,7 @@ use super::context::AssociationContext;
 use super::error::{AssociationError, AssociationFault, Phase};
 use super::retrieve_scu::RetrieveOutcome;
 use super::store_scp::{StoreReply, StoreRequest, StoreScp};
+use crate::Remote;
 use crate::clock::{Alarm, after};
 
 /// A C-GET under way. Instances reach the sink while they arrive.
@@ -85,7 +86,7 @@ impl ClientAssociation {
             association_id: 0,
             calling: self.peer.called.clone(),
             called: self.peer.calling.clone(),
-            peer_address: self.peer.address.clone(),
+            remote: Remote::at(self.peer.address.clone()),
         };
         let reply = self.feed(caller, request.clone(), sink).await?;
         let status = reply.status;

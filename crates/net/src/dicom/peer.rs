@@ -84,6 +84,8 @@ impl Peer {
 pub struct Timeouts {
     /// For the transport connection.
     pub connect: Duration,
+    /// For the TLS handshake, where there is one.
+    pub tls: Duration,
     /// From our association request to its answer.
     pub accept: Duration,
     /// From the end of a request to its response, and from one response to the next.
@@ -108,6 +110,7 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
+            tls: Duration::from_secs(10),
             accept: Duration::from_secs(30),
             response: Duration::from_secs(120),
             retrieve: Duration::from_secs(600),

@@ -10,6 +10,7 @@ use super::config::ServerConfig;
 use super::services::Services;
 use super::session::Session;
 use crate::accept::Acceptor;
+use crate::remote::Remote;
 use crate::shutdown::Shutdown;
 use crate::slots::{Admission, Slots};
 use crate::spawn::Spawn;
@@ -35,12 +36,13 @@ pub async fn serve<L: Listener>(
         shutdown: shutdown.clone(),
         slots: Slots::new(config.associations_max, per_peer_max, TURNED_AWAY_MAX),
         drain: Duration::from_secs(config.drain_seconds_max),
+        tls: Duration::from_secs(config.tls_seconds_max),
     };
     acceptor
-        .run(listener, |stream, peer_address, slot| {
+        .run(listener, move |stream, remote, slot| {
             let (services, config) = (Arc::clone(&services), Arc::clone(&config));
             let id = next_association_id();
-            let session = Session::new(stream, peer_address, id, slot.admission, services, config);
+            let session = Session::new(stream, remote, id, slot.admission, services, config);
             let shutdown = shutdown.clone();
             Box::pin(async move {
                 session.run(shutdown).await;
@@ -50,10 +52,10 @@ pub async fn serve<L: Listener>(
         .await;
 }
 
-/// Serves one association on any stream, until it ends or `shutdown` is asked for and has been obeyed.
+/// Serves one association on any stream that is ready for use, until it ends or `shutdown` is asked for and has been obeyed.
 pub async fn serve_stream<S>(
     stream: S,
-    peer_address: &str,
+    remote: impl Into<Remote>,
     services: Arc<dyn Services>,
     config: ServerConfig,
     shutdown: Shutdown,
@@ -62,7 +64,7 @@ pub async fn serve_stream<S>(
 {
     Session::new(
         Box::new(stream),
-        peer_address.to_owned(),
+        remote.into(),
         next_association_id(),
         Admission::Admitted,
         services,

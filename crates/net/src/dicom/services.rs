@@ -13,7 +13,7 @@ use super::negotiation::{Offers, grant_receiving, negotiate};
 use super::reports::EventReports;
 use super::retrieve::{Retrieval, RetrieveRequest};
 use super::store_scp::{StoreReply, StoreRequest};
-use crate::BoxFuture;
+use crate::{BoxFuture, Remote};
 
 /// The services of a DICOM server, and its door.
 ///
@@ -21,9 +21,12 @@ use crate::BoxFuture;
 pub trait Services: Send + Sync + 'static {
     /// Decides whether this caller may associate at all.
     ///
+    /// An AE title is a claim that anybody can make. With TLS and client certificates the remote has proved who it is;
+    /// [`CertificatePolicy`](crate::tls::CertificatePolicy) says which titles that entitles it to.
+    ///
     /// # Errors
     /// The rejection that the caller is to hear.
-    fn admit(&self, request: &AssociateRequest, peer_address: &str) -> Result<(), Rejection>;
+    fn admit(&self, request: &AssociateRequest, remote: &Remote) -> Result<(), Rejection>;
 
     /// Answers each proposed presentation context. By default: verification, every storage class in the first
     /// proposed transfer syntax, and the modality worklist.

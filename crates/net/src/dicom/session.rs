@@ -24,6 +24,7 @@ use super::services::Services;
 use super::{reports, start};
 use crate::clock::{Alarm, after};
 use crate::pump::{Broken, Pump};
+use crate::remote::Remote;
 use crate::shutdown::Shutdown;
 use crate::slots::Admission;
 use crate::wire::Duplex;
@@ -33,7 +34,7 @@ pub(super) struct Session {
     pump: Pump<Association>,
     services: Arc<dyn Services>,
     config: Arc<ServerConfig>,
-    peer_address: String,
+    remote: Remote,
     association_id: u64,
     admission: Admission,
     contexts: Arc<[AcceptedContext]>,
@@ -72,7 +73,7 @@ struct Stopping {
 impl Session {
     pub(super) fn new(
         stream: Box<dyn Duplex>,
-        peer_address: String,
+        remote: Remote,
         association_id: u64,
         admission: Admission,
         services: Arc<dyn Services>,
@@ -85,7 +86,7 @@ impl Session {
             pump: Pump::new(stream, machine, Arc::clone(&clock), send_progress),
             services,
             config,
-            peer_address,
+            remote,
             association_id,
             admission,
             contexts: Arc::default(),
@@ -108,7 +109,7 @@ impl Session {
         let span = tracing::info_span!(
             "association",
             id = self.association_id,
-            peer = self.peer_address,
+            peer = %self.remote,
             calling = tracing::field::Empty,
             called = tracing::field::Empty,
         );
@@ -233,7 +234,7 @@ impl Session {
         let now = self.pump.now();
         let admitted = match self.admission {
             _ if self.stopping.is_some() => Err(Rejection::TEMPORARY_CONGESTION),
-            Admission::Admitted => self.services.admit(&request, &self.peer_address),
+            Admission::Admitted => self.services.admit(&request, &self.remote),
             Admission::TooMany | Admission::TooManyFromHost => Err(Rejection::LOCAL_LIMIT_EXCEEDED),
         };
         if let Err(rejection) = admitted {
@@ -247,7 +248,7 @@ impl Session {
             association_id: self.association_id,
             calling: request.calling,
             called: request.called,
-            peer_address: self.peer_address.clone(),
+            remote: self.remote.clone(),
         });
         self.pump.machine.accept_with(now, results, items);
     }
@@ -463,6 +464,7 @@ impl Session {
     fn closed(&mut self, reason: CloseReason) {
         let cause = match self.pump.broken() {
             Some(Broken::Stalled) => "the peer takes no bytes any more".to_owned(),
+            Some(Broken::Tls(fault)) => fault.to_string(),
             Some(Broken::Transport(kind)) => format!("the connection broke: {kind}"),
             None => reason.to_string(),
         };

@@ -10,6 +10,7 @@ use super::backoff::Reconnect;
 use super::budget::Budget;
 use super::timeouts::Timeouts;
 use crate::BoxFuture;
+use crate::Remote;
 use crate::clock::{Clock, SystemClock};
 use crate::rng::{Rng, SystemRng};
 
@@ -19,12 +20,12 @@ pub trait MessageHandler: Send + Sync + 'static {
     ///
     /// An acknowledgement of acceptance must mean that the message is durable. Nonsense is answered too (HL7 2.5.1
     /// section 2.9.2: AR); an empty answer sends nothing and closes the connection.
-    fn handle(&self, peer_address: String, frame: Bytes) -> BoxFuture<'static, Bytes>;
+    fn handle(&self, remote: Remote, frame: Bytes) -> BoxFuture<'static, Bytes>;
 
     /// As [`handle`](Self::handle), with more to say than an acknowledgement. Servers call this one; unless it is written
     /// anew, it calls the other.
-    fn handle_frame(&self, peer_address: String, frame: Bytes) -> BoxFuture<'static, Handled> {
-        let answer = self.handle(peer_address, frame);
+    fn handle_frame(&self, remote: Remote, frame: Bytes) -> BoxFuture<'static, Handled> {
+        let answer = self.handle(remote, frame);
         Box::pin(async move {
             let answer = answer.await;
             if answer.is_empty() { Handled::Close } else { Handled::Answer(answer) }
@@ -101,6 +102,8 @@ pub struct ServerConfig {
     pub release: Release,
     /// Seconds that the peer may take no bytes while we have some for it.
     pub send_progress_seconds_max: u64,
+    /// Seconds that a peer may take for the TLS handshake.
+    pub tls_seconds_max: u64,
 }
 
 impl ServerConfig {
@@ -140,6 +143,7 @@ impl Default for ServerConfig {
             idle_seconds_max: 3600,
             release: Release::One,
             send_progress_seconds_max: 60,
+            tls_seconds_max: 10,
         }
     }
 }

@@ -4,7 +4,9 @@ use std::io;
 
 use telerad_hl7::mllp::CloseReason;
 
+use crate::open::OpenError;
 use crate::pump::Broken;
+use crate::tls::TlsFault;
 
 /// Why there is no acknowledgement.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -40,6 +42,9 @@ pub enum SendError {
     /// Nothing came in time.
     #[error("timed out waiting for the acknowledgement")]
     Timeout,
+    /// There is no TLS connection, so the message was not sent, or not to the application.
+    #[error("cannot connect: {0}")]
+    Tls(TlsFault),
     /// The stream broke.
     #[error("the connection broke: {0}")]
     Transport(io::ErrorKind),
@@ -48,7 +53,11 @@ pub enum SendError {
 impl SendError {
     /// Whether the same may work later without anybody changing anything.
     pub fn is_retryable(&self) -> bool {
-        !matches!(self, Self::NoControlId)
+        match self {
+            Self::NoControlId => false,
+            Self::Tls(fault) => fault.is_retryable(),
+            _ => true,
+        }
     }
 
     /// Whether the peer may have the message, or not. Send it again then, with the same MSH-10, until it is answered: that
@@ -65,7 +74,8 @@ impl SendError {
             | Self::NoControlId
             | Self::NotCommitted
             | Self::Queued
-            | Self::Stopped => false,
+            | Self::Stopped
+            | Self::Tls(_) => false,
         }
     }
 
@@ -73,7 +83,22 @@ impl SendError {
         match broken {
             Some(Broken::Transport(kind)) => Self::Transport(kind),
             Some(Broken::Stalled) => Self::Stalled,
+            Some(Broken::Tls(TlsFault::Truncated)) => Self::Transport(io::ErrorKind::UnexpectedEof),
+            // Bytes that were changed on the way: what came before them may have arrived.
+            Some(Broken::Tls(TlsFault::Protocol(_))) => Self::Transport(io::ErrorKind::InvalidData),
+            // In TLS 1.3 a server checks our certificate after we have begun to send. It has read nothing if it objects.
+            Some(Broken::Tls(fault)) => Self::Tls(fault),
             None => Self::Closed(reason),
+        }
+    }
+}
+
+impl From<OpenError> for SendError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Connect(kind) => Self::Connect(kind),
+            OpenError::ConnectTimeout => Self::Connect(io::ErrorKind::TimedOut),
+            OpenError::Tls(fault) => Self::Tls(fault),
         }
     }
 }

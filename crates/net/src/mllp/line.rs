@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,6 +16,7 @@ use super::config::PipelineConfig;
 use super::error::SendError;
 use crate::BoxFuture;
 use crate::clock::{Alarm, after};
+use crate::open::{OpenError, open};
 use crate::pump::Pump;
 use crate::shutdown::Shutdown;
 use crate::transport::Connector;
@@ -54,16 +54,13 @@ pub(super) struct Line<C> {
     connection: Option<Connection>,
     backoff: Backoff,
     /// Why the last connection was not made.
-    refused: Option<io::ErrorKind>,
+    refused: Option<SendError>,
     alarm: Alarm,
     /// Set at shutdown: until when to finish.
     stopping: Option<Instant>,
 }
 
-struct Connecting {
-    stream: BoxFuture<'static, io::Result<Box<dyn Duplex>>>,
-    deadline: Instant,
-}
+type Connecting = BoxFuture<'static, Result<Box<dyn Duplex>, OpenError>>;
 
 struct Connection {
     pump: Pump<Machine>,
@@ -182,7 +179,7 @@ impl<C: Connector> Line<C> {
                 self.connection = None;
             }
         }
-        let refused = self.refused.map_or(SendError::Queued, SendError::Connect);
+        let refused = self.refused.clone().unwrap_or(SendError::Queued);
         self.waiting.retain(|request| {
             let is_late = request.deadline <= now;
             if is_late {
@@ -203,12 +200,12 @@ impl<C: Connector> Line<C> {
         }
         self.backoff.note_try(now);
         let (connector, address) = (Arc::clone(&self.connector), self.address.clone());
-        let stream = Box::pin(async move {
-            let stream = connector.connect(&address).await?;
+        let clock = Arc::clone(&self.config.clock);
+        let patience = (self.config.timeouts.connect, self.config.timeouts.tls);
+        self.connecting = Some(Box::pin(async move {
+            let stream = open(&*connector, &clock, &address, patience).await?;
             Ok(Box::new(stream) as Box<dyn Duplex>)
-        });
-        let deadline = after(now, self.config.timeouts.connect);
-        self.connecting = Some(Connecting { stream, deadline });
+        }));
     }
 
     fn poll_wait<F: Future<Output = ()>>(
@@ -222,7 +219,7 @@ impl<C: Connector> Line<C> {
             return Poll::Ready(());
         }
         if let Some(connecting) = &mut self.connecting
-            && let Poll::Ready(stream) = connecting.stream.as_mut().poll(context)
+            && let Poll::Ready(stream) = connecting.as_mut().poll(context)
         {
             self.connecting = None;
             self.connected(stream);
@@ -245,14 +242,10 @@ impl<C: Connector> Line<C> {
         }
         let deadline = self.deadline();
         std::task::ready!(self.alarm.poll(context, deadline));
-        if self.connecting.as_ref().is_some_and(|it| it.deadline <= self.config.clock.now()) {
-            self.connecting = None;
-            self.connected(Err(io::ErrorKind::TimedOut.into()));
-        }
         Poll::Ready(())
     }
 
-    fn connected(&mut self, stream: io::Result<Box<dyn Duplex>>) {
+    fn connected(&mut self, stream: Result<Box<dyn Duplex>, OpenError>) {
         match stream {
             Ok(stream) => {
                 self.refused = None;
@@ -268,8 +261,9 @@ impl<C: Connector> Line<C> {
                 });
             }
             Err(error) => {
-                tracing::warn!(address = self.address, %error, "cannot connect");
-                self.refused = Some(error.kind());
+                let error = SendError::from(error);
+                tracing::warn!(address = self.address, "{error}");
+                self.refused = Some(error);
             }
         }
     }
@@ -279,11 +273,10 @@ impl<C: Connector> Line<C> {
         let waiting = self.waiting.front().map(|request| request.deadline);
         let answers = self.connection.iter().flat_map(|it| &it.in_flight);
         let answers = answers.filter_map(|it| it.deadline).min();
-        let connecting = self.connecting.as_ref().map(|it| it.deadline);
         let wants_connection = self.connection.is_none() && self.connecting.is_none();
         let reconnect =
             self.backoff.not_before().filter(|_| wants_connection && !self.waiting.is_empty());
-        [waiting, answers, connecting, reconnect, self.stopping].into_iter().flatten().min()
+        [waiting, answers, reconnect, self.stopping].into_iter().flatten().min()
     }
 }
 

@@ -1,6 +1,5 @@
 //! Sending HL7 messages over MLLP, one at a time.
 
-use std::io;
 use std::sync::Arc;
 
 use telerad_hl7::Message;
@@ -10,7 +9,8 @@ use super::answer::{Answer, Exchange, Link, Reply};
 use super::backoff::{Backoff, Reconnect};
 use super::error::SendError;
 use super::timeouts::Timeouts;
-use crate::clock::{Clock, SystemClock, after, until};
+use crate::clock::{Clock, SystemClock, until};
+use crate::open::open;
 use crate::pump::Pump;
 use crate::rng::{Rng, SystemRng};
 use crate::transport::Connector;
@@ -123,12 +123,8 @@ impl<C: Connector> Sender<C> {
 
     async fn connect(&mut self) -> Result<Pump<Machine>, SendError> {
         let Link { clock, timeouts, address, .. } = &self.link;
-        let deadline = after(clock.now(), timeouts.connect);
-        let stream = match until(clock, deadline, self.connector.connect(address)).await {
-            Some(Ok(stream)) => stream,
-            Some(Err(error)) => return Err(SendError::Connect(error.kind())),
-            None => return Err(SendError::Connect(io::ErrorKind::TimedOut)),
-        };
+        let patience = (timeouts.connect, timeouts.tls);
+        let stream = open(&self.connector, clock, address, patience).await?;
         let machine = Machine::new(self.link.timeouts.machine(self.link.release, 1));
         Ok(Pump::new(Box::new(stream), machine, Arc::clone(clock), timeouts.send_progress))
     }

@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::config::{MessageHandler, ServerConfig};
 use super::session::Session;
 use crate::accept::Acceptor;
+use crate::remote::Remote;
 use crate::shutdown::Shutdown;
 use crate::slots::Slots;
 use crate::spawn::Spawn;
@@ -33,11 +34,12 @@ pub async fn serve<L: Listener>(
         shutdown: shutdown.clone(),
         slots: Slots::new(config.connections_max, config.connections_per_peer_max, 0),
         drain: Duration::from_secs(config.drain_seconds_max),
+        tls: Duration::from_secs(config.tls_seconds_max),
     };
     acceptor
-        .run(listener, |stream, peer_address, slot| {
+        .run(listener, move |stream, remote, slot| {
             let (handler, config) = (Arc::clone(&handler), Arc::clone(&config));
-            let session = Session::new(stream, peer_address, handler, config, &budget);
+            let session = Session::new(stream, remote, handler, config, &budget);
             let shutdown = shutdown.clone();
             Box::pin(async move {
                 session.run(shutdown).await;
@@ -47,17 +49,17 @@ pub async fn serve<L: Listener>(
         .await;
 }
 
-/// Serves one connection on any stream, until it ends or `shutdown` is asked for and has been obeyed.
+/// Serves one connection on any stream that is ready for use, until it ends or `shutdown` is asked for and has been obeyed.
 pub async fn serve_stream<S>(
     stream: S,
-    peer_address: &str,
+    remote: impl Into<Remote>,
     handler: Arc<dyn MessageHandler>,
     config: ServerConfig,
     shutdown: Shutdown,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (address, budget) = (peer_address.to_owned(), config.budget());
-    let session = Session::new(Box::new(stream), address, handler, Arc::new(config), &budget);
+    let (remote, budget) = (remote.into(), config.budget());
+    let session = Session::new(Box::new(stream), remote, handler, Arc::new(config), &budget);
     session.run(shutdown).await;
 }

@@ -14,6 +14,7 @@ use super::config::{Handled, MessageHandler, ServerConfig};
 use crate::BoxFuture;
 use crate::clock::{Alarm, after};
 use crate::pump::Pump;
+use crate::remote::Remote;
 use crate::shutdown::Shutdown;
 use crate::wire::Duplex;
 
@@ -22,7 +23,7 @@ pub(super) struct Session {
     pump: Pump<Receiver>,
     handler: Arc<dyn MessageHandler>,
     release: Release,
-    peer_address: String,
+    remote: Remote,
     handler_patience: Duration,
     handler_alarm: Alarm,
     drain: Duration,
@@ -45,7 +46,7 @@ struct Current {
 impl Session {
     pub(super) fn new(
         stream: Box<dyn Duplex>,
-        peer_address: String,
+        remote: Remote,
         handler: Arc<dyn MessageHandler>,
         config: Arc<ServerConfig>,
         budget: &Budget,
@@ -57,7 +58,7 @@ impl Session {
             pump: Pump::new(stream, machine, Arc::clone(&clock), send_progress),
             handler,
             release: config.release,
-            peer_address,
+            remote,
             handler_patience: Duration::from_secs(config.handler_seconds_max),
             handler_alarm: Alarm::new(Arc::clone(&clock)),
             drain: Duration::from_secs(config.drain_seconds_max),
@@ -72,7 +73,7 @@ impl Session {
 
     /// Serves until the connection has ended and the handler has come to an end.
     pub(super) async fn run(self, shutdown: Shutdown) {
-        let span = tracing::info_span!("hl7", peer = self.peer_address);
+        let span = tracing::info_span!("hl7", peer = %self.remote);
         self.serve(shutdown).instrument(span).await;
     }
 
@@ -173,7 +174,7 @@ impl Session {
                 ReceiverEvent::Message { id, frame } => {
                     self.messages += 1;
                     tracing::debug!(message = id, bytes = frame.len(), "frame received");
-                    let answer = self.handler.handle_frame(self.peer_address.clone(), frame);
+                    let answer = self.handler.handle_frame(self.remote.clone(), frame);
                     let deadline = after(self.pump.now(), self.handler_patience);
                     self.current = Some(Current { id, answer, deadline });
                 }

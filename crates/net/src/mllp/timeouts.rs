@@ -11,6 +11,8 @@ pub struct Timeouts {
     pub application: Duration,
     /// For the transport connection.
     pub connect: Duration,
+    /// For the TLS handshake, where there is one.
+    pub tls: Duration,
     /// From the last byte of a message to its acknowledgement.
     pub response: Duration,
     /// For the peer to take some of the bytes that we have for it.
@@ -22,6 +24,7 @@ impl Default for Timeouts {
         Self {
             application: Duration::from_secs(300),
             connect: Duration::from_secs(10),
+            tls: Duration::from_secs(10),
             response: Duration::from_secs(30),
             send_progress: Duration::from_secs(30),
         }

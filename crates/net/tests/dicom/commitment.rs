@@ -31,7 +31,7 @@ struct Vault {
 }
 
 impl Services for Vault {
-    fn admit(&self, _: &AssociateRequest, _: &str) -> Result<(), Rejection> {
+    fn admit(&self, _: &AssociateRequest, _: &telerad_net::Remote) -> Result<(), Rejection> {
         Ok(())
     }
 

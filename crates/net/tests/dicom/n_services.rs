@@ -23,7 +23,7 @@ struct Clerk {
 }
 
 impl Services for Clerk {
-    fn admit(&self, _: &AssociateRequest, _: &str) -> Result<(), Rejection> {
+    fn admit(&self, _: &AssociateRequest, _: &telerad_net::Remote) -> Result<(), Rejection> {
         Ok(())
     }
 

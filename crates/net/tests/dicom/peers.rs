@@ -19,7 +19,7 @@ use telerad_net::dicom::{
     FindAnswers, FindRequest, KeySupport, Peer, ServerConfig, Services, StoreReply, StoreRequest,
     answers, serve_stream,
 };
-use telerad_net::{BoxFuture, Clock, Connector, Listener, SystemClock, shutdown};
+use telerad_net::{BoxFuture, Clock, Connector, Listener, Remote, SystemClock, shutdown};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -83,7 +83,7 @@ impl Desk {
 }
 
 impl Services for Desk {
-    fn admit(&self, _: &AssociateRequest, _: &str) -> Result<(), Rejection> {
+    fn admit(&self, _: &AssociateRequest, _: &Remote) -> Result<(), Rejection> {
         self.admit
     }
 

@@ -126,7 +126,7 @@ impl InstanceSource for Archive {
 }
 
 impl Services for Archive {
-    fn admit(&self, _: &AssociateRequest, _: &str) -> Result<(), Rejection> {
+    fn admit(&self, _: &AssociateRequest, _: &telerad_net::Remote) -> Result<(), Rejection> {
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use telerad_core::Timestamp;
 use telerad_hl7::{self as hl7, AckCode, AckError, Acknowledgement, Message};
 use telerad_net::mllp::{Handled, MessageHandler, ServerConfig, serve_stream};
-use telerad_net::{BoxFuture, Listener, shutdown};
+use telerad_net::{BoxFuture, Listener, Remote, shutdown};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::network::Network;
@@ -56,7 +56,7 @@ impl Application {
                     let (_handle, stop) = shutdown();
                     let config =
                         ServerConfig { handler_seconds_max: 1 << 30, ..Default::default() };
-                    serve_stream(stream, &caller, desk, config, stop).await;
+                    serve_stream(stream, caller.as_str(), desk, config, stop).await;
                 });
             }
         });
@@ -90,11 +90,11 @@ impl Drop for Application {
 struct Desk(Arc<Shared>);
 
 impl MessageHandler for Desk {
-    fn handle(&self, _: String, _: Bytes) -> BoxFuture<'static, Bytes> {
+    fn handle(&self, _: Remote, _: Bytes) -> BoxFuture<'static, Bytes> {
         unreachable!("servers ask for more than one answer")
     }
 
-    fn handle_frame(&self, _: String, frame: Bytes) -> BoxFuture<'static, Handled> {
+    fn handle_frame(&self, _: Remote, frame: Bytes) -> BoxFuture<'static, Handled> {
         let shared = Arc::clone(&self.0);
         Box::pin(async move {
             let message = Message::parse(frame).unwrap();

@@ -8,7 +8,7 @@ use telerad_net::dicom::{
     AssociationContext, Body, Offers, ServerConfig, Services, StoreReply, StoreRequest, negotiate,
     serve_stream,
 };
-use telerad_net::{BoxFuture, Listener, shutdown};
+use telerad_net::{BoxFuture, Listener, Remote, shutdown};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -69,7 +69,7 @@ impl Archive {
                     let config =
                         ServerConfig { service_seconds_max: 1 << 30, ..Default::default() };
                     tokio::select! {
-                        () = serve_stream(stream, &caller, Arc::new(desk), config, stop) => {}
+                        () = serve_stream(stream, caller.as_str(), Arc::new(desk), config, stop) => {}
                         () = cut.notified() => {}
                     }
                 });
@@ -131,7 +131,7 @@ struct Desk {
 }
 
 impl Services for Desk {
-    fn admit(&self, _: &AssociateRequest, _: &str) -> Result<(), Rejection> {
+    fn admit(&self, _: &AssociateRequest, _: &Remote) -> Result<(), Rejection> {
         Ok(())
     }
 

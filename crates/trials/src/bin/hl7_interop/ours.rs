@@ -9,7 +9,8 @@ use telerad::core::Timestamp;
 use telerad::hl7::{AckCode, Acknowledgement, Message, acknowledge};
 use telerad::net::mllp::{MessageHandler, Sender, ServerConfig, Timeouts, serve};
 use telerad::net::{
-    BoxFuture, Listener as _, ShutdownHandle, TcpAcceptor, TcpConnector, TokioSpawn, shutdown,
+    BoxFuture, Listener as _, Remote, ShutdownHandle, TcpAcceptor, TcpConnector, TokioSpawn,
+    shutdown,
 };
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -29,7 +30,7 @@ pub struct Listening {
 struct Kept(Mutex<Vec<String>>);
 
 impl MessageHandler for Kept {
-    fn handle(&self, _peer_address: String, frame: Bytes) -> BoxFuture<'static, Bytes> {
+    fn handle(&self, _remote: Remote, frame: Bytes) -> BoxFuture<'static, Bytes> {
         let (answer, text) = match Message::parse(frame.clone()) {
             Ok(message) => {
                 let id = format!("A-{}", message.control_id());
