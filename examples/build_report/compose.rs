@@ -5,8 +5,10 @@ use telerad::charset::Charset;
 use telerad::core::Timestamp;
 use telerad::hl7::datatype::{Ce, Cnn, Cx, Hd, Ndl, Xpn};
 use telerad::hl7::group::{Groups, PatientGroup};
-use telerad::hl7::reading::{OrderSources, OrderValues, OrderView, PatientValues, Reading};
-use telerad::hl7::{Message, MessageBuilder, MessageHead, SegmentBuilder};
+use telerad::hl7::reading::{
+    OrderAction, OrderSources, OrderValues, OrderView, PatientValues, Reading,
+};
+use telerad::hl7::{Message, MessageBuilder, MessageHead, SegmentBuilder, WarningKind};
 
 /// What the radiologist made.
 pub(crate) struct Report {
@@ -34,6 +36,10 @@ pub(crate) fn compose(
     dialect: &Dialect,
     now: Timestamp,
 ) -> Result<Message> {
+    ensure!(
+        message.warnings().iter().all(|warning| warning.kind != WarningKind::Continuation),
+        "the order is a fragment of a longer message (ADD or DSC): join it first"
+    );
     let groups = Groups::of(message);
     let (patient, order) = choose(&groups, dialect.order_number)?;
     let head = head(message, dialect, now)?;
@@ -49,7 +55,8 @@ pub(crate) fn compose(
         .segment("PID", |pid| identify(pid, patient, &order.patient))
         .segment("ORC", |orc| control(orc, &order.values, report, now))
         .segment("OBR", |obr| request(obr, &order.values, report, now));
-    Ok(observations(builder, message, &order.values, report).build()?)
+    let built = observations(builder, message, &order.values, report).build();
+    built.context("the values of the order do not fit; choose another --charset")
 }
 
 /// The patient and the order that is reported on.
@@ -75,7 +82,15 @@ fn choose<'a, 'm>(
         (Some(number), _) => number - 1,
     };
     let (patient, order) = orders.swap_remove(index);
-    ensure!(order.patient.identifier.value().is_some(), "the order names no patient (PID-3)");
+    ensure!(
+        !matches!(order.action(), OrderAction::Cancel | OrderAction::Discontinue),
+        "the message cancels its order"
+    );
+    let is_named = |id: &Cx| !id.id_number.is_empty();
+    ensure!(
+        PatientValues::identifiers_of(patient).iter().any(is_named),
+        "the order names no patient (PID-3)"
+    );
     for conflict in order.conflicts() {
         // A report under the wrong number is filed to the wrong study, so nobody chooses here.
         if matches!(conflict.item, "accession" | "study_instance_uid") {
@@ -104,13 +119,21 @@ fn head(order: &Message, dialect: &Dialect, now: Timestamp) -> Result<MessageHea
         processing_id: order.text("MSH-11").unwrap_or_default(),
         version,
         time: now,
-        charset: dialect.charset.or_else(|| declared(order)),
+        charset: match dialect.charset {
+            Some(charset) => Some(charset),
+            None => declared(order)?,
+        },
     })
 }
 
-/// The one set that the order declares; without one, ASCII where that is enough and else UTF-8.
-fn declared(order: &Message) -> Option<Charset> {
-    order.text("MSH-18").and_then(|name| Charset::from_hl7(&name))
+/// The set that the order declares first; without one, ASCII where that is enough and else UTF-8.
+fn declared(order: &Message) -> Result<Option<Charset>> {
+    let Some(name) = order.text("MSH-18") else { return Ok(None) };
+    let charset = Charset::from_hl7(&name).filter(|charset| charset.to_hl7().is_some());
+    let charset = charset.with_context(|| {
+        format!("HL7 has no character set {name}, which the order names: choose --charset")
+    })?;
+    Ok(Some(charset))
 }
 
 fn identify(

@@ -29,7 +29,7 @@ use telerad::hl7::reading::{Attachment, ReportSources, ReportView};
 use telerad::hl7::validate::{Profile, Severity, validate};
 use telerad::net::TcpConnector;
 use telerad::net::mllp::{SendError, Sender, Timeouts};
-use telerad_examples::{finish, read_profile};
+use telerad_examples::{decoded, finish, read_messages, read_profile};
 
 use self::arguments::{Arguments, USAGE};
 use self::compose::{Report, compose};
@@ -46,9 +46,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    let order = read(&arguments.order)?;
-    let order =
-        Message::parse(order).with_context(|| format!("{} is no HL7 message", arguments.order))?;
+    let (messages, _) = read_messages(&arguments.order)?;
+    let [order] = messages.as_slice() else {
+        bail!("{} holds {} messages; a report is of one", arguments.order, messages.len());
+    };
     let report = Report {
         lines: arguments.text.as_deref().map(read_lines).transpose()?.unwrap_or_default(),
         pdf: arguments.pdf.as_deref().map(read_pdf).transpose()?,
@@ -58,7 +59,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let now = Timestamp::from_micros(i64::try_from(now.as_micros()).unwrap_or_default());
-    let message = compose(&order, &report, &arguments.dialect, now)?;
+    let message = compose(order, &report, &arguments.dialect, now)?;
 
     let out = &mut io::stdout().lock();
     show(&message, out)?;
@@ -115,7 +116,7 @@ fn profile_for(message: &Message, report: &Report) -> Profile {
 fn show(message: &Message, out: &mut impl Write) -> io::Result<()> {
     const CHARACTERS_MAX: usize = 240;
     for segment in message.segments() {
-        let text = message.charset().decode(segment.raw()).text.into_owned();
+        let text = decoded(message, segment.raw());
         match text.char_indices().nth(CHARACTERS_MAX) {
             Some((end, _)) => {
                 let (shown, rest) = text.split_at(end);

@@ -9,23 +9,21 @@
 //! The second argument is a profile to check by: one that is built in (`RAD-2`, `RAD-4`, `TLR-FR-1`, …) or a TOML file
 //! with a site's own rules.
 
-#![expect(clippy::disallowed_methods, reason = "a program reads the files it is given")]
-
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, ensure};
 use comfy_table::{Table, presets};
 use telerad::hl7::Message;
 use telerad::hl7::reading::{OrderSources, OrderView, Source};
 use telerad::hl7::validate::{Profile, acknowledgement, validate};
-use telerad_examples::{finish, read_profile};
+use telerad_examples::{decoded, finish, read_messages, read_profile};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match &arguments[..] {
-        [file] => run(file, Profile::tables()),
-        [file, profile] => read_profile(profile).and_then(|profile| run(file, profile)),
+        [file] => run(file, &Profile::tables()),
+        [file, profile] => read_profile(profile).and_then(|profile| run(file, &profile)),
         _ => {
             eprintln!("usage: read_order <order.hl7> [profile]");
             return ExitCode::from(2);
@@ -34,25 +32,37 @@ fn main() -> ExitCode {
     finish("read_order", result)
 }
 
-fn run(file: &str, profile: Profile) -> Result<()> {
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {file}"))?;
-    let message = Message::parse(bytes).context("this is no HL7 message")?;
-    let kind = format!("{}^{}", message.message_code(), message.trigger_event());
-    let orders = OrderView::read_all(&message, &OrderSources::default());
-    if orders.is_empty() {
-        bail!("{kind} holds no order");
-    }
+fn run(file: &str, profile: &Profile) -> Result<()> {
+    let (messages, findings) = read_messages(file)?;
     let out = &mut io::stdout().lock();
+    for finding in findings {
+        writeln!(out, "file: {finding}")?;
+    }
+    let mut found = 0;
+    for (message, number) in messages.iter().zip(1..) {
+        if messages.len() > 1 {
+            writeln!(out, "\nmessage {number} of {}:", messages.len())?;
+        }
+        found += explain(message, profile, out)?;
+    }
+    ensure!(found > 0, "{file} holds no order");
+    Ok(())
+}
+
+/// Says what a message orders, and gives the number of orders.
+fn explain(message: &Message, profile: &Profile, out: &mut impl Write) -> io::Result<usize> {
+    let kind = format!("{}^{}", message.message_code(), message.trigger_event());
+    let orders = OrderView::read_all(message, &OrderSources::default());
     writeln!(out, "{kind}, version {}, {} order(s)", message.version(), orders.len())?;
     for order in &orders {
         writeln!(out, "\norder {}: {:?}", order.number, order.action())?;
-        writeln!(out, "{}", values(&message, order))?;
+        writeln!(out, "{}", values(message, order))?;
         for conflict in order.conflicts() {
             writeln!(out, "  conflict: {conflict}")?;
         }
     }
-    report(&message, &profile, out)?;
-    Ok(())
+    report(message, profile, out)?;
+    Ok(orders.len())
 }
 
 /// Every item that has a value, its place, and its bytes as they stand.
@@ -62,7 +72,7 @@ fn values(message: &Message, order: &OrderView) -> Table {
     table.set_header(["item", "from", "as it stands"]);
     for Source { item, location, span } in order.patient.sources().chain(order.values.sources()) {
         let raw = message.as_bytes().get(span).unwrap_or_default();
-        let raw = String::from_utf8_lossy(raw).into_owned();
+        let raw = decoded(message, raw);
         table.add_row([item, &location.to_string(), &raw]);
     }
     for (step, number) in order.steps.iter().zip(1..) {

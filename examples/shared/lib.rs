@@ -1,9 +1,11 @@
 //! Parts that several example programs share.
 
 mod gateway_process;
+mod messages;
 mod outcome;
 mod profile;
 
 pub use gateway_process::run_gateway;
+pub use messages::{decoded, read_messages};
 pub use outcome::{finish, is_unread};
 pub use profile::read_profile;

@@ -1,5 +1,7 @@
 //! The examples on the files beside them: what they answer, and how they end.
 
+#![expect(clippy::disallowed_methods, reason = "the test writes the files that programs read")]
+
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -13,7 +15,7 @@ fn example(name: &str) -> Command {
     command
 }
 
-/// Runs a command line; the exit code, and what must stand in the last lines of either output.
+/// Runs a command line; the exit code, and what must stand in the either output.
 #[track_caller]
 fn check(line: &str, code: i32, expected: &str) {
     let mut words = line.split(' ');
@@ -51,6 +53,44 @@ fn a_report_that_cannot_be_right_is_not_written() {
     check(&format!("{REPORT} --pdf examples/messages/order.hl7"), 1, "is no PDF");
     check(&format!("{REPORT} --status X"), 2, "--status is P, F or C, not X");
     check("build_report examples/messages/order.hl7", 2, "who signs?");
+}
+
+/// The sample order, changed and written to a file of its own.
+fn changed(name: &str, change: impl Fn(String) -> Vec<u8>) -> String {
+    let order = concat!(env!("CARGO_MANIFEST_DIR"), "/messages/order.hl7");
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, change(std::fs::read_to_string(order).unwrap())).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_message_of_a_file_is_read_for_itself() {
+    let two = changed("two.hl7", |order| format!("BHS|^~\\&\r{order}{order}BTS|3\r").into_bytes());
+    check(&format!("read_order {two}"), 0, "file: BTS-1 of batch 1 says 3 messages, 2 are there");
+    check(&format!("read_order {two}"), 0, "message 2 of 2");
+    let report = REPORT.replace("examples/messages/order.hl7", &two);
+    check(&report, 1, "holds 2 messages; a report is of one");
+}
+
+#[test]
+fn orders_are_shown_in_their_own_character_set() {
+    let latin = changed("latin.hl7", |order| {
+        let order = order.replace("UNICODE UTF-8", "8859/1");
+        order.chars().map(|each| u8::try_from(u32::from(each)).unwrap()).collect()
+    });
+    check(&format!("read_order {latin}"), 0, "LEFÈVRE^ÉLODIE");
+}
+
+#[test]
+fn an_order_that_asks_for_no_report_gets_none() {
+    let check = |name: &str, from: &str, to: &str, expected: &str| {
+        let path = changed(name, |order| order.replace(from, to).into_bytes());
+        check(&REPORT.replace("examples/messages/order.hl7", &path), 1, expected);
+    };
+    check("cancelled.hl7", "ORC|NW", "ORC|CA", "the message cancels its order");
+    check("fragment.hl7", "\rIPC", "\rDSC|1\rIPC", "a fragment of a longer message");
+    check("klingon.hl7", "UNICODE UTF-8", "KLINGON", "HL7 has no character set KLINGON");
+    check("nobody.hl7", "NP-20417", "", "names no patient");
 }
 
 #[test]
