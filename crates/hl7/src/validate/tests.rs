@@ -253,10 +253,13 @@ fn a_result_need_not_repeat_the_timing_and_entry_of_its_order() {
     check_errors(Transaction::Rad28, &message("ORU^R01", "2.3.1", &body), &[]);
     let body = body.replace("PID|||P1||DOE", "PID|1");
     let lost = [
-        "E field-missing at PID-3: PID-3 is required",
         "E field-missing at PID-5: PID-5 is required",
+        "E field-missing at PID-3.1: PID-3.1 is required",
     ];
     check_errors(Transaction::Rad28, &message("ORU^R01", "2.3.1", &body), &lost);
+    // An authority without a number names nobody.
+    let body = body.replace("PID|1", "PID|||^^^NORTH||DOE");
+    check_errors(Transaction::Rad28, &message("ORU^R01", "2.3.1", &body), &lost[1..]);
 }
 
 #[test]
@@ -292,7 +295,7 @@ fn a_receiver_needs_a_patient_a_number_and_something_to_read() {
         &Profile::order(),
         Severity::Error,
         &[
-            "E field-missing at PID-3: PID-3 or PID-2 is required",
+            "E field-missing at PID-3.1: PID-3.1 or PID-2.1 is required",
             "E field-missing at ORC-2: ORC-2 or ORC-3 or OBR-2 or OBR-3 is required",
             "E field-missing at OBR-4.1: OBR-4.1 or OBR-4.2 is required",
         ],
