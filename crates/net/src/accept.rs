@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use crate::BoxFuture;
 use crate::clock::{Clock, after, until};
+use crate::identity::PeerIdentity;
 use crate::remote::Remote;
 use crate::shutdown::Shutdown;
 use crate::slots::{Slot, Slots};
 use crate::spawn::Spawn;
-use crate::tls::{PeerIdentity, TlsFault};
+use crate::tls::TlsFault;
 use crate::transport::Listener;
 use crate::wire::Duplex;
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::BoxFuture;
-use crate::tls::PeerIdentity;
+use crate::identity::PeerIdentity;
 use crate::transport::Connector;
 use crate::wire::Duplex;
 

@@ -2,7 +2,8 @@
 //!
 //! [`dicom`] serves and opens DICOM associations, [`mllp`] receives and sends HL7 messages. Both take streams from a
 //! [`Listener`] or [`Connector`], the time from a [`Clock`], start tasks through a [`Spawn`] and stop when a
-//! [`Shutdown`] says so, so that the embedder owns runtime and sockets, and a simulation can own time.
+//! [`Shutdown`] says so, so that the embedder owns runtime and sockets, and a simulation can own time. [`tls`] wraps any
+//! listener and any connector.
 //!
 //! This crate does *not* know what messages mean, stores nothing and decides nothing about patients: that is the work
 //! of the services and handlers that are plugged in. It contains no protocol either: `telerad-dimse` and
@@ -68,12 +69,13 @@
 //! Every wait ends at a named deadline and every buffer has a bound; both are fields of [`dicom::ServerConfig`],
 //! [`dicom::Peer`], [`mllp::ServerConfig`] and [`mllp::Timeouts`], with safe defaults. An instance of any size passes
 //! through a few hundred kilobytes. A whole MLLP frame is held in memory; an MLLP server bounds what all of its
-//! connections hold together. There is no TLS and no pool of associations yet; an association has one operation of the
-//! peer at a time.
+//! connections hold together. There is no pool of associations yet; an association has one operation of the peer at a
+//! time.
 //!
 //! # Parts of the standards
-//! DICOM PS3.7 C-ECHO, C-STORE, C-FIND, C-MOVE, C-GET, C-CANCEL and the N-services in both roles; PS3.8 over TCP, with the rejection and abort reasons of its
-//! section 9.3. HL7 minimal lower layer protocol, releases 1 and 2, original and enhanced acknowledgement mode.
+//! DICOM PS3.7 C-ECHO, C-STORE, C-FIND, C-MOVE, C-GET, C-CANCEL and the N-services in both roles; PS3.8 over TCP, with the
+//! rejection and abort reasons of its section 9.3; PS3.15 annex B, the TLS profile after BCP 195. HL7 minimal lower layer
+//! protocol, releases 1 and 2, original and enhanced acknowledgement mode.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -82,6 +84,7 @@ mod accept;
 mod any_connector;
 mod clock;
 pub mod dicom;
+mod identity;
 pub mod mllp;
 mod open;
 mod pump;

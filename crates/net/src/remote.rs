@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::tls::PeerIdentity;
+use crate::identity::PeerIdentity;
 
 /// The other end of a stream: where it is, and who it has proved to be.
 #[derive(Clone, Debug, Eq, PartialEq)]

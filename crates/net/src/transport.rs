@@ -11,7 +11,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::tls::PeerIdentity;
+use crate::identity::PeerIdentity;
 
 /// Accepts streams from peers.
 pub trait Listener: Send + 'static {

@@ -86,9 +86,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.outgoing.is_empty() && !self.unflushed
     }
 
-    /// Bytes that still wait to be written.
+    /// Bytes that still wait to be written; at least one while the transport holds some back, as TLS does.
     pub(crate) fn outgoing_bytes(&self) -> usize {
-        self.outgoing_bytes
+        self.outgoing_bytes.max(usize::from(self.unflushed))
     }
 
     /// Until when some outgoing byte must have left; `None` while nothing waits.
@@ -158,7 +158,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 }
                 Poll::Ready(Ok(count)) => {
                     self.advance(count);
-                    self.waiting_since = (!self.outgoing.is_empty()).then_some(now);
+                    self.waiting_since = Some(now);
                     self.unflushed = true;
                     moved = true;
                 }
@@ -173,6 +173,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             match Pin::new(&mut self.stream).poll_flush(context) {
                 Poll::Ready(Ok(())) => {
                     self.unflushed = false;
+                    self.waiting_since = None;
                     moved = true;
                 }
                 Poll::Ready(Err(error)) => self.fail_writing(error),

@@ -1,5 +1,6 @@
 //! Associations that we open.
 
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
@@ -477,6 +478,9 @@ impl From<Broken> for AssociationFault {
     fn from(broken: Broken) -> Self {
         match broken {
             Broken::Stalled => Self::Timeout(Phase::SendProgress),
+            Broken::Tls(TlsFault::Truncated) => Self::Transport(io::ErrorKind::UnexpectedEof),
+            // Bytes that were changed on the way: what came before them may have arrived.
+            Broken::Tls(TlsFault::Protocol(_)) => Self::Transport(io::ErrorKind::InvalidData),
             Broken::Tls(fault) => Self::Tls(fault),
             Broken::Transport(kind) => Self::Transport(kind),
         }

@@ -13,9 +13,10 @@ use super::budget::{Budget, READ_BYTES, Share};
 use super::config::{Handled, MessageHandler, ServerConfig};
 use crate::BoxFuture;
 use crate::clock::{Alarm, after};
-use crate::pump::Pump;
+use crate::pump::{Broken, Pump};
 use crate::remote::Remote;
 use crate::shutdown::Shutdown;
+use crate::tls::TlsFault;
 use crate::wire::Duplex;
 
 /// Answers the frames of one connection, in order.
@@ -92,7 +93,9 @@ impl Session {
             poll_fn(|context| self.poll_wait(context, stop.as_mut())).await;
         }
         self.pump.say_goodbye();
-        if let Some(broken) = self.pump.broken() {
+        // Senders cut connections between messages, and a half message is never taken for a whole one.
+        let broken = self.pump.broken().filter(|it| *it != Broken::Tls(TlsFault::Truncated));
+        if let Some(broken) = broken {
             tracing::warn!(?broken, "connection broke");
         }
         let (bytes_received, bytes_sent) = self.pump.volume();

@@ -1,6 +1,6 @@
 //! Which certificate may speak in whose name.
 
-use super::identity::{Fingerprint, PeerIdentity};
+use crate::identity::{Fingerprint, PeerIdentity};
 
 /// Who may use which names: calling AE titles in DICOM, sending applications in HL7. Whatever is not allowed is denied.
 ///
