@@ -1,6 +1,6 @@
 //! TLS, for DICOM and HL7 alike (features `tls`, `tls-ring`, `tls-aws-lc`).
 //!
-//! A [`TlsAcceptor`] wraps any [`Listener`](crate::Listener), a [`TlsConnector`] any [`Connector`](crate::Connector).
+//! A `TlsAcceptor` wraps any [`Listener`](crate::Listener), a `TlsConnector` any [`Connector`](crate::Connector).
 //! The profile is that of PS3.15 annex B after BCP 195 (RFC 8996 and 9325): TLS 1.2 and 1.3, ECDHE, AES-GCM and
 //! ChaCha20-Poly1305. Peers that know nothing but older versions, CBC suites or Diffie-Hellman without elliptic curves
 //! (DICOM's retired AES profile) cannot connect; put a proxy in front of them.
