@@ -343,6 +343,9 @@ impl Lines<'_> {
             let span = if id.is_none() { start..end } else { start + blanks..end };
             self.warnings.add(kind, span, location);
         }
+        if id.is_some() && blanks > 0 {
+            self.warnings.add(WarningKind::IndentedSegment, start..start + blanks, None);
+        }
         if self.segments.len() >= self.limits.segments_max {
             return Err(ParseError::TooManySegments { segments_max: self.limits.segments_max });
         }

@@ -88,6 +88,9 @@ kinds! {
     /// An escape character that begins no sequence of the standard. It is kept as text. Found by
     /// [`check`](crate::Message::check).
     Escape = "escape", "escape character without a sequence";
+    /// Blanks, tabs or frame bytes between a carriage return and a segment id; they belong to no field. After a line
+    /// feed they are part of that deviation.
+    IndentedSegment = "indented-segment", "blanks before a segment";
     /// Bytes before MSH: a byte order mark, frame bytes, or anything else.
     LeadingBytes = "leading-bytes", "bytes before MSH";
     /// A line feed inside a segment; it is kept as text, because what follows it is no segment.

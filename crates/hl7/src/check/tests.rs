@@ -118,6 +118,7 @@ fn codes_of_warnings_are_stable_and_read_back() {
             "control-code",
             "encoding-characters",
             "escape",
+            "indented-segment",
             "leading-bytes",
             "line-feed-in-text",
             "line-feed-terminator",

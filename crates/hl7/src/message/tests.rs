@@ -155,7 +155,7 @@ fn every_habit_of_ending_segments_is_read() {
     check_terminators(&(LINES.join("\n\n") + "\n\n"), &[LineFeedTerminator]);
     let mixed = format!("{}\r{}\n{}\r\n", LINES[0], LINES[1], LINES[2]);
     check_terminators(&mixed, &[LineFeedTerminator]);
-    check_terminators(&(LINES.join("\r  \t") + "\r"), &[]);
+    check_terminators(&(LINES.join("\r  \t") + "\r"), &[WarningKind::IndentedSegment]);
     check_terminators(&(LINES.join("\n  \t") + "\n"), &[LineFeedTerminator]);
 }
 
@@ -424,6 +424,15 @@ fn continuation_and_second_headers_are_reported() {
     let message = parse("MSH|^~\\&\rPID|1\rADD|x\rMSH|^~\\&|B\rDSC|1\r");
     assert_eq!(kinds(&message), [WarningKind::Continuation, WarningKind::SecondHeader]);
     assert_eq!(message.warnings()[0].count, 2);
+}
+
+#[test]
+fn blanks_before_a_segment_are_reported_and_belong_to_no_field() {
+    let message = parse("MSH|^~\\&\r  PID|1\r\tPV1|1\r    a note\r");
+    assert_eq!(ids(&message), ["MSH", "PID", "PV1", ""]);
+    assert_eq!(kinds(&message), [WarningKind::IndentedSegment, WarningKind::StrayLine]);
+    let warning = message.warnings()[0];
+    assert_eq!((warning.span(), warning.count), (9..11, 2));
 }
 
 #[test]

@@ -49,6 +49,16 @@ pub(super) fn check(message: &Message, findings: &mut Findings) {
         findings.add((code, severity), location, component.span(), text);
     }
     check_structure(message, findings);
+    check_alone(message, findings);
+}
+
+/// Two messages in one frame: what belongs to which patient is nobody's guess.
+fn check_alone(message: &Message, findings: &mut Findings) {
+    for (occurrence, segment) in (1..).zip(message.segments_with_id("MSH")).skip(1) {
+        let Ok(location) = Location::segment("MSH", occurrence) else { return };
+        let kind = (FindingCode::SegmentUnexpected, Severity::Error);
+        findings.add(kind, location, segment.span(), "another message begins here");
+    }
 }
 
 /// MSH-9.3 is optional before 2.5 and often wrong; the event decides.

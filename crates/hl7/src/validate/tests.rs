@@ -152,6 +152,17 @@ fn a_merge_needs_two_sides() {
     check_merge("PID|||P2||DOE", &["E segment-missing at MRG: MRG is required"]);
 }
 
+#[test]
+fn another_message_inside_is_an_error() {
+    let body = "PID|||P1||DOE\nOBR|1||F1|CT\nOBX|1|TX|X||text||||||F\nMSH|^~\\&|RIS\nPID|||P2||ROE";
+    check(
+        &message("ORU^R01", "2.3.1", body),
+        &Profile::report(),
+        Severity::Error,
+        &["E segment-unexpected at MSH[2]: another message begins here"],
+    );
+}
+
 #[track_caller]
 fn check_errors(transaction: Transaction, message: &Message, expected: &[&str]) {
     check(message, &Profile::ihe(transaction), Severity::Error, expected);
