@@ -88,8 +88,7 @@ kinds! {
     /// An escape character that begins no sequence of the standard. It is kept as text. Found by
     /// [`check`](crate::Message::check).
     Escape = "escape", "escape character without a sequence";
-    /// Blanks, tabs or frame bytes between a carriage return and a segment id; they belong to no field. After a line
-    /// feed they are part of that deviation.
+    /// Blanks, tabs or frame bytes before a segment id; they belong to no field.
     IndentedSegment = "indented-segment", "blanks before a segment";
     /// Bytes before MSH: a byte order mark, frame bytes, or anything else.
     LeadingBytes = "leading-bytes", "bytes before MSH";

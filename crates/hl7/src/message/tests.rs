@@ -145,7 +145,7 @@ fn check_terminators(text: &str, warnings: &[WarningKind]) {
 
 #[test]
 fn every_habit_of_ending_segments_is_read() {
-    use WarningKind::{BlankLine, LineFeedTerminator, MissingTerminator};
+    use WarningKind::{BlankLine, IndentedSegment, LineFeedTerminator, MissingTerminator};
     check_terminators(&(LINES.join("\r") + "\r"), &[]);
     check_terminators(&LINES.join("\r"), &[MissingTerminator]);
     check_terminators(&(LINES.join("\n") + "\n"), &[LineFeedTerminator]);
@@ -155,8 +155,8 @@ fn every_habit_of_ending_segments_is_read() {
     check_terminators(&(LINES.join("\n\n") + "\n\n"), &[LineFeedTerminator]);
     let mixed = format!("{}\r{}\n{}\r\n", LINES[0], LINES[1], LINES[2]);
     check_terminators(&mixed, &[LineFeedTerminator]);
-    check_terminators(&(LINES.join("\r  \t") + "\r"), &[WarningKind::IndentedSegment]);
-    check_terminators(&(LINES.join("\n  \t") + "\n"), &[LineFeedTerminator]);
+    check_terminators(&(LINES.join("\r  \t") + "\r"), &[IndentedSegment]);
+    check_terminators(&(LINES.join("\n  \t") + "\n"), &[LineFeedTerminator, IndentedSegment]);
 }
 
 #[test]
