@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use telerad::gateway::tls::GatewayTls;
 use telerad::gateway::{Configuration, Environment, Gateway};
 use telerad::net::{TcpAcceptor, TcpConnector};
 use telerad::store::payload::DirectorySpool;
@@ -13,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs the gateway that a configuration file describes until SIGTERM or SIGINT.
 ///
-/// Prints where it listens and then `ready` on standard output; logs go to standard error. Exit code 2 means that
+/// SIGHUP reads certificates again. Prints where it listens and then `ready` on standard output; logs go to standard error. Exit code 2 means that
 /// the configuration is bad and nothing was started, 1 that the gateway could not run.
 pub fn run_gateway(path: &Path) -> ExitCode {
     let configuration = match read(path) {
@@ -46,7 +47,7 @@ fn read(path: &Path) -> Result<Configuration, String> {
     let mut configuration =
         Configuration::from_toml(&text, &name).map_err(|error| error.to_string())?;
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    configuration.data_directory = folder.join(&configuration.data_directory);
+    configuration.resolve_paths(&folder);
     Ok(configuration)
 }
 
@@ -54,23 +55,32 @@ async fn serve(configuration: Configuration) -> anyhow::Result<()> {
     // Signals that come while the store is still being opened are not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut renew = signal(SignalKind::hangup())?;
     let directory = &configuration.data_directory;
     std::fs::create_dir_all(directory)
         .with_context(|| format!("cannot create the data directory {}", directory.display()))?;
     let store = SqliteStore::open(directory, Default::default())?;
     let payloads = DirectorySpool::open(&directory.join("spool"), Default::default())?;
     let environment = Environment::system(store, payloads);
-    let dicom = listen(configuration.dicom.listen.get_ref()).await?;
-    let hl7 = listen(configuration.hl7.listen.get_ref()).await?;
-    let gateway = Gateway::start(configuration, environment, dicom, hl7, TcpConnector)?;
+    let tls = GatewayTls::load(&configuration, &environment.clock)?;
+    let dicom = tls.dicom(listen(configuration.dicom.listen.get_ref()).await?);
+    let hl7 = tls.hl7(listen(configuration.hl7.listen.get_ref()).await?);
+    let connector = tls.connector(TcpConnector);
+    let gateway = Gateway::start(configuration, environment, dicom, hl7, connector)?;
     // Whether anybody reads that is no matter to the peers.
     if let Err(error) = announce(gateway.dicom_address(), gateway.hl7_address()) {
         tracing::info!("nobody reads where the gateway listens: {error}");
     }
-    tokio::select! {
-        biased;
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    loop {
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = renew.recv() => match tls.reload() {
+                Ok(()) => tracing::info!("certificates were read again"),
+                Err(error) => tracing::error!("certificates stay as they were: {error}"),
+            },
+        }
     }
     tracing::info!("stopping: finishing what is in flight");
     gateway.stop().await;

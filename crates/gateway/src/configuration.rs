@@ -6,6 +6,7 @@
 mod read;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use telerad_worklist::{AccessionSource, Mapping};
 use toml::Spanned;
 
 pub use read::{ConfigurationError, Fault};
+pub use tls::{ClientCertificate, DestinationTls, ListenerTls, SourceCertificate};
 
 /// Everything a gateway is told before it starts.
 #[derive(Clone, Debug, Deserialize)]
@@ -64,6 +66,8 @@ pub struct DicomEndpoint {
     /// Associations served at once; further ones are rejected as transient (PS3.8 section 9.3.4).
     #[serde(default = "defaults::associations_max")]
     pub associations_max: usize,
+    /// Without it, plain text.
+    pub tls: Option<Spanned<ListenerTls>>,
 }
 
 /// The gateway's own HL7 application.
@@ -79,6 +83,8 @@ pub struct Hl7Endpoint {
     /// The largest message accepted, in bytes.
     #[serde(default = "defaults::message_bytes_max")]
     pub message_bytes_max: usize,
+    /// Without it, plain text.
+    pub tls: Option<Spanned<ListenerTls>>,
 }
 
 /// An imaging centre.
@@ -142,6 +148,8 @@ pub struct Source {
     /// What it may use. Verification is always answered.
     #[serde(default = "defaults::services")]
     pub services: Vec<Service>,
+    /// The certificate that it has to show, besides calling itself so. Once one source has to, all have to.
+    pub certificate: Option<Spanned<SourceCertificate>>,
 }
 
 /// A DICOM service that a source may use.
@@ -168,6 +176,8 @@ pub struct Hl7Source {
     pub facility: String,
     /// What it is.
     pub role: Hl7Role,
+    /// The certificate that it has to show, besides calling itself so. Once one source has to, all have to.
+    pub certificate: Option<Spanned<SourceCertificate>>,
 }
 
 /// What an HL7 sender is, and so which messages are taken from it.
@@ -196,6 +206,8 @@ pub struct Destination {
     /// The first and the longest pause after a fault, in seconds.
     #[serde(default = "defaults::retry_seconds")]
     pub retry_seconds: (u64, u64),
+    /// Without it, plain text.
+    pub tls: Option<Spanned<DestinationTls>>,
 }
 
 /// Where the reports of a site go: its RIS.
@@ -216,6 +228,8 @@ pub struct ReportDestination {
     /// Which answer of the RIS is a delivery.
     #[serde(default)]
     pub acknowledgement: AcknowledgementMode,
+    /// Without it, plain text.
+    pub tls: Option<Spanned<DestinationTls>>,
 }
 
 /// Which answer a receiver is asked for, and so which one is a delivery (HL7 2.5.1 section 2.9).
@@ -263,6 +277,8 @@ pub struct Announcement {
     /// Which answer is a delivery.
     #[serde(default)]
     pub acknowledgement: AcknowledgementMode,
+    /// Without it, plain text.
+    pub tls: Option<Spanned<DestinationTls>>,
 }
 
 /// The form of an announcement.

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use telerad_accession::AccessionPolicy;
 use telerad_core::{AeTitle, SiteId};
+use telerad_net::Remote;
+use telerad_net::tls::{CertificateMatch, CertificatePolicy, CertificateRefusal};
 use telerad_worklist::Mapping;
 
 use crate::configuration::{Configuration, Hl7Role, Service};
@@ -37,6 +39,9 @@ pub(crate) struct Directory {
     senders: BTreeMap<(String, String), Sender>,
     policies: BTreeMap<SiteId, AccessionPolicy>,
     mappings: BTreeMap<SiteId, Mapping>,
+    /// Which certificates entitle to which names; `None` where no source has to show one.
+    callers_proof: Option<CertificatePolicy<AeTitle>>,
+    senders_proof: Option<CertificatePolicy<(String, String)>>,
 }
 
 impl Directory {
@@ -56,7 +61,18 @@ impl Directory {
             .map(|site| (site.id.get_ref().clone(), site.accession_policy()));
         let mappings =
             configuration.sites.iter().map(|site| (site.id.get_ref().clone(), site.mapping()));
+        let callers_proof = configuration.sources.iter().filter_map(|source| {
+            let certificates = source.certificate.as_ref()?.get_ref().0.clone();
+            Some((source.ae_title.get_ref().clone(), certificates))
+        });
+        let senders_proof = configuration.hl7_sources.iter().filter_map(|source| {
+            let certificates = source.certificate.as_ref()?.get_ref().0.clone();
+            let name = (source.application.get_ref().clone(), source.facility.clone());
+            Some((name, certificates))
+        });
         Self {
+            callers_proof: policy(callers_proof),
+            senders_proof: policy(senders_proof),
             mappings: mappings.collect(),
             callers: callers.collect(),
             senders: senders.collect(),
@@ -72,11 +88,107 @@ impl Directory {
         self.senders.get(&(application.to_owned(), facility.to_owned()))
     }
 
+    /// Whether this peer has proved that it may call itself so.
+    pub(crate) fn entitles_caller(
+        &self,
+        ae_title: &AeTitle,
+        remote: &Remote,
+    ) -> Result<(), CertificateRefusal> {
+        entitles(self.callers_proof.as_ref(), ae_title, remote)
+    }
+
+    /// Whether this peer has proved that it may send in this name (MSH-3, MSH-4).
+    pub(crate) fn entitles_sender(
+        &self,
+        application: &str,
+        facility: &str,
+        remote: &Remote,
+    ) -> Result<(), CertificateRefusal> {
+        let name = (application.to_owned(), facility.to_owned());
+        entitles(self.senders_proof.as_ref(), &name, remote)
+    }
+
     pub(crate) fn accession_policy(&self, site: &SiteId) -> AccessionPolicy {
         self.policies.get(site).cloned().unwrap_or_default()
     }
 
     pub(crate) fn mapping(&self, site: &SiteId) -> Mapping {
         self.mappings.get(site).cloned().unwrap_or_else(|| Mapping::new(site.clone()))
+    }
+}
+
+fn policy<N: PartialEq>(
+    allowed: impl Iterator<Item = (N, CertificateMatch)>,
+) -> Option<CertificatePolicy<N>> {
+    let mut allowed = allowed.peekable();
+    allowed.peek()?;
+    let nobody = CertificatePolicy::new();
+    Some(allowed.fold(nobody, |policy, (name, certificates)| policy.allow(name, certificates)))
+}
+
+fn entitles<N: PartialEq>(
+    policy: Option<&CertificatePolicy<N>>,
+    name: &N,
+    remote: &Remote,
+) -> Result<(), CertificateRefusal> {
+    policy.map_or(Ok(()), |policy| policy.permits(name, remote.identity.as_deref()))
+}
+
+#[cfg(test)]
+mod tests {
+    use telerad_net::Remote;
+    use telerad_net::tls::{Fingerprint, PeerIdentity};
+
+    use super::Directory;
+    use crate::configuration::Configuration;
+
+    const TEXT: &str = r#"data_directory = "data"
+[dicom]
+ae_title = "TELERAD"
+listen = "127.0.0.1:11112"
+tls = { certificate = "g.pem", key = "g.key", ca = "ca.pem" }
+[hl7]
+listen = "127.0.0.1:2575"
+application = "TELERAD"
+facility = "GATEWAY"
+tls = { certificate = "g.pem", key = "g.key", ca = "ca.pem" }
+[[site]]
+id = "north"
+[[source]]
+site = "north"
+ae_title = "CT1"
+certificate = "ct1.north.example"
+[[hl7_source]]
+site = "north"
+application = "RIS"
+facility = "NORTH"
+role = "ris"
+certificate = "ris.north.example"
+"#;
+
+    fn remote(name: &str) -> Remote {
+        let mut identity = PeerIdentity::new(Fingerprint::from_bytes([1; 32]));
+        identity.alternative_names = vec![name.to_owned()];
+        Remote::at("192.0.2.7:40123").identified(Some(identity))
+    }
+
+    #[test]
+    fn a_name_is_for_those_with_its_certificate() {
+        let directory = Directory::new(&Configuration::from_toml(TEXT, "g.toml").unwrap());
+        let caller =
+            |remote: &Remote| directory.entitles_caller(&"CT1".parse().unwrap(), remote).is_ok();
+        let sender = |remote: &Remote| directory.entitles_sender("RIS", "NORTH", remote).is_ok();
+        assert!(caller(&remote("ct1.north.example")) && !sender(&remote("ct1.north.example")));
+        assert!(sender(&remote("ris.north.example")) && !caller(&remote("ris.north.example")));
+        let nobody = Remote::at("192.0.2.7:40123");
+        assert!(!caller(&nobody) && !sender(&nobody));
+    }
+
+    #[test]
+    fn where_no_source_names_a_certificate_none_is_needed() {
+        let free = TEXT.replace("certificate = \"ct1.north.example\"\n", "");
+        let directory = Directory::new(&Configuration::from_toml(&free, "g.toml").unwrap());
+        let nobody = Remote::at("192.0.2.7:40123");
+        assert!(directory.entitles_caller(&"CT1".parse().unwrap(), &nobody).is_ok());
     }
 }

@@ -29,7 +29,7 @@ impl Gateway {
     ///
     /// # Errors
     /// [`ConfigurationError`] when a configuration built in Rust breaks a rule that
-    /// [`Configuration::from_toml`] would have found.
+    /// [`Configuration::from_toml`] would have found, or asks for TLS where what is handed in has none.
     pub fn start<C: Connector>(
         configuration: Configuration,
         environment: Environment,
@@ -42,6 +42,8 @@ impl Gateway {
             line: 0,
             message: fault.message,
         })?;
+        let secure = (dicom_listener.is_secure(), hl7_listener.is_secure());
+        check_secure(&configuration, secure, |address| connector.is_secure(address))?;
         let (handle, shutdown) = shutdown();
         let state = Arc::new(State::new(configuration, environment));
         let connector = Arc::new(connector);
@@ -81,6 +83,34 @@ impl Gateway {
             // A task that is gone without a word has ended as well.
             let _ = end.await;
         }
+    }
+}
+
+/// Nobody speaks in clear where the configuration asks for TLS, only because something else was handed in.
+fn check_secure(
+    configuration: &Configuration,
+    (dicom, hl7): (bool, bool),
+    calls: impl Fn(&str) -> bool,
+) -> Result<(), ConfigurationError> {
+    let mut plain = None;
+    if configuration.hl7.tls.is_some() && !hl7 {
+        plain = Some("hl7.tls: the listener handed in".to_owned());
+    }
+    if configuration.dicom.tls.is_some() && !dicom {
+        plain = Some("dicom.tls: the listener handed in".to_owned());
+    }
+    for (address, tls) in configuration.called() {
+        if tls.is_some() && !calls(address.get_ref()) {
+            plain = Some(format!("tls of {}: the connector handed in", address.get_ref()));
+        }
+    }
+    match plain {
+        None => Ok(()),
+        Some(what) => Err(ConfigurationError {
+            file: "configuration".to_owned(),
+            line: 0,
+            message: format!("{what} speaks plain text; make it with `GatewayTls` (feature `tls`)"),
+        }),
     }
 }
 
@@ -140,4 +170,42 @@ fn serve_hl7(
         }),
     );
     end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_secure;
+    use crate::configuration::Configuration;
+
+    const TEXT: &str = r#"data_directory = "data"
+[dicom]
+ae_title = "TELERAD"
+listen = "127.0.0.1:11112"
+tls = { certificate = "g.pem", key = "g.key", client_certificate = "none" }
+[hl7]
+listen = "127.0.0.1:2575"
+application = "TELERAD"
+facility = "GATEWAY"
+[[destination]]
+id = "reading"
+ae_title = "READER"
+address = "127.0.0.1:11113"
+tls = { ca = "ca.pem" }
+"#;
+
+    #[track_caller]
+    fn check(dicom: bool, calls: bool, expected: Result<(), &str>) {
+        let configuration = Configuration::from_toml(TEXT, "g.toml").unwrap();
+        let got = check_secure(&configuration, (dicom, false), |_| calls);
+        assert_eq!(got.map_err(|error| error.message), expected.map_err(str::to_owned));
+    }
+
+    #[test]
+    fn a_gateway_does_not_start_in_clear_where_tls_is_configured() {
+        let make = "speaks plain text; make it with `GatewayTls` (feature `tls`)";
+        check(true, true, Ok(()));
+        check(false, true, Err(&format!("dicom.tls: the listener handed in {make}")));
+        let connector = format!("tls of 127.0.0.1:11113: the connector handed in {make}");
+        check(true, false, Err(&connector));
+    }
 }

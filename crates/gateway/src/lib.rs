@@ -47,6 +47,8 @@ mod services;
 mod source;
 mod state;
 mod stranded;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use configuration::{Configuration, ConfigurationError};
 pub use environment::Environment;

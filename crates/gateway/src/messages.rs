@@ -53,7 +53,13 @@ impl MessageHandler for Receiver {
 async fn receive(state: &State, message: &Message, remote: &Remote) -> Answer {
     let (application, facility) = (message.sending_application(), message.sending_facility());
     let control_id = message.control_id();
-    let Some(sender) = state.directory.sender(&application, &facility) else {
+    let entitled = state.directory.entitles_sender(&application, &facility, remote);
+    if let Err(reason) = &entitled {
+        tracing::warn!(peer = %remote, %control_id, "{reason}");
+    }
+    let known = state.directory.sender(&application, &facility);
+    // The peer is told no more than a stranger is.
+    let Some(sender) = known.filter(|_| entitled.is_ok()) else {
         tracing::warn!(peer = %remote, %control_id, "message from an unknown sender (MSH-3, MSH-4) refused");
         let text = "sending application and facility (MSH-3, MSH-4) are not known here";
         state.tell(Event::MessageRejected { control_id, reason: text.to_owned() });

@@ -24,6 +24,10 @@ impl Services for Provider {
             Rejection::CALLED_AE_NOT_RECOGNIZED
         } else if state.directory.caller(&request.calling).is_none() {
             Rejection::CALLING_AE_NOT_RECOGNIZED
+        } else if let Err(reason) = state.directory.entitles_caller(&request.calling, remote) {
+            // The peer is told no more than a stranger is.
+            tracing::warn!(calling = %request.calling, peer = %remote, "{reason}");
+            Rejection::CALLING_AE_NOT_RECOGNIZED
         } else {
             return Ok(());
         };

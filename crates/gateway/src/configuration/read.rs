@@ -50,7 +50,8 @@ impl Configuration {
         check_receivers(reports)?;
         self.check_prefixes()?;
         check_receivers(self.announcements.iter().map(|to| (&to.site, &to.address)))?;
-        self.check_rules()
+        self.check_rules()?;
+        self.check_tls()
     }
 
     fn check_addresses(&self) -> Result<(), Fault> {
@@ -199,7 +200,7 @@ pub struct Fault {
     pub message: String,
 }
 
-fn fault<T>(place: &Spanned<T>, message: String) -> Result<(), Fault> {
+pub(super) fn fault<T>(place: &Spanned<T>, message: String) -> Result<(), Fault> {
     Err(Fault { span: place.span(), message })
 }
 

@@ -1,4 +1,4 @@
-use super::Configuration;
+use super::{ClientCertificate, Configuration};
 
 const GOOD: &str = r#"data_directory = "data"
 [dicom]
@@ -121,4 +121,68 @@ fn a_prefix_of_digits_is_refused() {
         let good = GOOD.replacen("[[rule]]", &with(prefix), 1);
         Configuration::from_toml(&good, "g.toml").unwrap();
     }
+}
+
+const LISTENER_TLS: &str = r#"tls = { certificate = "g.pem", key = "g.key", ca = "ca.pem" }"#;
+
+#[test]
+fn a_listener_with_tls_wants_certificates_unless_told_otherwise() {
+    let line = "listen = \"127.0.0.1:11112\"\n";
+    let text = GOOD.replacen(line, &format!("{line}{LISTENER_TLS}\n"), 1);
+    let mut configuration = Configuration::from_toml(&text, "g.toml").unwrap();
+    configuration.resolve_paths(std::path::Path::new("/etc/telerad"));
+    let tls = configuration.dicom.tls.unwrap().into_inner();
+    assert_eq!(tls.client_certificate, ClientCertificate::Required);
+    assert_eq!(tls.key, std::path::Path::new("/etc/telerad/g.key"));
+    let tls =
+        |rest: &str| format!("{line}tls = {{ certificate = \"g.pem\", key = \"g.key\"{rest} }}\n");
+    check(
+        line,
+        &tls(""),
+        "g.toml:5: tls: expected ca, the authorities that issue the certificates of callers, or",
+    );
+    let rest = ", client_certificate = \"none\"";
+    Configuration::from_toml(&GOOD.replacen(line, &tls(rest), 1), "g.toml").unwrap();
+    let rest = ", ca = \"ca.pem\", client_certificate = \"none\"";
+    check(line, &tls(rest), "g.toml:5: tls: ca is of no use with client_certificate = \"none\"");
+    let rest = ", client_certificate = \"maybe\"";
+    check(
+        line,
+        &tls(rest),
+        "g.toml:5: unknown variant `maybe`, expected one of `allowed`, `none`, `required`",
+    );
+}
+
+#[test]
+fn a_source_is_bound_to_a_certificate_only_where_one_is_asked_for() {
+    let line = "ae_title = \"CT1\"\n";
+    let bound = format!("{line}certificate = \"ct1.north.example\"\n");
+    let expected = "g.toml:16: source `CT1` has to show a certificate, but dicom asks for none; expected dicom.tls";
+    check(line, &bound, expected);
+    let listen = "listen = \"127.0.0.1:11112\"\n";
+    let good =
+        GOOD.replacen(listen, &format!("{listen}{LISTENER_TLS}\n"), 1).replacen(line, &bound, 1);
+    Configuration::from_toml(&good, "g.toml").unwrap();
+    let free =
+        good.replacen("[[rule]]", "[[source]]\nsite = \"north\"\nae_title = \"CT2\"\n[[rule]]", 1);
+    let error = Configuration::from_toml(&free, "g.toml").unwrap_err().to_string();
+    let expected = "g.toml:28: source `CT2` names no certificate although others do; expected certificate = a name, \"sha256:…\" or \"any\"";
+    assert_eq!(error, expected);
+    let wrong = good.replacen("ct1.north.example", "sha256:00", 1);
+    let error = Configuration::from_toml(&wrong, "g.toml").unwrap_err().to_string();
+    assert!(
+        error.starts_with("g.toml:17: `00` is not a SHA-256 fingerprint; expected 64"),
+        "{error}"
+    );
+}
+
+#[test]
+fn who_is_called_with_tls_is_called_so_from_everywhere() {
+    let line = "address = \"127.0.0.1:11113\"\n";
+    let half = format!("{line}tls = {{ ca = \"ca.pem\", certificate = \"g.pem\" }}\n");
+    check(line, &half, "g.toml:25: tls: certificate and key belong together; key is missing");
+    let to = "[[announcement]]\nsite = \"north\"\nkind = \"hl7\"\naddress = \"127.0.0.1:2576\"\n";
+    let ris = "[[report_destination]]\nsite = \"north\"\naddress = \"127.0.0.1:2576\"\napplication = \"A\"\nfacility = \"B\"\n";
+    let twice = format!("{ris}tls = {{ ca = \"ca.pem\" }}\n{to}[[rule]]");
+    check("[[rule]]", &twice, "g.toml:34: `127.0.0.1:2576` is declared twice, with different tls");
 }
