@@ -1,8 +1,11 @@
 use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{Turn, Wire};
 use crate::clock::{Clock, SystemClock};
@@ -83,4 +86,46 @@ async fn the_progress_deadline_runs_only_while_something_waits() {
     let (read, _) = tokio::join!(far.read_exact(&mut all), turn(&mut wire, true));
     read.unwrap();
     assert_eq!(wire.progress_deadline(allowed), None);
+}
+
+/// Takes every byte and lets none go, as TLS does on a transport that is full.
+struct Holding;
+
+impl AsyncRead for Holding {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Holding {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+#[test]
+fn bytes_that_the_transport_holds_back_have_not_been_sent() {
+    let (mut wire, now) = (Wire::new(Holding), SystemClock.now());
+    wire.queue(now, &mut vec![Bytes::from_static(b"answer")]);
+    let mut context = Context::from_waker(Waker::noop());
+    let _ = wire.poll_turn(&mut context, now, true);
+    assert!(wire.outgoing_bytes() > 0);
+    let patience = Duration::from_secs(60);
+    assert_eq!(wire.progress_deadline(patience), Some(now + patience));
 }

@@ -10,6 +10,7 @@ mod files;
 mod orthanc;
 mod peers;
 mod storescp;
+mod tls;
 mod worklist;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use telerad_trials::GATEWAY_TITLE;
 use telerad_trials::arguments::Arguments;
 use telerad_trials::configuration::Configuration;
@@ -52,6 +53,9 @@ fn trial(verdict: &mut Verdict) -> Result<()> {
     std::fs::create_dir_all(&worklist)?;
     let (gateway, addresses) = gateway(&arguments, &worklist, vec![])?;
     worklist::check(verdict, &worklist, addresses)?;
+    let carried = cases.iter().find(|case| case.origin == Origin::Carried);
+    let case = carried.context("there is no file to send over TLS")?;
+    tls::check(verdict, &arguments, &folder.path().join("tls"), case)?;
     if verdict.failed() > 0 {
         verdict::note(format!("logs and files are in {}", folder.keep().display()));
     }

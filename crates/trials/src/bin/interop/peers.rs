@@ -4,13 +4,15 @@ use anyhow::Result;
 use telerad_trials::debian;
 
 /// What must be there, and the Debian package that brings it.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("/usr/bin/echoscu", "dcmtk"),
     ("/usr/bin/storescu", "dcmtk"),
     ("/usr/bin/storescp", "dcmtk"),
     ("/usr/bin/dcmsend", "dcmtk"),
     ("/usr/bin/dcmodify", "dcmtk"),
     ("/usr/bin/findscu", "dcmtk"),
+    ("/usr/bin/openssl", "openssl"),
+    ("/usr/bin/python3", "python3"),
     ("/usr/sbin/Orthanc", "orthanc"),
 ];
 
