@@ -1,6 +1,7 @@
 //! Fields by the tables.
 
 use super::finding::{FindingCode, Findings, Severity};
+use super::media;
 use super::primitive;
 use super::profile::Profile;
 use crate::datatype::Composite;
@@ -167,8 +168,23 @@ impl Value<'_, '_> {
                 "ST" if self.datatype == "TS" && n == 1 => "DTM",
                 datatype => datatype,
             };
+            let table = component.table.filter(|table| !self.is_media_type(table, from));
             let value = Value { from, location, datatype };
-            value.check(version, component.table, level + 1, findings);
+            value.check(version, table, level + 1, findings);
+        }
+    }
+
+    /// Whether a part of ED or RP speaks of MIME where the table names what HL7 had of its own.
+    fn is_media_type(&self, table: &str, part: Composite<'_>) -> bool {
+        let type_of_data = match self.datatype {
+            "ED" => 2,
+            "RP" => 3,
+            _ => return false,
+        };
+        match table {
+            "0191" => media::is_type(&part.text()),
+            "0291" => media::is_subtype(&self.from.part(type_of_data).text(), &part.text()),
+            _ => false,
         }
     }
 

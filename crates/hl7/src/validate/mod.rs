@@ -29,6 +29,7 @@ mod encapsulated;
 mod finding;
 mod header;
 mod identity;
+mod media;
 mod primitive;
 mod profile;
 mod rule;

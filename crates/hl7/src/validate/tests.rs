@@ -402,6 +402,42 @@ fn findings_are_bounded() {
     assert!(findings.len() <= FINDINGS_MAX);
 }
 
+#[track_caller]
+fn check_file(datatype: &str, file: &str, expected: &[&str]) {
+    for version in ["2.3.1", "2.5.1"] {
+        let body = format!(
+            "PID|||P1||DOE\nORC|RE|PL55\nOBR|1|PL55||CT^CT head^L|||||||||||||||||||||F\n\
+             OBX|1|{datatype}|18748-4^Report^LN||{file}||||||F"
+        );
+        let kind = if version == "2.5.1" { "ORU^R01^ORU_R01" } else { "ORU^R01" };
+        let found: Vec<String> = validate(&message(kind, version, &body), &Profile::tables())
+            .iter()
+            .filter(|finding| finding.location.to_string().starts_with("OBX"))
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(found, expected, "{file} in {version}");
+    }
+}
+
+#[test]
+fn files_may_be_named_by_their_media_type() {
+    check_file("ED", "^application^pdf^Base64^JVBERi0xLjQK", &[]);
+    check_file("ED", "^Application^PDF^Base64^JVBERi0xLjQK", &[]);
+    check_file("ED", "^text^xml^A^<a/>", &[]);
+    check_file("ED", "^AP^PDF^Base64^JVBERi0xLjQK", &[]);
+    check_file("ED", "^AP^Octet-stream^Base64^JVBERi0xLjQK", &[]);
+    check_file("RP", "http://pacs/x^^image^jpeg", &[]);
+    check_file(
+        "ED",
+        "^paper^pdf or so^Base64^JVBERi0xLjQK",
+        &[
+            "W code-unknown at OBX-5.2: not in table 0191",
+            "W code-unknown at OBX-5.3: not in table 0291",
+        ],
+    );
+    check_file("RP", "x^^AP^docx", &["W code-unknown at OBX-5.4: not in table 0291"]);
+}
+
 #[test]
 fn codes_have_names_of_their_own() {
     let names: std::collections::BTreeSet<&str> =
