@@ -24,6 +24,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::{Limits, Message, ParseError, path};
@@ -210,6 +211,24 @@ impl Message {
     pub fn continues_at(&self) -> Option<String> {
         let last = self.segments().last().filter(|last| last.id() == "DSC")?;
         Some(last.field(1).text().into_owned()).filter(|pointer| !pointer.is_empty())
+    }
+}
+
+impl Message {
+    /// Whether this is a part of a message that was cut: it continues another one, or goes on in another one.
+    pub fn is_fragment(&self) -> bool {
+        self.continued_from().is_some() || self.continues_at().is_some()
+    }
+
+    /// The message with each ADD joined to the segment that it makes longer; itself when it has none.
+    ///
+    /// # Errors
+    /// [`JoinError::Parse`] when the result is too large.
+    pub fn with_additions(&self) -> Result<Cow<'_, Self>, JoinError> {
+        if self.segments_with_id("ADD").next().is_none() {
+            return Ok(Cow::Borrowed(self));
+        }
+        join(std::slice::from_ref(self)).map(Cow::Owned)
     }
 }
 

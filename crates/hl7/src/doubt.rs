@@ -15,6 +15,16 @@ pub enum TextDoubt {
     Lost,
 }
 
+/// In words without the value.
+impl std::fmt::Display for TextDoubt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Guessed => "bytes contradict the character set: read by the one they fit",
+            Self::Lost => "bytes contradict the character set: letters are lost",
+        })
+    }
+}
+
 impl Message {
     /// Whether the text of a field is in doubt, for those who must not take one patient for another. The
     /// [`warnings`](Self::warnings) say that of a message, and not of which fields.

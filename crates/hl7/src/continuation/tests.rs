@@ -46,6 +46,28 @@ fn fragments_are_joined_at_segments_and_inside_them() {
     );
 }
 
+#[test]
+fn only_a_message_with_additions_is_made_anew() {
+    let whole = |text: &str| {
+        let message = message(text);
+        let whole = message.with_additions().unwrap();
+        let is_itself = matches!(&whole, std::borrow::Cow::Borrowed(_));
+        (String::from_utf8(whole.as_bytes().to_vec()).unwrap(), is_itself)
+    };
+    let plain = "MSH|^~\\&|A\rOBX|1|TX|||one\r";
+    assert_eq!(whole(plain), (plain.to_owned(), true));
+    let joined = "MSH|^~\\&|A\rOBX|1|TX|||one two\r".to_owned();
+    assert_eq!(whole("MSH|^~\\&|A\rOBX|1|TX|||one \rADD|two\r"), (joined, false));
+}
+
+#[test]
+fn a_fragment_points_on_or_back() {
+    assert!(fragment("A", "", "NTE|1\r", "p").is_fragment());
+    assert!(fragment("A", "p", "NTE|1\r", "").is_fragment());
+    assert!(!fragment("A", "", "NTE|1\r", "").is_fragment());
+    assert!(!message("MSH|^~\\&|A\rNTE|1\rDSC||F\r").is_fragment());
+}
+
 fn short(joined: Result<Joined, super::JoinError>) -> String {
     match joined {
         Ok(Joined::Whole(message)) => message
