@@ -51,7 +51,7 @@ pub use self::event::{PatientEvent, PatientView};
 pub use self::merge::{MergeFault, MergeKind, MergeView};
 pub use self::name::{ChosenName, choose_name};
 pub use self::observation::{Observation, ObservationStatus};
-pub use self::order::{OrderAction, OrderSources, OrderValues, OrderView, StepView};
+pub use self::order::{OrderAction, OrderSources, OrderStatus, OrderValues, OrderView, StepView};
 pub use self::patient::{PatientSources, PatientValues};
 pub use self::report::{
     Attachment, ReportSources, ReportState, ReportValues, ReportView, Section, SectionKind,
@@ -144,6 +144,13 @@ impl<T> Reading<T> {
             self.found.retain(is_other);
             self.null = self.null.filter(|null| null.path().segment() != id);
         }
+        self
+    }
+
+    /// Leaves the sources in segments with this id out.
+    pub(crate) fn without(mut self, id: &str) -> Self {
+        self.found.retain(|found| found.location.path().segment() != id);
+        self.null = self.null.filter(|null| null.path().segment() != id);
         self
     }
 

@@ -58,6 +58,8 @@ pub enum ObservationStatus {
     Correction,
     /// `D`: deletes the line.
     Delete,
+    /// `A`, of later versions: amended by the patient's demographics; says nothing of the text.
+    DemographicsAmended,
     /// `F`
     Final,
     /// `N`
@@ -87,6 +89,7 @@ impl ObservationStatus {
     /// Reads a code of table 0085.
     pub fn from_code(code: &str) -> Self {
         match code.trim() {
+            "A" => Self::DemographicsAmended,
             "C" => Self::Correction,
             "D" => Self::Delete,
             "F" => Self::Final,

@@ -107,19 +107,20 @@ pub struct StepView {
     pub station_ae_titles: Reading<String>,
 }
 
-/// What an order message asks for, by ORC-1 and, where it is filled, ORC-5 (IHE RAD TF-2 sections 4.4 and 4.13).
+/// What an order message asks for, by ORC-1 (table 0119) and, where it only tells a status, by ORC-5 (IHE RAD TF-2 sections
+/// 4.4 and 4.13).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum OrderAction {
     /// `NA`: the placer's number, in answer to `SN`.
     AssignNumber,
-    /// `CA`, `OC`, `CR`: will not be done.
+    /// `CA`, `OC`, `SC` with `CA`: will not be done.
     Cancel,
-    /// `XO` or `SC` with `CM` or `A`: done.
+    /// `SC` with `CM`: done.
     Complete,
-    /// `DC`, `OD`, `DR`: was begun and will not be finished.
+    /// `DC`, `OD`, `SC` with `DC`: was begun and will not be finished.
     Discontinue,
-    /// `HD`, `OH`, `HR`.
+    /// `HD`, `OH`, `SC` with `HD`.
     Hold,
     /// `NW`: a new order.
     New,
@@ -127,51 +128,95 @@ pub enum OrderAction {
     NewByFiller,
     /// `PA`, `CH`: an order among several.
     ParentOrChild,
-    /// `RL`, `OE`, `OR`.
+    /// `RL`, `OE`.
     Release,
     /// `RP`, `RO`, `RU`, `RQ`.
     Replace,
-    /// `OK`, `UA` and the other answers.
+    /// `OK`, `UA`, `CR` and the other answers to a request: they confirm or refuse what was asked before.
     Respond,
-    /// `RE`: results follow.
+    /// `RE`, `PR`: results follow, or were there before.
     Result,
     /// `SC` with `IP`: being done.
     Start,
-    /// `SC`, `SR` with anything else.
+    /// `SC`, `SR` with anything else: [`OrderView::status`] says what.
     StatusChange,
     /// Anything else.
     Unknown,
-    /// `XO`, `XX`: changed.
+    /// `XO`, `XX`: changed. Whatever else the order says counts, and [`OrderView::status`] may tell a status with it, as
+    /// `CM` in IHE RAD-13.
     Update,
+}
+
+/// Order status, ORC-5 by table 0038.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum OrderStatus {
+    /// `CA`
+    Canceled,
+    /// `CM`
+    Completed,
+    /// `DC`
+    Discontinued,
+    /// `ER`: the order was not found.
+    Error,
+    /// `IP`
+    InProcess,
+    /// `HD`
+    OnHold,
+    /// `A`: some results are there, but not all, so that nothing is completed by it.
+    PartialResults,
+    /// `RP`
+    Replaced,
+    /// `SC`
+    Scheduled,
+    /// A code that is not in the table.
+    Unknown,
+}
+
+impl OrderStatus {
+    /// Reads a code of table 0038; `None` when nothing is said.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Some(match code.trim() {
+            "" => return None,
+            "A" => Self::PartialResults,
+            "CA" => Self::Canceled,
+            "CM" => Self::Completed,
+            "DC" => Self::Discontinued,
+            "ER" => Self::Error,
+            "HD" => Self::OnHold,
+            "IP" => Self::InProcess,
+            "RP" => Self::Replaced,
+            "SC" => Self::Scheduled,
+            _ => Self::Unknown,
+        })
+    }
 }
 
 impl OrderAction {
     /// Reads order control and order status; an empty status, which is common, leaves it to order control.
     pub fn of(order_control: &str, order_status: &str) -> Self {
-        match (order_control.trim(), order_status.trim()) {
-            ("NW", _) => Self::New,
-            ("CA" | "OC" | "CR", _) => Self::Cancel,
-            ("DC" | "OD" | "DR", _) => Self::Discontinue,
-            ("XO" | "XX", "CM") => Self::Complete,
-            ("XO" | "XX", "CA") => Self::Cancel,
-            ("XO" | "XX", "DC") => Self::Discontinue,
-            ("XO" | "XX" | "XR", _) => Self::Update,
-            ("SC", "CM" | "A") => Self::Complete,
-            ("SC", "CA") => Self::Cancel,
-            ("SC", "DC") => Self::Discontinue,
-            ("SC", "IP") => Self::Start,
-            ("SC" | "SR", _) => Self::StatusChange,
-            ("SN", _) => Self::NewByFiller,
-            ("NA", _) => Self::AssignNumber,
-            ("HD" | "OH" | "HR", _) => Self::Hold,
-            ("RL" | "OE" | "OR", _) => Self::Release,
-            ("RP" | "RO" | "RU" | "RQ", _) => Self::Replace,
-            ("RE", _) => Self::Result,
-            ("PA" | "CH", _) => Self::ParentOrChild,
-            (
-                "OK" | "UA" | "UC" | "UD" | "UH" | "UM" | "UR" | "UX" | "UF" | "AF" | "DF" | "RR",
-                _,
-            ) => Self::Respond,
+        match order_control.trim() {
+            "NW" => Self::New,
+            "CA" | "OC" => Self::Cancel,
+            "DC" | "OD" => Self::Discontinue,
+            "XO" | "XX" => Self::Update,
+            "SC" | "SR" => match OrderStatus::from_code(order_status) {
+                Some(OrderStatus::Canceled) => Self::Cancel,
+                Some(OrderStatus::Completed) => Self::Complete,
+                Some(OrderStatus::Discontinued) => Self::Discontinue,
+                Some(OrderStatus::InProcess) => Self::Start,
+                Some(OrderStatus::OnHold) => Self::Hold,
+                _ => Self::StatusChange,
+            },
+            "SN" => Self::NewByFiller,
+            "NA" => Self::AssignNumber,
+            "HD" | "OH" => Self::Hold,
+            "RL" | "OE" => Self::Release,
+            "RP" | "RO" | "RU" | "RQ" => Self::Replace,
+            "PR" | "RE" => Self::Result,
+            "PA" | "CH" => Self::ParentOrChild,
+            "OK" | "RR" | "AF" | "DF" | "CR" | "DR" | "HR" | "OR" | "XR" | "UA" | "UC" | "UD"
+            | "UF" | "UH" | "UM" | "UR" | "UX" => Self::Respond,
             _ => Self::Unknown,
         }
     }
@@ -240,6 +285,11 @@ impl OrderView {
     pub fn action(&self) -> OrderAction {
         let text = |reading: &Reading<String>| reading.value().cloned().unwrap_or_default();
         OrderAction::of(&text(&self.values.order_control), &text(&self.values.order_status))
+    }
+
+    /// The order status that the message tells; `None` when it tells none.
+    pub fn status(&self) -> Option<OrderStatus> {
+        OrderStatus::from_code(self.values.order_status.value()?)
     }
 
     /// Every pair of sources that disagree, those of the patient included.

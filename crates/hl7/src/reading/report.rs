@@ -8,7 +8,7 @@ use super::{
     Conflict, Found, Observation, ObservationStatus, PatientSources, PatientValues, Reading,
 };
 use crate::datatype::{Ce, Datatype, Ed, Ei, MediaType, Ndl, Ppn, Rp, Ts, Xcn};
-use crate::group::{Groups, ObservationGroup};
+use crate::group::{Groups, ObservationGroup, Placed};
 use crate::{Depth, Location, Message, path};
 
 readings! {
@@ -66,6 +66,10 @@ pub struct ReportView<'a> {
     pub patient: PatientValues,
     /// What it says of itself.
     pub values: ReportValues,
+    /// Where the PID it stands under is.
+    pub patient_location: Option<Location>,
+    /// Where its OBR is; in a document that of the first order, `None` for an ORC without OBR.
+    pub request_location: Option<Location>,
     /// Every observation, in the message's order.
     pub observations: Vec<Observation>,
     /// Text by section, in the order in which the sections begin.
@@ -147,15 +151,15 @@ pub enum ReportState {
     Corrected,
     /// `F`
     Final,
-    /// `I`, `O`: being made.
+    /// `I`, `O`; `N`: the examination is done. Being made.
     InProgress,
     /// `A`: some of it is there.
     Partial,
-    /// `P`
+    /// `P`; `M`: corrected, and not final.
     Preliminary,
     /// `S`
     Scheduled,
-    /// Nothing says.
+    /// Nothing says, or a code that is not of a report: `Y` and `Z` answer queries.
     Unknown,
     /// `R`: there, but not verified.
     Unverified,
@@ -168,8 +172,8 @@ impl ReportState {
             "A" => Self::Partial,
             "C" => Self::Corrected,
             "F" => Self::Final,
-            "I" | "O" => Self::InProgress,
-            "P" => Self::Preliminary,
+            "I" | "N" | "O" => Self::InProgress,
+            "M" | "P" => Self::Preliminary,
             "R" => Self::Unverified,
             "S" => Self::Scheduled,
             "X" => Self::Canceled,
@@ -212,45 +216,65 @@ impl ReportState {
     }
 }
 
+/// How many studies are taken from before the first order: each is looked at again for every order.
+const STUDIES_MAX: usize = 16;
+
 impl<'a> ReportView<'a> {
-    /// Every report of a message. In an MDM the orders before TXA belong to the document.
+    /// Every report of a message. In an MDM the orders before TXA belong to the document; elsewhere a TXA hides none of
+    /// several orders.
     pub fn read_all(message: &'a Message, sources: &ReportSources) -> Vec<Self> {
         let groups = Groups::of(message);
+        let is_document_message = message.message_code() == "MDM";
         let mut reports = Vec::new();
         for patient in groups.patients.iter().filter(|patient| !patient.is_prior) {
             let shared = Shared::of(&groups, Some(patient));
             let values = PatientValues::with(&shared, &PatientSources::default());
+            // What stands before the first order names the study of each.
+            let studies = patient.observations.iter().map(Observation::of);
+            let studies = studies.filter(|each| each.study_instance_uid.is_some());
+            let studies: Vec<Observation> = studies.take(STUDIES_MAX).collect();
             let order = patient.orders.first();
             let lookup = Lookup { shared: &shared, patient: Some(patient), order, document: None };
-            for document in &patient.documents {
+            let has_many = patient.orders.len() > 1 && !is_document_message;
+            for document in patient.documents.iter().filter(|_| !has_many) {
                 let lookup = Lookup { document: Some(document), ..lookup };
-                reports.push(Self::of(lookup, values.clone(), sources));
+                reports.push(Self::of(lookup, values.clone(), &studies, sources));
             }
-            if patient.documents.is_empty() {
+            if patient.documents.is_empty() || has_many {
                 for order in &patient.orders {
                     let lookup = Lookup { order: Some(order), ..lookup };
-                    reports.push(Self::of(lookup, values.clone(), sources));
+                    reports.push(Self::of(lookup, values.clone(), &studies, sources));
                 }
             }
         }
         reports
     }
 
-    fn of(lookup: Lookup<'_, 'a>, patient: PatientValues, sources: &ReportSources) -> Self {
+    fn of(
+        lookup: Lookup<'_, 'a>,
+        patient: PatientValues,
+        studies: &[Observation],
+        sources: &ReportSources,
+    ) -> Self {
         let mut values = ReportValues::read(&lookup, sources);
         values.procedure = values.procedure.first_only();
         values.originator = values.originator.first_only();
         values.modality = values.modality.first_of_each_segment();
         if lookup.order.is_some_and(|order| order.is_further_request) {
-            values.placer_order_number = values.placer_order_number.rather_than("ORC");
-            values.filler_order_number = values.filler_order_number.rather_than("ORC");
+            // Each OBR of a result has an ORC of its own or none; the numbers of another one's would be wrong here.
+            values.placer_order_number = values.placer_order_number.without("ORC");
+            values.filler_order_number = values.filler_order_number.without("ORC");
         }
         let obx = lookup.observations();
         let observations: Vec<Observation> = obx.iter().map(Observation::of).collect();
-        values.study_instance_uid = with_observed_study(values.study_instance_uid, &observations);
+        let observed = observations.iter().chain(studies);
+        values.study_instance_uid = with_observed_study(values.study_instance_uid, observed);
+        let placed = |placed: Option<Placed<'_>>| placed.and_then(|placed| placed.location());
         Self {
             patient,
             values,
+            patient_location: placed(lookup.patient.and_then(|patient| patient.patient)),
+            request_location: placed(lookup.order.and_then(|order| order.request)),
             sections: sections(&observations),
             attachments: attachments(obx, &observations),
             observations,
@@ -300,7 +324,10 @@ impl fmt::Debug for Section {
 }
 
 /// The study as IPC and ZDS name it, and the observations that carry it.
-fn with_observed_study(reading: Reading<String>, observations: &[Observation]) -> Reading<String> {
+fn with_observed_study<'o>(
+    reading: Reading<String>,
+    observations: impl Iterator<Item = &'o Observation>,
+) -> Reading<String> {
     let mut found = reading.all().to_vec();
     for observation in observations {
         if let (Some(uid), Some(obx)) = (&observation.study_instance_uid, observation.location) {

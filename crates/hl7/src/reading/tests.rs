@@ -227,21 +227,86 @@ fn control_and_status_say_what_is_asked() {
     check("XO", "", OrderAction::Update);
     check("CA", "CA", OrderAction::Cancel);
     check("DC", "CA", OrderAction::Discontinue);
-    check("XO", "CM", OrderAction::Complete);
+    // What else the message says counts as well: the status comes beside the change.
+    check("XO", "CM", OrderAction::Update);
+    check("XX", "", OrderAction::Update);
     check("SC", "CM", OrderAction::Complete);
-    check("SC", "A", OrderAction::Complete);
+    // Some, but not all, results.
+    check("SC", "A", OrderAction::StatusChange);
+    check("SC", "HD", OrderAction::Hold);
     check("SC", "IP", OrderAction::Start);
     check("SC", "DC", OrderAction::Discontinue);
     check("SC", "", OrderAction::StatusChange);
     check("OC", "", OrderAction::Cancel);
     check("SN", "", OrderAction::NewByFiller);
-    check("OK", "", OrderAction::Respond);
+    for answer in "OK RR AF DF CR DR HR OR XR UA UC UD UF UH UM UR UX".split(' ') {
+        check(answer, "CA", OrderAction::Respond);
+    }
+    check("PR", "", OrderAction::Result);
     check("", "CM", OrderAction::Unknown);
+}
+
+#[test]
+fn every_order_status_is_read() {
+    use OrderStatus::*;
+    let table = [
+        ("A", PartialResults),
+        ("CA", Canceled),
+        ("CM", Completed),
+        ("DC", Discontinued),
+        ("ER", Error),
+        ("HD", OnHold),
+        ("IP", InProcess),
+        ("RP", Replaced),
+        ("SC", Scheduled),
+        ("cm", Unknown),
+    ];
+    for (code, expected) in table {
+        assert_eq!(OrderStatus::from_code(code), Some(expected), "{code}");
+    }
+    assert_eq!(OrderStatus::from_code(" "), None);
 }
 
 fn reports(body: &str) -> Message {
     let head = "MSH|^~\\&|TELERAD|TR|RIS|HOSP|20260301130000||ORU^R01|9|P|2.5.1\r";
     Message::parse(format!("{head}PID|||PAT123||DOE^JANE\r{body}")).unwrap()
+}
+
+#[test]
+fn every_request_is_a_report_with_its_own_numbers() {
+    #[track_caller]
+    fn check(body: &str, expected: &[&str]) {
+        let message =
+            Message::parse(format!("MSH|^~\\&|A||||||ORU^R01|9|P|2.5.1\r{body}")).unwrap();
+        let reports = ReportView::read_all(&message, &ReportSources::default());
+        let told = |report: &ReportView<'_>| {
+            let place =
+                |place: Option<Location>| place.map_or("-".to_owned(), |place| place.to_string());
+            let (values, text) =
+                (&report.values, |text: Option<&str>| text.unwrap_or("-").to_owned());
+            [
+                place(report.patient_location),
+                place(report.request_location),
+                text(values.filler_order_number.value().map(|number| &*number.entity_identifier)),
+                text(values.study_instance_uid.value().map(String::as_str)),
+            ]
+            .join(" ")
+        };
+        assert_eq!(reports.iter().map(told).collect::<Vec<_>>(), expected);
+    }
+    check("PID|||1\rORC|RE||F1\rOBR|1\rOBR|2\r", &["PID OBR F1 -", "PID OBR[2] - -"]);
+    check("PID|||1\rOBR|1||F1\rPID|||2\rOBR|2||F2\r", &["PID OBR F1 -", "PID[2] OBR[2] F2 -"]);
+    // Some senders put a TXA into an ORU; it must not hide a request.
+    let document = "TXA|1|DI\rOBX|1|TX|||t\r";
+    check(
+        &format!("PID|||1\rOBR|1||F1\rOBR|2||F2\r{document}"),
+        &["PID OBR F1 -", "PID OBR[2] F2 -"],
+    );
+    check(&format!("PID|||1\rOBR|1||F1\r{document}"), &["PID OBR F1 -"]);
+    check("OBR|1||F1\rPID|||1\r", &["- OBR F1 -"]);
+    check("PID|||1\rORC|RE||F1\rORC|RE\rOBR|1\r", &["PID - F1 -", "PID OBR - -"]);
+    let study = "OBX|1|ST|113014^DICOM Study^DCM||1.2.3\r";
+    check(&format!("PID|||1\r{study}OBR|1||F1\r"), &["PID OBR F1 1.2.3"]);
 }
 
 #[test]
