@@ -25,7 +25,7 @@ pub enum FindingCode {
     Derived,
     /// Two places of the message contradict each other.
     Disagreement,
-    /// Bytes of a name or birth date contradict the character set of the message: a person should look.
+    /// Bytes of a name or birth date contradict the character set: a person should look.
     DoubtfulText,
     /// A part of the message was not used.
     Ignored,

@@ -3,7 +3,7 @@
 use telerad_core::{AccessionNumber, PartialDateTime, PatientId};
 use telerad_hl7::datatype::{Datatype, Ts};
 use telerad_hl7::group::Groups;
-use telerad_hl7::reading::{OrderView, Reading};
+use telerad_hl7::reading::{OrderAction, OrderStatus, OrderView};
 use telerad_hl7::{Message, Path, path};
 
 use crate::draft::{self, Draft};
@@ -96,6 +96,13 @@ impl Inbound {
 pub fn read(message: &Message, mapping: &Mapping) -> Result<Inbound, Rejection> {
     let (code, event) = (message.message_code(), message.trigger_event());
     let kind = kind(&code, &event)?;
+    let is_fragment = message.is_fragment();
+    let whole = message.with_additions().map_err(|_| Rejection {
+        condition: 100,
+        location: "ADD^1".to_owned(),
+        text: "additions cannot be joined".to_owned(),
+    })?;
+    let message = &*whole;
     let mut findings = Findings::default();
     let groups = Groups::of(message);
     unused(message, &groups, &mut findings);
@@ -109,6 +116,8 @@ pub fn read(message: &Message, mapping: &Mapping) -> Result<Inbound, Rejection> 
     let doubtful = patient::doubtful_number(message, &numbers);
     let subject = match kind {
         Kind::Unsupported => Subject::Parked(format!("{code}^{event} is not supported yet")),
+        // The rest of it is elsewhere: half a list of identifiers or steps is not what the sender says.
+        _ if is_fragment => Subject::Parked("the message is one part of several".to_owned()),
         _ if groups.orders().count() > GROUPS_MAX => {
             Subject::Parked(format!("more than {GROUPS_MAX} order groups in one message"))
         }
@@ -260,15 +269,13 @@ fn change(
     mapping: &Mapping,
     findings: &mut Findings,
 ) -> Result<Result<Vec<OrderChange>, String>, Rejection> {
-    let said = |reading: &Reading<String>| reading.value().cloned().unwrap_or_default();
-    let (control, status) = (said(&view.values.order_control), said(&view.values.order_status));
     let number = view.number;
     let draft = |findings: &mut Findings| draft::read(view, mapping, findings);
     let one = |accession: &AccessionNumber, kind| OrderChange {
         key: OrderKey::new(&mapping.site, accession),
         kind,
     };
-    Ok(match asked(&control, &status) {
+    Ok(match asked(view) {
         Asked::Missing => {
             let location = format!("ORC^{number}^1");
             let text = "no order control".to_owned();
@@ -309,35 +316,42 @@ enum Asked {
     Unsupported(String),
 }
 
-/// ORC-1 (HL7 table 0119) with ORC-5 (table 0038).
-fn asked(control: &str, status: &str) -> Asked {
-    let told = match status {
-        "CA" => Some(StepStatus::Canceled),
-        "CM" => Some(StepStatus::Completed),
-        "DC" => Some(StepStatus::Discontinued),
-        "IP" => Some(StepStatus::Started),
-        _ => None,
-    };
-    match control {
-        "" => Asked::Missing,
-        "NW" => Asked::New,
-        "XO" => Asked::Amend(told),
-        "CA" | "OC" => Asked::Status(StepStatus::Canceled),
-        "DC" | "OD" => Asked::Status(StepStatus::Discontinued),
-        "SC" => match (told, status) {
-            (Some(told), _) => Asked::Status(told),
-            (None, "SC") => Asked::Status(StepStatus::Scheduled),
-            (None, "HD") => Asked::Unsupported("an order on hold is not supported yet".to_owned()),
-            // `A` is "some results available": it neither starts nor ends a step.
-            (None, _) => Asked::Nothing("order status says nothing about the worklist".to_owned()),
-        },
-        // Answers to requests, and results that accompany an order.
-        "CR" | "DR" | "OK" | "OR" | "PR" | "RE" | "UA" | "UC" | "UD" | "UH" | "UX" | "XR" => {
+/// What the worklist does about what an order asks for.
+fn asked(view: &OrderView) -> Asked {
+    let control = view.values.order_control.value().map(String::as_str).unwrap_or_default();
+    match view.action() {
+        OrderAction::New => Asked::New,
+        OrderAction::Update => Asked::Amend(view.status().and_then(told)),
+        OrderAction::Cancel => Asked::Status(StepStatus::Canceled),
+        OrderAction::Complete => Asked::Status(StepStatus::Completed),
+        OrderAction::Discontinue => Asked::Status(StepStatus::Discontinued),
+        OrderAction::Start => Asked::Status(StepStatus::Started),
+        OrderAction::StatusChange if view.status() == Some(OrderStatus::Scheduled) => {
+            Asked::Status(StepStatus::Scheduled)
+        }
+        OrderAction::StatusChange => {
+            Asked::Nothing("order status says nothing about the worklist".to_owned())
+        }
+        OrderAction::Respond | OrderAction::Result => {
             Asked::Nothing(format!("order control {control} asks for nothing"))
         }
-        other if other.len() <= 2 && other.bytes().all(|byte| byte.is_ascii_uppercase()) => {
-            Asked::Unsupported(format!("order control {other} is not supported yet"))
+        OrderAction::Hold => Asked::Unsupported("an order on hold is not supported yet".to_owned()),
+        _ if control.is_empty() => Asked::Missing,
+        _ if control.len() <= 2 && control.bytes().all(|byte| byte.is_ascii_uppercase()) => {
+            Asked::Unsupported(format!("order control {control} is not supported yet"))
         }
         _ => Asked::Unsupported("order control is not of table 0119".to_owned()),
+    }
+}
+
+/// The status of the steps that a change tells with it. One that only repeats that the order is scheduled tells nothing:
+/// a step that has begun is not reopened by it.
+fn told(status: OrderStatus) -> Option<StepStatus> {
+    match status {
+        OrderStatus::Canceled => Some(StepStatus::Canceled),
+        OrderStatus::Completed => Some(StepStatus::Completed),
+        OrderStatus::Discontinued => Some(StepStatus::Discontinued),
+        OrderStatus::InProcess => Some(StepStatus::Started),
+        _ => None,
     }
 }

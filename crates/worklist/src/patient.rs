@@ -104,11 +104,7 @@ fn doubtful_names(message: &Message, findings: &mut Findings) -> bool {
     let Some(pid) = message.segment("PID") else { return false };
     let mut doubt = |n| {
         let doubt = message.doubt(pid.field(n))?;
-        let text = match doubt {
-            TextDoubt::Guessed => "bytes contradict the character set: read by the one they fit",
-            TextDoubt::Lost => "bytes contradict the character set: letters are lost",
-        };
-        findings.add(FindingCode::DoubtfulText, format!("PID-{n}"), text);
+        findings.add(FindingCode::DoubtfulText, format!("PID-{n}"), doubt.to_string());
         Some(doubt)
     };
     let name = doubt(5);

@@ -323,3 +323,73 @@ fn a_further_request_has_numbers_of_its_own() {
     assert_eq!(numbers, ["P-1", "P-2"]);
     assert!(!findings(&outcome).iter().any(|text| text.contains("another number")));
 }
+
+#[test]
+fn what_an_order_control_asks_for_follows_the_table() {
+    let send = |control: &str, status: &str| {
+        let mut site = Site::new();
+        let order = |control: &str, status: &str, minute: u8, alert: &str| {
+            format!(
+                "MSH|^~\\&|RIS|NORTH|||2026112408{minute:02}||ORM^O01|M{minute}|P|2.3.1
+                PID|||4711^^^NORTH-MRN||Doe^Jane||19700102|F
+                ORC|{control}||||{status}||^^^202611241030
+                OBR||||X^Proc^L|||||||||{alert}|||||A-1^NORTH|RP-1|SPS-1||||CT"
+            )
+        };
+        site.send(&order("NW", "", 0, ""));
+        let outcome = site.send(&order(control, status, 1, "changed"));
+        let is_changed = !site.order().clinical.medical_alerts.is_empty();
+        let disposition = match outcome.disposition {
+            Disposition::Parked(reason) => reason,
+            other => format!("{other:?}"),
+        };
+        let changed = if is_changed { " changed" } else { "" };
+        format!("{disposition} {}{changed}", statuses(&site)[0].as_dicom())
+    };
+    for (control, status, expected) in [
+        ("XO", "", "Applied SCHEDULED changed"),
+        ("XO", "SC", "Applied SCHEDULED changed"),
+        // The change and the status both count.
+        ("XO", "CM", "Applied COMPLETED changed"),
+        ("XO", "IP", "Applied STARTED changed"),
+        ("XX", "", "Applied SCHEDULED changed"),
+        ("SC", "CM", "Applied COMPLETED"),
+        ("SR", "CM", "Applied COMPLETED"),
+        ("SC", "IP", "Applied STARTED"),
+        ("SC", "CA", "Applied CANCELED"),
+        ("SC", "DC", "Applied DISCONTINUED"),
+        ("SC", "SC", "NoChange SCHEDULED"),
+        // Some, but not all, results: nothing is completed by that.
+        ("SC", "A", "NoChange SCHEDULED"),
+        ("SC", "HD", "an order on hold is not supported yet SCHEDULED"),
+        ("HD", "", "an order on hold is not supported yet SCHEDULED"),
+        ("OC", "", "Applied CANCELED"),
+        ("OD", "", "Applied DISCONTINUED"),
+        // Answers confirm what was asked before; they ask for nothing.
+        ("CR", "CA", "NoChange SCHEDULED"),
+        ("DR", "DC", "NoChange SCHEDULED"),
+        ("PR", "", "NoChange SCHEDULED"),
+        ("SN", "", "order control SN is not supported yet SCHEDULED"),
+        ("CN", "", "order control CN is not supported yet SCHEDULED"),
+        ("nw", "", "order control is not of table 0119 SCHEDULED"),
+    ] {
+        assert_eq!(send(control, status), expected, "{control} {status}");
+    }
+}
+
+#[test]
+fn a_part_of_an_order_message_is_parked_and_additions_are_read() {
+    let order = |end: &str| {
+        format!(
+            "MSH|^~\\&|RIS|NORTH|||20261124080000||ORM^O01|M|P|2.3.1
+            PID|||4711^^^NORTH-MRN||Doe^Jane||19700102|F
+            ORC|NW||||||^^^202611241030
+            OBR||||X^Proc^L||||||||||||||A-1^NORTH|RP-1|SPS-1{end}"
+        )
+    };
+    let parked = Disposition::Parked("the message is one part of several".to_owned());
+    assert_eq!(Site::new().send(&order("||||CT\nDSC|next|F")).disposition, parked);
+    let mut site = Site::new();
+    site.send(&order("||\nADD|||CT"));
+    assert_eq!(site.order().steps[0].modality, "CT");
+}
