@@ -151,6 +151,8 @@ pub enum FindingCode {
     AccessionFromFiller,
     /// A correction came, and no final report is known.
     CorrectionWithoutOriginal,
+    /// Two places of the message contradict each other.
+    Disagreement,
     /// Bytes of a name or birth date contradict the character set: a person should look.
     DoubtfulText,
     /// A final report with other content came after a final one.

@@ -33,6 +33,8 @@ pub enum ParkReason {
     Ambiguous,
     /// Only an addendum was sent, and replacing the report with it would hide the report.
     AddendumOnly,
+    /// The message is one part of several, and the rest of the report is elsewhere.
+    Fragment,
     /// The report has [`VERSIONS_MAX`](crate::VERSIONS_MAX) versions.
     TooManyVersions,
     /// The OBR of the message stand differently: some retract, some report.
@@ -53,6 +55,7 @@ impl std::fmt::Display for ParkReason {
             Self::NoCandidate => "no known order is named",
             Self::Ambiguous => "the order is not proven",
             Self::AddendumOnly => "only an addendum was sent, and the site has no rule for it",
+            Self::Fragment => "the message is one part of several",
             Self::TooManyVersions => "the report has too many versions",
             Self::StatusesDisagree => "some parts of the message retract and some report",
             Self::StudyUidsDisagree => "the message names two studies for one order",

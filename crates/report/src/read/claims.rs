@@ -2,23 +2,12 @@
 
 use telerad_accession::Claim;
 use telerad_core::{AccessionNumber, EntityIdentifier, Patient, Uid};
-use telerad_hl7::datatype::{Datatype, Ei};
-use telerad_hl7::reading::Observation;
-use telerad_hl7::{Message, Segment};
+use telerad_hl7::datatype::Ei;
+use telerad_hl7::reading::{Reading, ReportSources, ReportView};
+use telerad_hl7::{Message, path};
 
-use super::{Notes, reject};
+use super::{Notes, erl, reject};
 use crate::{AccessionSource, FindingCode, ParkReason, Rejection};
-
-/// One OBR with what stands around it.
-pub(super) struct Group<'a> {
-    /// Number of the OBR, from 1.
-    pub(super) number: usize,
-    /// The ORC before it.
-    control: Option<Segment<'a>>,
-    pub(super) request: Segment<'a>,
-    /// Study instance UIDs after it, before the next one.
-    study_uids: Vec<String>,
-}
 
 /// What the message claims.
 #[derive(Default)]
@@ -31,60 +20,42 @@ pub(super) struct Claimed {
 /// The most OBR of one message.
 const REQUESTS_MAX: usize = 100;
 
-pub(super) fn groups(message: &Message) -> Result<Vec<Group<'_>>, Rejection> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut control = None;
-    for segment in message.segments() {
-        match segment.id() {
-            "ORC" => control = Some(segment),
-            "OBR" => groups.push(Group {
-                number: groups.len() + 1,
-                control: control.take(),
-                request: segment,
-                study_uids: Vec::new(),
-            }),
-            id => {
-                let study = match id {
-                    "ZDS" => Some(String::read(segment.field(1))),
-                    "OBX" => {
-                        let study = Observation::of_segment(&segment).study_instance_uid;
-                        study.map(|uid| uid.to_string())
-                    }
-                    _ => None,
-                };
-                if let (Some(study), Some(group)) = (study, groups.last_mut()) {
-                    group.study_uids.push(study);
-                }
-            }
+/// The requests of the message, each with what stands around it; one at least. An ORC without OBR is none.
+pub(super) fn requests(message: &Message) -> Result<Vec<ReportView<'_>>, Rejection> {
+    match message.segments_with_id("OBR").count() {
+        0 => return Err(reject(100, "OBR^1", "observation request segment is missing")),
+        1..=REQUESTS_MAX => {}
+        more => {
+            return Err(reject(100, format!("OBR^{more}"), "more than 100 observation requests"));
         }
     }
-    match groups.len() {
-        0 => Err(reject(100, "OBR^1", "observation request segment is missing")),
-        1..=REQUESTS_MAX => Ok(groups),
-        more => Err(reject(100, format!("OBR^{more}"), "more than 100 observation requests")),
-    }
+    // What stands in for an empty OBR-18 is decided here, with a finding.
+    let sources = ReportSources { accession: vec![path!("OBR-18")], ..ReportSources::default() };
+    let mut requests = ReportView::read_all(message, &sources);
+    requests.retain(|request| request.request_location.is_some());
+    Ok(requests)
 }
 
-/// One claim for each distinct order that the groups name.
+/// One claim for each distinct order that the requests name.
 pub(super) fn claims(
-    groups: &[Group<'_>],
-    patients: &[(usize, Patient)],
+    requests: &[ReportView<'_>],
+    patients: &[Patient],
     notes: &mut Notes,
 ) -> Result<Claimed, Rejection> {
     let mut claimed = Claimed::default();
-    for group in groups {
-        let before = |(index, _): &&(usize, Patient)| *index < group.request.index();
+    for request in requests {
+        let pid = request.patient_location.map(|pid| pid.path().occurrence());
+        let patient = pid.and_then(|pid| patients.get(pid.saturating_sub(1)));
         // A PID after its OBR is out of sequence; the first one is then the only one there is.
-        let patient = patients.iter().rev().find(before).or(patients.first());
-        let patient = patient.map(|(_, patient)| patient.clone()).unwrap_or_default();
-        let (claim, source) = claim(group, patient, notes);
+        let patient = patient.or(patients.first()).cloned().unwrap_or_default();
+        let (claim, source) = claim(request, patient, notes);
         let names_order = claim.study_instance_uid.is_some()
             || claim.accession.is_some()
             || claim.filler.is_some()
             || claim.placer.is_some();
         if !names_order {
-            let location = format!("OBR^{}^18", group.number);
-            return Err(reject(101, location, "no accession number, order number or study"));
+            let text = "no accession number, order number or study";
+            return Err(reject(101, erl(request.request_location, 18), text));
         }
         if claimed.claims.is_empty() && source == Some(AccessionSource::PlacerField1) {
             let number = claim.filler.as_ref().map(EntityIdentifier::value).unwrap_or_default();
@@ -102,59 +73,73 @@ pub(super) fn claims(
 }
 
 fn claim(
-    group: &Group<'_>,
+    request: &ReportView<'_>,
     patient: Patient,
     notes: &mut Notes,
 ) -> (Claim, Option<AccessionSource>) {
-    let number = |n: usize| {
-        let entity = |segment: Segment<'_>| Ei::read(segment.field(n)).entity_identifier().ok();
-        entity(group.request).or_else(|| group.control.and_then(entity))
-    };
-    let filler = number(3);
+    let values = &request.values;
+    let filler = number(&values.filler_order_number, notes);
     let from_filler = || {
         let filler = filler.as_ref()?;
         AccessionNumber::new(filler.value(), filler.issuer().cloned()).ok()
     };
-    let field = group.request.field(18);
-    let placer_field = {
-        let number = Ei::read(field);
-        AccessionNumber::new(&number.entity_identifier, number.issuer()).ok()
-    };
-    let (accession, source) = match (placer_field, field.is_empty() || field.is_null()) {
-        (Some(accession), _) => (Some(accession), Some(AccessionSource::PlacerField1)),
-        (None, true) => {
+    let said = values.accession.value();
+    let (accession, source) = match said {
+        Some(number) => {
+            let read = AccessionNumber::new(&number.entity_identifier, number.issuer()).ok();
+            let source = read.is_some().then_some(AccessionSource::PlacerField1);
+            (read, source)
+        }
+        None => {
             let accession = from_filler();
             let source = accession.is_some().then_some(AccessionSource::FillerOrderNumber);
             (accession, source)
         }
-        (None, false) => (None, None),
     };
-    let location = format!("OBR^{}^18", group.number);
+    let location = erl(request.request_location, 18);
     match source {
         Some(AccessionSource::FillerOrderNumber) => {
             let text = "empty; the filler order number is read as accession number";
             notes.find(FindingCode::AccessionFromFiller, location, text);
         }
-        None if !field.is_empty() => {
+        None if said.is_some() => {
             notes.find(FindingCode::Unreadable, location, "not an accession number");
         }
         _ => {}
     }
-    let study_instance_uid = study_uid(group, notes);
-    (Claim { study_instance_uid, accession, filler, placer: number(2), patient }, source)
+    let study_instance_uid = study_uid(&values.study_instance_uid, notes);
+    let placer = number(&values.placer_order_number, notes);
+    (Claim { study_instance_uid, accession, filler, placer, patient }, source)
 }
 
-fn study_uid(group: &Group<'_>, notes: &mut Notes) -> Option<Uid> {
+/// The first source that has a number; the others only confirm or contradict it.
+fn number(reading: &Reading<Ei>, notes: &mut Notes) -> Option<EntityIdentifier> {
+    let mut found = None;
+    for said in reading.all() {
+        let Ok(number) = said.value.entity_identifier() else { continue };
+        let (value, taken) = (number.value().to_owned(), found.get_or_insert(number));
+        if taken.value() != value {
+            let location = erl(Some(said.location), said.location.path().field());
+            let text = "another order number than the one taken";
+            notes.find(FindingCode::Disagreement, location, text);
+        }
+    }
+    found
+}
+
+fn study_uid(reading: &Reading<String>, notes: &mut Notes) -> Option<Uid> {
     let mut found: Option<Uid> = None;
-    for text in &group.study_uids {
-        match Uid::new(text) {
+    for said in reading.all() {
+        match Uid::new(&said.value) {
             Ok(uid) if found.as_ref().is_some_and(|found| *found != uid) => {
                 // Which of them is meant is not for us to choose.
                 notes.hold(ParkReason::StudyUidsDisagree);
             }
             Ok(uid) => found = Some(uid),
-            Err(_) if text.is_empty() => {}
-            Err(_) => notes.find(FindingCode::Unreadable, "ZDS^1^1", "not a study instance UID"),
+            Err(_) => {
+                let location = erl(Some(said.location), said.location.path().field());
+                notes.find(FindingCode::Unreadable, location, "not a study instance UID");
+            }
         }
     }
     found

@@ -1,8 +1,8 @@
 //! OBX: lines of text and encapsulated documents.
 
 use telerad_charset::Separators;
-use telerad_core::PartialDateTime;
-use telerad_hl7::reading::Observation;
+use telerad_core::{PartialDateTime, Uid};
+use telerad_hl7::reading::{Observation, ObservationStatus};
 use telerad_hl7::{Delimiters, Field, Message, escape};
 
 use super::{Notes, latest, reject, signer};
@@ -14,6 +14,8 @@ pub(super) struct Content {
     pub(super) lines: Vec<ReportLine>,
     /// OBX-11 of each OBX that is part of the report, with its location and whether it has a value.
     pub(super) statuses: Vec<LineStatus>,
+    /// Study instance UIDs in OBX, wherever they stand.
+    pub(super) studies: Vec<Uid>,
     /// The first OBX-16.
     pub(super) observer: Option<Signer>,
     times: Vec<PartialDateTime>,
@@ -21,9 +23,18 @@ pub(super) struct Content {
 
 /// OBX-11 of one OBX.
 pub(super) struct LineStatus {
-    pub(super) code: String,
+    pub(super) status: ObservationStatus,
+    /// Whether OBX-11 says anything.
+    pub(super) is_said: bool,
     pub(super) location: String,
     pub(super) has_value: bool,
+}
+
+impl LineStatus {
+    /// Whether OBX-11 has a code that table 0085 does not know.
+    pub(super) fn is_outside_table(&self) -> bool {
+        self.is_said && self.status == ObservationStatus::Unknown
+    }
 }
 
 /// The most lines of one report.
@@ -34,19 +45,21 @@ pub(super) fn read(message: &Message, notes: &mut Notes) -> Result<Content, Reje
     for (index, segment) in message.segments_with_id("OBX").enumerate() {
         let number = index + 1;
         let observation = Observation::of_segment(&segment);
-        if observation.study_instance_uid.is_some() {
+        if let Some(study) = observation.study_instance_uid {
+            content.studies.push(study);
             continue;
         }
-        content.times.extend(notes.time(&segment, 14));
-        content.times.extend(notes.time(&segment, 19));
+        for (n, said) in [(14, &observation.observed), (19, &observation.analyzed)] {
+            content.times.extend(notes.time(said, format!("OBX^{number}^{n}")));
+        }
         if content.observer.is_none() {
             content.observer = signer(&observation.responsible);
         }
         let is_answer = observation.value_type != "HD";
-        let code = observation.status_code.clone();
+        let (status, is_said) = (observation.status, !observation.status_code.is_empty());
         let lines = lines(message, segment.field(5), observation, number)?;
         let has_value = is_answer && lines.iter().any(ReportLine::has_value);
-        if code == "D" {
+        if status == ObservationStatus::Delete {
             let text = "the line is deleted by its sender and left out";
             notes.find(FindingCode::LineDeleted, format!("OBX^{number}^11"), text);
         } else {
@@ -57,7 +70,7 @@ pub(super) fn read(message: &Message, notes: &mut Notes) -> Result<Content, Reje
         }
         if is_answer {
             let location = format!("OBX^{number}^11");
-            content.statuses.push(LineStatus { code, location, has_value });
+            content.statuses.push(LineStatus { status, is_said, location, has_value });
         }
     }
     if !content.has_value() {
@@ -70,7 +83,8 @@ pub(super) fn read(message: &Message, notes: &mut Notes) -> Result<Content, Reje
 impl Content {
     /// Whether there is text or a document.
     pub(super) fn has_value(&self) -> bool {
-        self.statuses.iter().any(|status| status.code != "D" && status.has_value)
+        let stands = |line: &LineStatus| line.status != ObservationStatus::Delete && line.has_value;
+        self.statuses.iter().any(stands)
     }
 
     /// Whether every line is marked as addendum (OBX-3 suffix `ADT`).

@@ -8,24 +8,24 @@ use telerad_hl7::reading::{PatientSources, PatientView};
 use super::{Notes, reject};
 use crate::{FindingCode, ParkReason, Reading, Rejection};
 
-/// The patients of the message with the index of their PID segment; one at least.
+/// The patients of the message in the order of their PID; one at least.
 pub(super) fn patients(
     message: &Message,
     reading: &Reading,
     notes: &mut Notes,
-) -> Result<Vec<(usize, Patient)>, Rejection> {
-    let mut patients: Vec<(usize, Patient)> = Vec::new();
+) -> Result<Vec<Patient>, Rejection> {
+    let mut patients: Vec<Patient> = Vec::new();
     let views = PatientView::read_all(message, &PatientSources::default());
-    for (segment, view) in message.segments_with_id("PID").zip(&views) {
-        let patient = patient(view, reading, notes);
+    for view in &views {
+        let number = patients.len() + 1;
+        let patient = patient(view, number, reading, notes);
         if patient.ids.is_empty() {
-            let location = format!("PID^{}^3", patients.len() + 1);
-            return Err(reject(101, location, "patient identifier is missing"));
+            return Err(reject(101, format!("PID^{number}^3"), "patient identifier is missing"));
         }
-        if patients.first().is_some_and(|(_, first)| *first != patient) {
+        if patients.first().is_some_and(|first| *first != patient) {
             notes.hold(ParkReason::SeveralPatients);
         }
-        patients.push((segment.index(), patient));
+        patients.push(patient);
     }
     if patients.is_empty() {
         return Err(reject(100, "PID^1", "patient identification segment is missing"));
@@ -33,14 +33,14 @@ pub(super) fn patients(
     Ok(patients)
 }
 
-fn patient(view: &PatientView, reading: &Reading, notes: &mut Notes) -> Patient {
+fn patient(view: &PatientView, number: usize, reading: &Reading, notes: &mut Notes) -> Patient {
     let authority = reading.accession_policy.patient_authority.as_ref();
     let ids = view.identifiers.iter().filter(|cx| cx.is_of_patient());
     let ids = ids.filter_map(|cx| Some(cx.patient_id().ok()?.or_issuer(authority)));
     let birth = view.values.birth.value();
     let birth_date = birth.and_then(Ts::lenient).map(|time| time.date());
     if birth_date.is_none() && birth.is_some() {
-        notes.find(FindingCode::Unreadable, "PID^1^7", "not a date");
+        notes.find(FindingCode::Unreadable, format!("PID^{number}^7"), "not a date");
     }
     Patient {
         ids: ids.collect(),

@@ -1,16 +1,17 @@
 //! One status from OBR-25 (table 0123) and OBX-11 (table 0085): the most restrictive wins.
 
-use super::claims::Group;
-use super::content::Content;
-use super::{Notes, reject};
+use telerad_hl7::reading::{Observation, ObservationStatus, ReportState, ReportView};
+
+use super::content::{Content, LineStatus};
+use super::{Notes, erl, reject};
 use crate::{FindingCode, ParkReason, Rejection, ReportStatus};
 
 pub(super) fn read(
-    groups: &[Group<'_>],
+    requests: &[ReportView<'_>],
     content: &Content,
     notes: &mut Notes,
 ) -> Result<ReportStatus, Rejection> {
-    let requested = of_requests(groups, notes)?;
+    let requested = of_requests(requests, notes)?;
     let lines = of_lines(content, notes);
     let status = match (requested, lines) {
         (_, Some(ReportStatus::WrongPatient)) => ReportStatus::WrongPatient,
@@ -20,13 +21,18 @@ pub(super) fn read(
         (Some(only), None) | (None, Some(only)) => only,
         (None, None) => return Err(reject(101, "OBR^1^25", "result status is missing")),
     };
+    if !status.is_retraction() && retracts_part(requests) {
+        notes.hold(ParkReason::StatusesDisagree);
+    }
     let has_value = content.has_value();
     let status = match status {
         // Text is there, and nobody has answered for it.
         ReportStatus::StatusOnly if has_value => ReportStatus::Preliminary,
         // A release that brings its own text is a final report.
         ReportStatus::Released if has_value => ReportStatus::Final,
-        ReportStatus::Preliminary if !has_value && is_announced(groups) => ReportStatus::StatusOnly,
+        ReportStatus::Preliminary if !has_value && is_announced(requests) => {
+            ReportStatus::StatusOnly
+        }
         ReportStatus::Preliminary | ReportStatus::Final | ReportStatus::Corrected if !has_value => {
             return Err(reject(101, "OBX^1^5", "the status promises a report, there is none"));
         }
@@ -41,6 +47,17 @@ pub(super) fn read(
     Ok(status)
 }
 
+/// Whether every line of one request is deleted, while lines of another one stand: the text of the other one is not that
+/// of both.
+fn retracts_part(requests: &[ReportView<'_>]) -> bool {
+    let is_deleted = |one: &Observation| one.status == ObservationStatus::Delete;
+    let deletes = |lines: &[Observation]| {
+        let mut lines = lines.iter().filter(|one| one.study_instance_uid.is_none()).peekable();
+        lines.peek().is_some() && lines.all(is_deleted)
+    };
+    requests.iter().any(|request| deletes(&request.observations))
+}
+
 /// Pairs that senders write without contradicting themselves.
 fn is_usual(requested: ReportStatus, lines: ReportStatus) -> bool {
     use ReportStatus::{Corrected, Final, Released, Retracted, WrongPatient};
@@ -52,8 +69,14 @@ fn is_usual(requested: ReportStatus, lines: ReportStatus) -> bool {
 }
 
 /// `A`, some results available, without any: only a status.
-fn is_announced(groups: &[Group<'_>]) -> bool {
-    groups.iter().all(|group| matches!(group.request.field(25).text().trim(), "A" | ""))
+fn is_announced(requests: &[ReportView<'_>]) -> bool {
+    requests.iter().all(|request| matches!(said(request), Some(ReportState::Partial) | None))
+}
+
+/// What OBR-25 says.
+fn said(request: &ReportView<'_>) -> Option<ReportState> {
+    let code = request.values.result_status.value()?;
+    Some(ReportState::from_result_status(code))
 }
 
 fn combine(requested: ReportStatus, lines: ReportStatus) -> ReportStatus {
@@ -66,16 +89,16 @@ fn combine(requested: ReportStatus, lines: ReportStatus) -> ReportStatus {
     }
 }
 
-fn of_requests(groups: &[Group<'_>], notes: &mut Notes) -> Result<Option<ReportStatus>, Rejection> {
+fn of_requests(
+    requests: &[ReportView<'_>],
+    notes: &mut Notes,
+) -> Result<Option<ReportStatus>, Rejection> {
     let mut statuses = Vec::new();
-    for group in groups {
-        let code = group.request.field(25).text();
-        if let Some(status) = of_request(code.trim(), group.number)? {
-            statuses.push(status);
-        }
+    for request in requests {
+        statuses.extend(of_request(request)?);
     }
     let retracting = statuses.iter().filter(|status| status.is_retraction()).count();
-    if retracting > 0 && retracting < groups.len() {
+    if retracting > 0 && retracting < requests.len() {
         notes.hold(ParkReason::StatusesDisagree);
     }
     let (least, most) = (statuses.iter().min().copied(), statuses.iter().max().copied());
@@ -86,17 +109,20 @@ fn of_requests(groups: &[Group<'_>], notes: &mut Notes) -> Result<Option<ReportS
     Ok(if retracting > 0 { Some(ReportStatus::Retracted) } else { least })
 }
 
-/// Table 0123.
-fn of_request(code: &str, number: usize) -> Result<Option<ReportStatus>, Rejection> {
-    Ok(Some(match code {
-        "" => return Ok(None),
-        "P" | "R" | "A" | "M" => ReportStatus::Preliminary,
-        "F" => ReportStatus::Final,
-        "C" => ReportStatus::Corrected,
-        "X" => ReportStatus::Retracted,
-        "O" | "I" | "S" | "N" => ReportStatus::StatusOnly,
-        // `Y` and `Z` answer queries: no order, no patient.
-        _ => return Err(reject(103, format!("OBR^{number}^25"), "unknown result status")),
+/// What table 0123 means for a report.
+fn of_request(request: &ReportView<'_>) -> Result<Option<ReportStatus>, Rejection> {
+    let Some(said) = said(request) else { return Ok(None) };
+    Ok(Some(match said {
+        ReportState::Partial | ReportState::Preliminary | ReportState::Unverified => {
+            ReportStatus::Preliminary
+        }
+        ReportState::Final => ReportStatus::Final,
+        ReportState::Corrected => ReportStatus::Corrected,
+        ReportState::Canceled => ReportStatus::Retracted,
+        ReportState::InProgress | ReportState::Scheduled => ReportStatus::StatusOnly,
+        ReportState::Unknown => {
+            return Err(reject(103, erl(request.request_location, 25), "unknown result status"));
+        }
     }))
 }
 
@@ -104,21 +130,11 @@ fn of_request(code: &str, number: usize) -> Result<Option<ReportStatus>, Rejecti
 fn of_lines(content: &Content, notes: &mut Notes) -> Option<ReportStatus> {
     let mut statuses = Vec::new();
     for line in &content.statuses {
-        statuses.push(match line.code.as_str() {
-            // No statement about the text: an order detail, not asked, demographics amended.
-            "" | "O" | "N" | "A" => continue,
-            "W" => ReportStatus::WrongPatient,
-            "D" | "X" => ReportStatus::Retracted,
-            "F" => ReportStatus::Final,
-            "C" => ReportStatus::Corrected,
-            "U" => ReportStatus::Released,
-            "P" | "R" | "S" | "I" => ReportStatus::Preliminary,
-            _ => {
-                let text = "unknown line status; read as preliminary";
-                notes.find(FindingCode::UnknownCode, line.location.as_str(), text);
-                ReportStatus::Preliminary
-            }
-        });
+        if line.is_outside_table() {
+            let text = "unknown line status; read as preliminary";
+            notes.find(FindingCode::UnknownCode, line.location.as_str(), text);
+        }
+        statuses.extend(of_line(line));
     }
     let standing = || statuses.iter().filter(|status| !status.is_retraction());
     if statuses.contains(&ReportStatus::WrongPatient) {
@@ -131,4 +147,24 @@ fn of_lines(content: &Content, notes: &mut Notes) -> Option<ReportStatus> {
         None => Some(ReportStatus::Retracted),
         other => other,
     }
+}
+
+/// What table 0085 means for a report.
+fn of_line(line: &LineStatus) -> Option<ReportStatus> {
+    Some(match line.status {
+        ObservationStatus::DemographicsAmended
+        | ObservationStatus::NotAsked
+        | ObservationStatus::OrderDetail => return None,
+        ObservationStatus::Unknown if !line.is_outside_table() => return None,
+        ObservationStatus::Wrong => ReportStatus::WrongPatient,
+        ObservationStatus::Delete | ObservationStatus::NotObtainable => ReportStatus::Retracted,
+        ObservationStatus::Final => ReportStatus::Final,
+        ObservationStatus::Correction => ReportStatus::Corrected,
+        ObservationStatus::StatusOnly => ReportStatus::Released,
+        ObservationStatus::Partial
+        | ObservationStatus::Pending
+        | ObservationStatus::Preliminary
+        | ObservationStatus::Unknown
+        | ObservationStatus::Unverified => ReportStatus::Preliminary,
+    })
 }

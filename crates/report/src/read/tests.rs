@@ -109,6 +109,79 @@ fn two_studies_for_one_order_are_parked() {
 }
 
 #[test]
+fn a_study_at_the_end_is_that_of_every_request() {
+    let obr = "OBR|1|||CT||||||||||||||A1|||||||F\nOBR|2|||CT||||||||||||||A2|||||||F";
+    let incoming = incoming(&with_request(obr, "ZDS|1.2.3"));
+    let studies = incoming.claims.iter().map(|claim| claim.study_instance_uid.as_ref().unwrap());
+    assert_eq!(studies.map(|uid| uid.as_str().to_owned()).collect::<Vec<_>>(), ["1.2.3", "1.2.3"]);
+    assert_eq!(incoming.holds, []);
+}
+
+#[test]
+fn a_study_before_the_first_request_counts() {
+    let study = "OBX|1|ST|113014^DICOM Study^DCM||1.2.3||||||F";
+    let obr = "OBR|1|||CT||||||||||||||A1|||||||F";
+    check_claim(&with_request(&format!("{study}\n{obr}"), ""), "1.2.3 A1 - -", F18);
+    let two = with_request(&format!("{study}\n{obr}"), "ZDS|1.2.4");
+    assert_eq!(incoming(&two).holds, [ParkReason::StudyUidsDisagree]);
+}
+
+#[test]
+fn a_study_that_belongs_to_no_request_is_parked() {
+    let obr = "OBR|1|||CT||||||||||||||A1|||||||F";
+    let study = "OBX|2|ST|113014^DICOM Study^DCM||1.2.3||||||F";
+    for stray in ["ORC|RE", "PID|||7"] {
+        let message = with_request(obr, &format!("{stray}\n{study}"));
+        assert_eq!(incoming(&message).holds, [ParkReason::StudyUidsDisagree], "{stray}");
+    }
+}
+
+#[test]
+fn numbers_that_disagree_are_told_and_stay_with_their_request() {
+    let disagreements = |message: &Message| {
+        let found = incoming(message).findings.into_iter();
+        let found = found.filter(|one| one.code == FindingCode::Disagreement);
+        found.map(|one| one.location).collect::<Vec<_>>()
+    };
+    let one = "ORC|RE|P1|F1\nOBR|1|P1^EHR|F2|CT||||||||||||||A1|||||||F";
+    check_claim(&with_request(one, ""), "- A1 F2 P1@EHR", F18);
+    assert_eq!(disagreements(&with_request(one, "")), ["ORC^1^3"]);
+    // The ORC is that of the first OBR.
+    let two = format!("{one}\nOBR|2|||CT||||||||||||||A2|||||||F");
+    let second = incoming(&with_request(&two, "")).claims.remove(1);
+    assert_eq!((second.filler, second.placer), (None, None));
+    // An ORC without OBR is no request.
+    let late = with_request("OBR|1|||CT||||||||||||||A1|||||||F", "ORC|RE|P9|F9");
+    check_claim(&late, "- A1 - -", F18);
+}
+
+#[test]
+fn a_document_header_hides_no_request() {
+    let obr = "OBR|1|||CT||||||||||||||A1|||||||F\nOBR|2|||CT||||||||||||||A2|||||||F\nTXA|1|DI";
+    let message = with_request(obr, "OBX|2|TX|||More.||||||F");
+    let incoming = incoming(&message);
+    assert_eq!((incoming.claims.len(), incoming.lines.len()), (2, 2));
+}
+
+#[test]
+fn a_segment_that_goes_on_is_read_whole() {
+    check_lines(
+        "OBX|1|TX|||No fracture. \nADD|Mass in the \nADD|left lung.||||||F",
+        &["No fracture. Mass in the left lung."],
+    );
+}
+
+#[test]
+fn a_part_of_a_report_is_parked() {
+    let text = "OBX|1|TX|||Half a report||||||F";
+    let first = oru("F", "", &format!("{text}\nDSC|next|F"));
+    assert_eq!(incoming(&first).holds, [ParkReason::Fragment]);
+    let next = String::from_utf8(oru("F", "", text).as_bytes().to_vec()).unwrap();
+    let next = next.replace("|P|2.5.1", "|P|2.5.1||next");
+    assert_eq!(incoming(&Message::parse(next).unwrap()).holds, [ParkReason::Fragment]);
+}
+
+#[test]
 fn patients_have_the_sites_authority_where_none_is_named() {
     let text = "PID|||7~X1^^^&1.2.3&ISO^NI~V5^^^HOSP^VN||O'HARA&VAN^JANE^Q^JR^MRS^^D~DOE^JANE^^^^^L\
                 ~山田^太郎^^^^^L^I||198001|O";
@@ -237,6 +310,9 @@ fn a_release_is_a_status_without_text() {
 fn parts_that_retract_and_parts_that_report_are_parked() {
     let obr = "OBR|1|||CT||||||||||||||A1|||||||X\nOBR|2|||CT||||||||||||||A2|||||||F";
     assert_eq!(incoming(&with_request(obr, "")).holds, [ParkReason::StatusesDisagree]);
+    let deleted = "OBR|1|||CT||||||||||||||A1|||||||F\nOBX|1|TX|||Gone||||||D\n\
+                   OBR|2|||CT||||||||||||||A2|||||||F";
+    assert_eq!(incoming(&with_request(deleted, "")).holds, [ParkReason::StatusesDisagree]);
 }
 
 #[test]
@@ -343,7 +419,12 @@ fn an_identifier_in_doubt_is_parked_and_a_name_is_told() {
         let incoming = incoming(&Message::parse(parts.concat()).unwrap());
         assert_eq!(incoming.holds, holds);
         let is_doubt = |one: &crate::Finding| one.code == FindingCode::DoubtfulText;
-        assert_eq!(incoming.findings.iter().any(is_doubt), is_told);
+        let doubt = incoming.findings.iter().find(|one| is_doubt(one));
+        assert_eq!(doubt.is_some(), is_told);
+        if let Some(doubt) = doubt {
+            let text = "bytes contradict the character set: read by the one they fit";
+            assert_eq!((&*doubt.location, &*doubt.text), ("PID^1^5", text));
+        }
     }
     check(b"7", b"M\xdcLLER", b"A1", &[], false);
     check(b"7", "MÜLLER".as_bytes(), b"A1", &[], true);
