@@ -82,7 +82,7 @@ pub enum Fault {
         /// The limit.
         frame_bytes_max: usize,
     },
-    /// A commit block where release 2 was not agreed, or nothing was left to commit.
+    /// A commit block where release 2 was not agreed, or nothing is known that it commits.
     #[error("unexpected commit block")]
     UnexpectedCommit,
 }
@@ -309,8 +309,11 @@ impl Decoder {
         let found = find_block(chunk);
         self.examine(found.map_or(chunk.len(), |end| end + 1));
         let Some(end) = found else { return chunk.len() };
-        let is_end = chunk.get(end) == Some(&END_BLOCK);
-        self.state = if is_end { State::DiscardingAfterEndBlock } else { State::Inside };
+        if chunk.get(end) == Some(&END_BLOCK) {
+            self.state = State::DiscardingAfterEndBlock;
+        } else if self.start_block_in_frame == StartBlockInFrame::NewFrame {
+            self.state = State::Inside;
+        }
         end + 1
     }
 

@@ -19,6 +19,7 @@ mod receiver;
 mod sender;
 
 use bytes::Bytes;
+use memchr::memchr2_iter;
 
 pub use commit::{Commit, Release};
 pub use decoder::{Decoder, Event, Fault, Limits, StartBlockInFrame};
@@ -35,14 +36,26 @@ pub const CARRIAGE_RETURN: u8 = 0x0d;
 /// Puts a message into a frame. It is copied once, so that frame and payload go out in one write: receivers that
 /// read once and answer have been seen.
 ///
-/// The bytes are not changed. A message holding a start block, or an end block before a carriage return, cannot be
-/// framed by this protocol; neither comes out of [`MessageBuilder`](crate::MessageBuilder) or a [`Decoder`].
+/// The bytes are not changed; not every message fits, see [`can_be_framed`].
 pub fn frame(message: &[u8]) -> Bytes {
     let mut frame = Vec::with_capacity(message.len() + 3);
     frame.push(START_BLOCK);
     frame.extend_from_slice(message);
     frame.extend_from_slice(&[END_BLOCK, CARRIAGE_RETURN]);
     Bytes::from(frame)
+}
+
+/// Whether a message comes out of its frame as it went in: it holds no start block, and no end block before a carriage
+/// return or a line feed. A peer would take what stands before such bytes for the whole message, and acknowledge that.
+///
+/// Neither comes out of [`MessageBuilder`](crate::MessageBuilder), nor of a [`Decoder`] that reads start blocks as
+/// [`StartBlockInFrame::NewFrame`]; messages from files may hold anything. A lone 0x06 or 0x15 is a commit block of release
+/// 2 and no message.
+pub fn can_be_framed(message: &[u8]) -> bool {
+    let is_end = |place: usize| matches!(message.get(place + 1), Some(&CARRIAGE_RETURN | b'\n'));
+    Commit::read(message).is_none()
+        && memchr2_iter(START_BLOCK, END_BLOCK, message)
+            .all(|place| message.get(place) == Some(&END_BLOCK) && !is_end(place))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::{
     CloseReason, Commit, Decoder, Event, Expectation, Fault, FaultPolicy, Limits, Reaction,
     Receiver, ReceiverConfig, ReceiverEvent, Release, Sender, SenderConfig, SenderEvent,
-    StartBlockInFrame, Unexpected, frame,
+    StartBlockInFrame, Unexpected, can_be_framed, frame,
 };
 use crate::{AckMode, Message};
 
@@ -392,5 +392,89 @@ proptest! {
             events.extend(std::iter::from_fn(|| decoder.poll()));
         }
         prop_assert_eq!(events, [Event::Commit(Commit::Ack), Event::Commit(Commit::Nak)]);
+    }
+}
+
+#[test]
+fn in_release_2_a_late_commit_block_is_not_taken_for_that_of_the_next_message() {
+    let (mut sender, now) = sender(RELEASE_2);
+    sender.send(now, "1", "1").expect("room");
+    let now = now + Duration::from_secs(30);
+    sender.handle_timeout(now);
+    assert_eq!(told(&mut sender), ["timeout 1"]);
+    assert!(!sender.can_send() && sender.send(now, "2", "2").is_err());
+    sender.handle_input(now, Bytes::from_static(Commit::Ack.block()));
+    assert_eq!(told(&mut sender), ["unexpected: unexpected commit block"]);
+    sender.send(now, "2", "2").expect("room");
+    // The answer before the commit block: the block is still on its way.
+    sender.handle_input(now, answer("AA", "2"));
+    assert_eq!(told(&mut sender), ["answered 2 AA"]);
+    assert!(!sender.can_send() && !sender.is_in_flight());
+    sender.handle_input(now, Bytes::from_static(Commit::Ack.block()));
+    assert_eq!(told(&mut sender), ["unexpected: unexpected commit block"]);
+    assert!(sender.can_send());
+}
+
+#[test]
+fn nothing_is_told_after_the_end_of_a_connection() {
+    let limits = Limits { frame_bytes_max: 64, stray_bytes_max: 64 };
+    let (mut sender, now) = sender(SenderConfig { limits, ..SenderConfig::default() });
+    sender.send(now, "1", "1").expect("room");
+    let mut input = frame("x".repeat(65).as_bytes()).to_vec();
+    input.extend_from_slice(&answer("AA", "1"));
+    sender.handle_input(now, Bytes::from(input));
+    let fault = Unexpected::Fault(Fault::TooLarge { frame_bytes_max: 64 });
+    let expected = [format!("unexpected: {fault}"), "frame too large: 1".to_owned()];
+    assert_eq!(told(&mut sender), expected);
+    sender.handle_closed(now);
+    assert_eq!(told(&mut sender), [""; 0]);
+    assert_eq!(sender.poll_timeout(), None);
+}
+
+#[test]
+fn a_commit_block_of_an_answer_long_gone_is_not_taken_for_another_s() {
+    let now = zero();
+    let mut receiver = Receiver::new(release_2(), now);
+    for id in 0..65 {
+        receiver.handle_input(now, frame(b"A"));
+        receiver.answer(now, id, b"a");
+    }
+    heard(&mut receiver);
+    let blocks = [Commit::Nak.block(), Commit::Ack.block()].concat();
+    receiver.handle_input(now, Bytes::from(blocks));
+    assert_eq!(heard(&mut receiver), ["fault: unexpected commit block", "answer 1 Ack"]);
+}
+
+#[test]
+fn no_part_of_a_frame_that_is_too_large_is_a_frame() {
+    let limits = Limits { frame_bytes_max: 4, stray_bytes_max: 4 };
+    for chunk in 1..12 {
+        let mut decoder =
+            Decoder::new(limits).with_start_block_in_frame(StartBlockInFrame::Content);
+        let mut events = Vec::new();
+        for piece in b"\x0bABCDE\x0bF\x1c\r\x0bG\x1c\r".chunks(chunk) {
+            decoder.feed(Bytes::copy_from_slice(piece));
+            events.extend(std::iter::from_fn(|| decoder.poll()));
+        }
+        let too_large = Event::Fault(Fault::TooLarge { frame_bytes_max: 4 });
+        assert_eq!(events, [too_large, Event::Frame(Bytes::from_static(b"G"))], "{chunk}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn what_can_be_framed_comes_out_whole(
+        message in proptest::collection::vec(
+            prop_oneof![Just(0x0b), Just(0x1c), Just(b'\r'), Just(b'\n'), Just(b'a')],
+            0..12,
+        ),
+    ) {
+        let mut decoder = Decoder::new(Limits::default());
+        decoder.feed(frame(&message));
+        let events: Vec<Event> = std::iter::from_fn(|| decoder.poll()).collect();
+        let is_whole = events == [Event::Frame(Bytes::from(message.clone()))];
+        prop_assert_eq!(can_be_framed(&message), is_whole);
     }
 }

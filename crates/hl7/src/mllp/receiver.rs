@@ -148,6 +148,8 @@ pub struct Receiver {
     frame_start: Option<Instant>,
     /// Answers whose commit block has not come, oldest first (release 2).
     uncommitted: VecDeque<u64>,
+    /// Answers before those whose commit block has not come either, and which are not remembered.
+    forgotten: u64,
     /// Its owner has no memory for more (see [`Receiver::hold`]).
     held: bool,
     closing: bool,
@@ -186,6 +188,7 @@ impl Receiver {
             last_input: now,
             frame_start: None,
             uncommitted: VecDeque::new(),
+            forgotten: 0,
             held: false,
             closing: false,
         }
@@ -351,6 +354,7 @@ impl Receiver {
             self.uncommitted.push_back(id);
             if self.uncommitted.len() > UNCOMMITTED_MAX {
                 self.uncommitted.pop_front();
+                self.forgotten += 1;
             }
         }
     }
@@ -426,12 +430,20 @@ impl Receiver {
                 self.frame_start = None;
                 self.events.push_back(ReceiverEvent::Message { id, frame });
             }
-            Event::Commit(commit) => match self.uncommitted.pop_front() {
-                Some(id) => {
-                    self.events.push_back(ReceiverEvent::AnswerCommitted { id, commit });
-                }
-                None => self.events.push_back(ReceiverEvent::Fault(Fault::UnexpectedCommit)),
-            },
+            Event::Commit(commit) => {
+                // Blocks come in the order of the answers.
+                let id = match self.forgotten.checked_sub(1) {
+                    Some(forgotten) => {
+                        self.forgotten = forgotten;
+                        None
+                    }
+                    None => self.uncommitted.pop_front(),
+                };
+                self.events.push_back(match id {
+                    Some(id) => ReceiverEvent::AnswerCommitted { id, commit },
+                    None => ReceiverEvent::Fault(Fault::UnexpectedCommit),
+                });
+            }
             Event::Fault(fault) => {
                 self.events.push_back(ReceiverEvent::Fault(fault));
                 if let Some(reason) = self.consequence(fault) {

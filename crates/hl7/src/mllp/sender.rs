@@ -162,6 +162,8 @@ pub struct Sender {
     in_flight: VecDeque<InFlight>,
     /// Answers that we have not committed (release 2).
     uncommitted: usize,
+    /// The commit block of a message that is no longer in flight may still come (release 2).
+    awaits_late_commit: bool,
     last_input: Option<Instant>,
     closed: bool,
 }
@@ -186,6 +188,7 @@ impl Sender {
             transmit: Vec::new(),
             in_flight: VecDeque::new(),
             uncommitted: 0,
+            awaits_late_commit: false,
             last_input: None,
             closed: false,
         }
@@ -194,8 +197,8 @@ impl Sender {
     /// Sends an unframed message whose MSH-10 is `control_id` and expects one answer.
     ///
     /// # Errors
-    /// [`Busy`] while as many messages are in flight as [`SenderConfig::in_flight_max`] says, in release 2 while one of
-    /// them is not committed, and once the connection is over.
+    /// [`Busy`] while as many messages are in flight as [`SenderConfig::in_flight_max`] says, in release 2 while the
+    /// commit block of a message has not come, and once the connection is over.
     pub fn send(
         &mut self,
         now: Instant,
@@ -239,6 +242,7 @@ impl Sender {
     pub fn can_send(&self) -> bool {
         !self.closed
             && self.in_flight.len() < self.config.in_flight_max.max(1)
+            && !self.awaits_late_commit
             && !self.in_flight.iter().any(|in_flight| in_flight.is_uncommitted)
     }
 
@@ -263,6 +267,9 @@ impl Sender {
 
     /// The peer will send no more.
     pub fn handle_closed(&mut self, now: Instant) {
+        if self.closed {
+            return;
+        }
         self.decoder.end_without_carriage_return();
         self.decoder.finish();
         self.decode(now);
@@ -282,7 +289,7 @@ impl Sender {
         }
         let is_late = |in_flight: &InFlight| in_flight.deadline <= now;
         while let Some(place) = self.in_flight.iter().position(is_late) {
-            if let Some(InFlight { control_id, .. }) = self.in_flight.remove(place) {
+            if let Some(InFlight { control_id, .. }) = self.let_go(place) {
                 self.events.push_back(SenderEvent::Timeout { control_id });
             }
         }
@@ -320,7 +327,9 @@ impl Sender {
     }
 
     fn decode(&mut self, now: Instant) {
-        while let Some(event) = self.decoder.poll() {
+        while !self.closed
+            && let Some(event) = self.decoder.poll()
+        {
             match event {
                 Event::Frame(frame) => self.receive(now, frame),
                 Event::Commit(commit) => self.receive_commit(now, commit),
@@ -378,15 +387,24 @@ impl Sender {
             let control_id = in_flight.control_id.clone();
             return self.events.push_back(SenderEvent::Accepted { control_id, ack, message });
         }
-        if let Some(InFlight { control_id, .. }) = self.in_flight.remove(place) {
+        if let Some(InFlight { control_id, .. }) = self.let_go(place) {
             self.events.push_back(SenderEvent::Answered { control_id, ack, message });
         }
+    }
+
+    /// Takes a message out of flight. Commit blocks name no message, so that until its own has come, another could not be
+    /// told from it.
+    fn let_go(&mut self, place: usize) -> Option<InFlight> {
+        let in_flight = self.in_flight.remove(place)?;
+        self.awaits_late_commit |= in_flight.is_uncommitted;
+        Some(in_flight)
     }
 
     /// A commit block answers the oldest message that has none: blocks come in the order of the messages.
     fn receive_commit(&mut self, now: Instant, commit: Commit) {
         let oldest = self.in_flight.iter().position(|in_flight| in_flight.is_uncommitted);
         let Some(place) = oldest else {
+            self.awaits_late_commit = false;
             return self.unexpected(Unexpected::Fault(Fault::UnexpectedCommit));
         };
         let Some(in_flight) = self.in_flight.get_mut(place) else { return };
