@@ -125,6 +125,19 @@ impl fmt::Display for FindingCode {
     }
 }
 
+impl FromStr for FindingCode {
+    type Err = InvalidFindingCode;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == name).ok_or(InvalidFindingCode)
+    }
+}
+
+/// A word is no code of a finding.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not a code of a finding like code-unknown or field-missing")]
+pub struct InvalidFindingCode;
+
 /// One thing that is wrong with a message.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Finding {

@@ -24,6 +24,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod adjustment;
 mod content;
 mod encapsulated;
 mod finding;
@@ -37,7 +38,10 @@ mod segments;
 #[cfg(feature = "profile")]
 mod toml_profile;
 
-pub use self::finding::{Finding, FindingCode, InvalidSeverity, Severity, acknowledgement};
+pub use self::adjustment::Adjustment;
+pub use self::finding::{
+    Finding, FindingCode, InvalidFindingCode, InvalidSeverity, Severity, acknowledgement,
+};
 pub use self::profile::{Profile, Transaction};
 pub use self::rule::{Condition, InvalidRule, Requirement, Rule};
 #[cfg(feature = "profile")]
@@ -70,7 +74,12 @@ pub fn validate(message: &Message, profile: &Profile) -> Vec<Finding> {
             rule::check(rule, version, &placed, &mut findings);
         }
     }
-    findings.into_list()
+    let findings = findings.into_list();
+    if profile.applies_to(message) {
+        adjustment::adjust(findings, &profile.adjustments)
+    } else {
+        findings
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::sync::LazyLock;
 
+use super::adjustment::Adjustment;
 use super::rule::{InvalidRule, Rule};
 use crate::Message;
 use crate::french::Flow;
@@ -18,6 +19,8 @@ pub struct Profile {
     pub uses_ihe_usage: bool,
     /// Whether the lengths that the standard prints are checked. Nearly no system keeps them.
     pub checks_lengths: bool,
+    /// What it makes of findings, whoever asks for them, in messages that the profile is for.
+    pub adjustments: Vec<Adjustment>,
     /// Its rules.
     pub rules: Vec<Rule>,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
-use super::finding::{FindingCode, Findings, InvalidSeverity, Severity};
+use super::finding::{FindingCode, Findings, InvalidFindingCode, InvalidSeverity, Severity};
 use crate::group::Placed;
 use crate::tables::Version;
 use crate::{Depth, Location};
@@ -65,6 +65,15 @@ pub struct Condition {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidRule {
+    /// The severity that an adjustment gives is none that is known.
+    #[error("not a severity: error, warning, information, or none to silence the finding")]
+    AdjustedSeverity,
+    /// The code is that of no finding.
+    #[error(transparent)]
+    Code(#[from] InvalidFindingCode),
+    /// An adjustment has neither code nor place, so that it would hold for everything.
+    #[error("needs `code`, `place` or both")]
+    Everything,
     /// A place is neither segment, field nor component.
     #[error("not a place like ZDS, OBR-18 or ORC-2.3")]
     Place,

@@ -470,14 +470,64 @@ fn a_profile_in_toml_is_read_strictly() {
     }
     check_toml("nane = 1", "not a profile: TOML parse error at line 1");
     let rule = |lines: &str| format!("name = \"x\"\n[[rule]]\n{lines}\n");
-    check_toml(&rule("place = \"OBR\"\nusage = \"Q\""), "rule 1: not a usage");
-    check_toml(&rule("place = \"OB-1\"\nusage = \"R\""), "rule 1: not a place");
+    check_toml(&rule("place = \"OBR\"\nusage = \"Q\""), "rule 1 (line 2): not a usage");
+    check_toml(&rule("place = \"OB-1\"\nusage = \"R\""), "rule 1 (line 2): not a place");
     check_toml(
         &rule("place = \"OBR-1\"\nusage = \"R\"\nversion = \"2.4\""),
-        "rule 1: not a version",
+        "rule 1 (line 2): not a version",
     );
     check_toml(
         &rule("place = \"OBR-1\"\nusage = \"R\"\nseverity = \"bad\""),
-        "rule 1: not a severity",
+        "rule 1 (line 2): not a severity",
     );
+}
+
+#[cfg(feature = "profile")]
+#[test]
+fn a_site_silences_and_hardens_what_the_tables_ask() {
+    let order =
+        message("ORM^O01", "2.3.1", "PID|1||P1||DOE||someday|Q\nPV1|1|O\nORC|ZZ|1\nOBR|1|1||CT");
+    let least = Severity::Warning;
+    let read = |findings: &str| Profile::from_toml(&format!("name = \"x\"\n{findings}")).unwrap();
+    let date = "no value of type DTM";
+    let (control, birth) = ("ORC-1: not in table 0119", format!("PID-7.1: {date}"));
+    let tables = [format!("W datatype-invalid at {birth}"), format!("W code-unknown at {control}")];
+    check(&order, &read(""), least, &tables.each_ref().map(String::as_str));
+    let silent = "[[finding]]\nplace = \"ORC\"\nseverity = \"none\"";
+    check(&order, &read(silent), least, &[&tables[0]]);
+    let hard = "[[finding]]\ncode = \"datatype-invalid\"\nplace = \"PID-7\"\nseverity = \"error\"\n\
+                [[finding]]\ncode = \"code-unknown\"\nseverity = \"none\"";
+    check(&order, &read(hard), least, &[&format!("E datatype-invalid at {birth}")]);
+    // Those of other messages are left as they are.
+    let other = read("messages = [\"ADT\"]\n[[finding]]\nplace = \"ORC\"\nseverity = \"none\"");
+    check(&order, &other, least, &tables.each_ref().map(String::as_str));
+    let based = read(
+        "base = \"RAD-4\"\n[[finding]]\ncode = \"segment-missing\"\nplace = \"ZDS\"\nseverity = \"none\"",
+    );
+    let findings = validate(&order, &based);
+    assert!(findings.iter().any(|finding| finding.code == FindingCode::FieldMissing));
+    assert!(findings.iter().all(|finding| finding.location.path().segment() != "ZDS"));
+}
+
+#[cfg(feature = "profile")]
+#[test]
+fn a_faulty_adjustment_is_named_with_its_line() {
+    #[track_caller]
+    fn check(lines: &str, expected: &str) {
+        let text = format!("name = \"x\"\n\n{lines}\n");
+        let error = Profile::from_toml(&text).map_err(|error| error.to_string());
+        assert_eq!(error.unwrap_err(), expected);
+    }
+    let finding = |lines: &str| format!("[[finding]]\n{lines}");
+    check(
+        &finding("code = \"odd\"\nseverity = \"none\""),
+        "finding 1 (line 3): not a code of a finding like code-unknown or field-missing",
+    );
+    check(&finding("severity = \"none\""), "finding 1 (line 3): needs `code`, `place` or both");
+    check(
+        &finding("place = \"OBX-5\"\nseverity = \"quiet\""),
+        "finding 1 (line 3): not a severity: error, warning, information, or none to silence the finding",
+    );
+    let error = Profile::from_toml("name = \"x\"\nbase = \"RAD-9\"").unwrap_err().to_string();
+    assert!(error.starts_with("no profile is called \"RAD-9\": `base` is order"), "{error}");
 }
