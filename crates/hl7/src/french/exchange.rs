@@ -1,5 +1,7 @@
 //! Writing the flows.
 
+use std::fmt;
+
 use telerad_core::Uid;
 
 use super::{Flow, PROFILE};
@@ -9,7 +11,7 @@ use crate::{MessageBuilder, MessageHead};
 
 /// What the messages about one request have in common. It writes what the profile says; what it does not know stays
 /// empty, and [`validate`](crate::validate::validate) names it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Exchange {
     /// Applications, facilities, control id, processing id, time and character set. Message type, structure and
     /// version are those of the flow.
@@ -37,7 +39,7 @@ pub struct Exchange {
 }
 
 /// The protocol that the remote radiologist sets.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub enum Protocol {
     /// Plain text, as FT.
     Text(String),
@@ -69,6 +71,21 @@ pub struct Complement {
 enum Sender {
     Centre,
     Platform,
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Exchange(<redacted>)")
+    }
+}
+
+impl fmt::Debug for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes, <redacted>)", text.len()),
+            Self::Pdf(bytes) => write!(f, "Pdf({} bytes, <redacted>)", bytes.len()),
+        }
+    }
 }
 
 impl Exchange {

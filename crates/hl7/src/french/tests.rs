@@ -203,3 +203,11 @@ fn other_messages_are_no_flow() {
     check("1.0^CISIS_TLR_HL7_V2", "OMI^O23", "NW", None);
     check("", "ORM^O01", "NW", None);
 }
+
+#[test]
+fn what_is_to_be_written_is_not_printed() {
+    let exchange = Exchange { justification: "MARKER".to_owned(), ..Exchange::default() };
+    assert_eq!(format!("{exchange:?}"), "Exchange(<redacted>)");
+    assert_eq!(format!("{:?}", Protocol::Text("MARKER".to_owned())), "Text(6 bytes, <redacted>)");
+    assert_eq!(format!("{:?}", Protocol::Pdf(vec![7; 3])), "Pdf(3 bytes, <redacted>)");
+}
