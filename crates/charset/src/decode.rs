@@ -51,6 +51,36 @@ impl Charset {
     }
 }
 
+impl Charset {
+    /// Offset of the first malformed byte, as [`decode`](Self::decode) would tell it. The text is not kept, so that
+    /// a document of many megabytes is checked without a copy; only sets that stand behind escape sequences make one.
+    pub fn first_malformed(self, bytes: &[u8]) -> Option<usize> {
+        if !self.extends_ascii() {
+            return self.decode(bytes).malformed_at.first().map(|place| place.start);
+        }
+        let Some(encoding) = self.encoding() else {
+            return bytes.iter().position(|&byte| character(self, byte).is_none());
+        };
+        let mut decoder = encoding.new_decoder_without_bom_handling();
+        let mut buffer = [0; 2048];
+        let mut position = 0;
+        loop {
+            let rest = bytes.get(position..).unwrap_or_default();
+            let (result, read, _) =
+                decoder.decode_to_utf8_without_replacement(rest, &mut buffer, true);
+            position += read;
+            match result {
+                DecoderResult::InputEmpty => return None,
+                DecoderResult::OutputFull => {}
+                DecoderResult::Malformed(length, after) => {
+                    let end = position.saturating_sub(usize::from(after));
+                    return Some(end.saturating_sub(usize::from(length)));
+                }
+            }
+        }
+    }
+}
+
 fn by_byte(bytes: &[u8], charset: Charset) -> Decoded<'static> {
     let mut output = Output::with_capacity(bytes.len().saturating_mul(2));
     for (offset, &byte) in bytes.iter().enumerate() {

@@ -210,6 +210,8 @@ proptest! {
     fn any_bytes_decode(bytes in proptest::collection::vec(any::<u8>(), 0..64), pick in 0..ALL.len()) {
         let charset = ALL[pick];
         let decoded = charset.decode(&bytes);
+        let first = decoded.malformed_at.first().map(|place| place.start);
+        prop_assert_eq!(charset.first_malformed(&bytes), first);
         if let Ok(again) = charset.encode(&decoded.text) {
             prop_assert!(charset.decode(&again).text == decoded.text);
         }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use memchr::{memchr_iter, memchr2, memchr2_iter, memmem};
 
 use crate::sets::{self, Choice};
-use crate::syntax::{Piece, Stretch, Syntax};
+use crate::syntax::{Piece, Stretches, Syntax};
 use crate::{Delimiters, Location, Path, Warning, WarningKind, WarningSet, path};
 
 /// How large a message may be.
@@ -112,8 +112,8 @@ impl Index {
             let offset = header + offset;
             warnings.add(kind, offset..offset + 1, place(path!("MSH-18")));
         }
-        let stretch = Stretch::find(segments.iter().map(|entry| entry.piece(bytes)), field);
-        let syntax = Syntax { delimiters, sets, is_splittable, stretch };
+        let stretches = Stretches::find(segments.iter().map(|entry| entry.piece(bytes)), field);
+        let syntax = Syntax { delimiters, sets, is_splittable, stretches };
         Ok(Self { syntax, segments, warnings: warnings.0 })
     }
 }

@@ -109,10 +109,7 @@ fn unshifted(message: &[u8], high: usize, sets: CharacterSets) -> (CharacterSets
     let is_utf8 = std::str::from_utf8(bytes).is_ok();
     let first_c1 = || bytes.iter().position(|byte| (0x80..=0x9f).contains(byte));
     let has_c1 = || first_c1().is_some();
-    let first_malformed = || {
-        let decoded = sets.first().decode(bytes);
-        decoded.malformed_at.first().map(|place| high + place.start)
-    };
+    let first_malformed = || Some(high + sets.first().first_malformed(bytes)?);
     let contradicted = Some((WarningKind::CharsetContradicted, high));
     let utf8 = CharacterSets::from(Charset::Utf8);
     match sets.first() {

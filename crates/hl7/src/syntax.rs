@@ -11,13 +11,16 @@ pub(crate) struct Syntax {
     pub(crate) sets: CharacterSets,
     /// Delimiters are always characters of their own, so that `memchr` may look for them.
     pub(crate) is_splittable: bool,
-    pub(crate) stretch: Stretch,
+    pub(crate) stretches: Stretches,
 }
 
-/// Bytes of the message, most of one long field such as a PDF file, among which there is no field separator. Fields
-/// behind it are found without searching it.
+/// The longest fields of the message, such as PDF files, in order: bytes among which there is no field separator.
+/// Fields behind them are found without searching them. Empty ranges stand for none.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Stretch {
+pub(crate) struct Stretches([Stretch; STRETCHES_MAX]);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Stretch {
     start: u32,
     end: u32,
 }
@@ -80,18 +83,12 @@ impl Syntax {
     }
 
     /// Positions of the field separator in a segment.
-    fn separators<'a>(&self, piece: Piece<'a>) -> impl Iterator<Item = usize> + use<'a> {
-        let Stretch { start, end } = self.stretch;
-        let (start, end) = (start as usize, end as usize);
-        let (before, after) = if piece.start <= start && end <= piece.end() {
-            (piece.slice(0, start - piece.start), piece.slice(end - piece.start, usize::MAX))
-        } else {
-            (piece, piece.slice(usize::MAX, usize::MAX))
-        };
-        let skipped = after.start - piece.start;
+    fn separators<'a>(&self, segment: Piece<'a>) -> impl Iterator<Item = usize> + use<'a> {
         let separator = self.delimiters.field;
-        memchr::memchr_iter(separator, before.bytes)
-            .chain(memchr::memchr_iter(separator, after.bytes).map(move |at| skipped + at))
+        self.stretches.gaps(segment).into_iter().flat_map(move |gap| {
+            let skipped = gap.start - segment.start;
+            memchr::memchr_iter(separator, gap.bytes).map(move |at| skipped + at)
+        })
     }
 
     /// The `index`th part, from 0, of a segment split at the field separator.
@@ -160,29 +157,58 @@ impl Syntax {
 /// Below this length searching is as fast as knowing.
 pub(crate) const STRETCH_MIN: usize = 4096;
 
-/// How many separators are looked at to find the stretch: more than any segment of the standard has, so that no other
-/// message is read slower.
+/// How many separators of a segment are looked at to find its stretches: more than any segment of the standard has,
+/// so that no other message is read slower.
 const STRETCH_SEPARATORS_MAX: usize = 64;
 
-impl Stretch {
-    /// The longest run without `separator` in the longest segment.
+/// How many stretches are remembered; fields behind further ones are searched for.
+const STRETCHES_MAX: usize = 8;
+
+impl Stretches {
+    /// The longest runs without `separator`, one or more of a long segment.
     pub(crate) fn find<'a>(segments: impl Iterator<Item = Piece<'a>>, separator: u8) -> Self {
-        let longest = segments.max_by_key(|segment| segment.bytes.len());
-        let Some(segment) = longest.filter(|segment| segment.bytes.len() >= STRETCH_MIN) else {
-            return Self::default();
-        };
-        let ends = memchr::memchr_iter(separator, segment.bytes).map(Some).chain([None]);
-        let mut start = segment.start;
-        let mut stretch = 0..0;
-        for end in ends.take(STRETCH_SEPARATORS_MAX) {
-            let end = end.map_or(segment.end(), |end| segment.start + end);
-            if end - start > stretch.len() {
-                stretch = start..end;
+        let mut longest = [Stretch::default(); STRETCHES_MAX];
+        for segment in segments.filter(|segment| segment.bytes.len() >= STRETCH_MIN) {
+            let ends = memchr::memchr_iter(separator, segment.bytes).map(Some).chain([None]);
+            let mut start = segment.start;
+            for end in ends.take(STRETCH_SEPARATORS_MAX) {
+                let end = end.map_or(segment.end(), |end| segment.start + end);
+                let shortest = longest.iter_mut().min_by_key(|stretch| stretch.len());
+                if end - start >= STRETCH_MIN
+                    && let Some(shortest) = shortest.filter(|shortest| shortest.len() < end - start)
+                {
+                    let bound = |offset: usize| u32::try_from(offset).unwrap_or_default();
+                    *shortest = Stretch { start: bound(start), end: bound(end) };
+                }
+                start = end + 1;
             }
-            start = end + 1;
         }
-        let bound = |offset: usize| u32::try_from(offset).unwrap_or_default();
-        Self { start: bound(stretch.start), end: bound(stretch.end) }
+        longest.sort_unstable_by_key(|stretch| stretch.start);
+        Self(longest)
+    }
+
+    /// What is left of a segment between the stretches in it.
+    fn gaps<'a>(&self, segment: Piece<'a>) -> [Piece<'a>; STRETCHES_MAX + 1] {
+        let none = segment.slice(usize::MAX, usize::MAX);
+        let mut gaps = [none; STRETCHES_MAX + 1];
+        let mut rest = segment;
+        for (gap, stretch) in gaps.iter_mut().zip(self.0) {
+            let (start, end) = (stretch.start as usize, stretch.end as usize);
+            if start < end && rest.start <= start && end <= rest.end() {
+                *gap = rest.slice(0, start - rest.start);
+                rest = rest.slice(end - rest.start, usize::MAX);
+            }
+        }
+        if let Some(last) = gaps.last_mut() {
+            *last = rest;
+        }
+        gaps
+    }
+}
+
+impl Stretch {
+    fn len(self) -> usize {
+        self.end.saturating_sub(self.start) as usize
     }
 }
 

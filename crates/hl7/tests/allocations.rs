@@ -36,6 +36,27 @@ fn parsing_allocates_the_index_and_its_count() {
     }
 }
 
+/// Whether bytes above 7FH belong to the declared set is found out without decoding them into a copy.
+#[test]
+fn a_declared_set_costs_no_copy() {
+    for (name, text) in [
+        ("UNICODE UTF-8", "M\u{fc}ller".as_bytes()),
+        ("8859/1", b"M\xfcller"),
+        ("8859/5", b"\xbb\xee\xda"),
+        ("8859/9", b"M\xfcller"),
+        ("8859/15", b"M\xfcller"),
+        ("GB 18030-2000", b"\xcd\xf5"),
+        ("KS X 1001", b"\xb1\xe8"),
+    ] {
+        let header = HEADER.replace("UNICODE UTF-8", name);
+        let mut bytes = [header.as_bytes(), b"NTE|1||", text, b"\rOBX|1|ED|||"].concat();
+        bytes.resize(1 << 20, b'A');
+        bytes.push(b'\r');
+        let parsing = parsing(&Bytes::from(bytes));
+        assert!(parsing.count_total <= 2 && parsing.bytes_max < 4096, "{name} {parsing:?}");
+    }
+}
+
 #[test]
 fn a_parsed_document_takes_hardly_more_than_its_bytes() {
     let bytes = document(20 << 20);

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::sets::{self, Choice};
-use crate::syntax::{Piece, Stretch, Syntax};
+use crate::syntax::{Piece, Stretches, Syntax};
 use crate::{Delimiters, Segment};
 
 /// One segment of an envelope, with the delimiters it is written in.
@@ -37,7 +37,7 @@ impl Envelope {
         Self {
             bytes,
             id,
-            syntax: Syntax { delimiters, sets, is_splittable, stretch: Stretch::default() },
+            syntax: Syntax { delimiters, sets, is_splittable, stretches: Stretches::default() },
         }
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::EditError;
 use super::part::Splice;
-use crate::syntax::{Piece, Stretch, Syntax};
+use crate::syntax::{Piece, Stretches, Syntax};
 use crate::{Location, Message};
 
 /// The message and what becomes of its segments.
@@ -146,8 +146,8 @@ impl Rows {
             }
             Some(Row::Kept { first, .. }) => self.field_of(*first, n),
             Some(Row::New { bytes, .. }) => {
-                // The stretch is one of the message.
-                let syntax = Syntax { stretch: Stretch::default(), ..syntax };
+                // The stretches are those of the message.
+                let syntax = Syntax { stretches: Stretches::default(), ..syntax };
                 let place = find(&syntax, Piece { bytes, start: 0 }, n);
                 (place.bytes(bytes).into(), place)
             }

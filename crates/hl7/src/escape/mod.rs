@@ -14,7 +14,7 @@ use telerad_charset::{CharacterSets, Charset, PieceDecoder, Separators};
 use self::page::Page;
 use self::sequence::{Kind, Sequence, Tokens};
 use crate::Delimiters;
-use crate::syntax::{Stretch, Syntax};
+use crate::syntax::{Stretches, Syntax};
 
 /// Reads one value: character set first, then escapes, left to right, once.
 ///
@@ -73,7 +73,12 @@ pub(crate) fn stray(syntax: &Syntax, raw: &[u8]) -> Option<usize> {
 
 fn syntax_of(delimiters: Delimiters, charset: Charset) -> Syntax {
     let sets = CharacterSets::from(charset);
-    Syntax { delimiters, sets, is_splittable: sets.is_splittable(), stretch: Stretch::default() }
+    Syntax {
+        delimiters,
+        sets,
+        is_splittable: sets.is_splittable(),
+        stretches: Stretches::default(),
+    }
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]

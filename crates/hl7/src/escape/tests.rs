@@ -3,7 +3,7 @@ use telerad_charset::{CharacterSets, Charset};
 
 use super::{decode, decode_with, encode, encode_formatted, formatted_text};
 use crate::Delimiters;
-use crate::syntax::{Stretch, Syntax};
+use crate::syntax::{Stretches, Syntax};
 
 #[track_caller]
 fn check(raw: &str, expected: &str) {
@@ -90,7 +90,7 @@ fn check_stray(raw: &[u8], charset: Charset, expected: Option<usize>) {
         delimiters: Delimiters::STANDARD,
         sets,
         is_splittable,
-        stretch: Stretch::default(),
+        stretches: Stretches::default(),
     };
     assert_eq!(super::stray(&syntax, raw), expected, "{}", raw.escape_ascii());
 }
@@ -114,7 +114,7 @@ fn a_designation_reaches_over_the_sequences_in_the_text() {
         delimiters: Delimiters::STANDARD,
         sets,
         is_splittable: true,
-        stretch: Stretch::default(),
+        stretches: Stretches::default(),
     };
     let raw = b"\x1b$)C\xb1\xe8\\T\\\xb1\xe8\\XB1E8\\";
     assert_eq!(decode_with(&syntax, raw), "김&김김");

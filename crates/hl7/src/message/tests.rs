@@ -546,6 +546,11 @@ fn fields_around_a_document_are_those_between_separators() {
         format!("OBX|{}|2|{}", text("c", 20_000), text("d", 6000)),
         format!("OBX|{}", text("|", 6000)),
         format!("OBX{}|F", text("|", 30_000)),
+        // More long fields than are remembered, the longest neither the first nor the last.
+        format!(
+            "OBX|{}||z",
+            [4096, 7000, 8000, 4100, 9000, 9000, 5000, 9000].map(|n| text("e", n)).join("|w|")
+        ),
     ];
     let message = Message::parse(segments.join("\r")).expect("a message");
     for (segment, text) in message.segments().zip(&segments).skip(1) {
