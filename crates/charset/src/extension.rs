@@ -122,19 +122,27 @@ impl CharacterSets {
         separators: Separators,
     ) -> Result<Vec<u8>, Unmappable> {
         let initial = State::of(self.first);
-        let mut writer =
-            Writer { state: initial, initial, bytes: Vec::with_capacity(text.len() + 16) };
+        let mut writer = Writer {
+            state: initial,
+            initial,
+            bytes: Vec::with_capacity(text.len() + 16),
+            stretch: 0,
+        };
         for (offset, character) in text.char_indices() {
             match u8::try_from(character) {
                 Ok(byte @ 0..=0x7f) => {
                     if byte == ESCAPE {
                         return Err(self.first.unmappable(offset));
                     }
-                    if byte < b' ' || separators.contain(byte) {
+                    let is_end = byte < b' ' || separators.contain(byte);
+                    if is_end {
                         writer.restore();
                     }
                     writer.designate(Designation::G0(initial.g0));
                     writer.bytes.push(byte);
+                    if is_end {
+                        writer.stretch = writer.bytes.len();
+                    }
                 }
                 _ => self
                     .write(character, &mut writer)
@@ -317,6 +325,8 @@ struct Writer {
     state: State,
     initial: State,
     bytes: Vec<u8>,
+    /// Where the text since the last separator or line end begins.
+    stretch: usize,
 }
 
 impl Writer {
@@ -332,10 +342,21 @@ impl Writer {
         // Nothing is the sequence for "no set above 7FH"; the reader forgets it without one.
         let known = DESIGNATIONS.iter().find(|(_, known)| *known == designation);
         if let Some((sequence, _)) = known {
-            self.bytes.push(ESCAPE);
-            self.bytes.extend_from_slice(sequence);
+            let at = self.place_of(designation);
+            self.bytes.splice(at..at, [ESCAPE].into_iter().chain(sequence.iter().copied()));
         }
         self.state.designate(designation);
+    }
+
+    /// A two-byte set above 7FH is designated at the beginning of its line or component, as annexes I and K of PS3.5
+    /// write it and ISO-2022-KR readers expect it: to the ASCII before the characters it makes no difference.
+    fn place_of(&self, designation: Designation) -> usize {
+        let stretch = self.bytes.get(self.stretch..).unwrap_or_default();
+        let is_ascii = stretch.iter().all(|&byte| byte.is_ascii() && byte != ESCAPE);
+        match designation {
+            Designation::G1(G1::Pairs(_)) if is_ascii => self.stretch,
+            _ => self.bytes.len(),
+        }
     }
 
     fn restore(&mut self) {

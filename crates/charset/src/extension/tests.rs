@@ -55,9 +55,52 @@ fn korean_names_and_texts() {
     check(
         "\\ISO 2022 IR 149",
         Separators::None,
-        b"The \x1b$)C\xb1\xe6\r\n\x1b$)C\xb5\xbf: a\\b \xb1\xe6\n",
+        b"\x1b$)CThe \xb1\xe6\r\n\x1b$)C\xb5\xbf: a\\b \xb1\xe6\n",
         "The 길\r\n동: a\\b 길\n",
     );
+}
+
+/// PS3.5 annex I, example I.3-1, and the long text of annex K: the sequence stands at the beginning of each line that has
+/// characters of the set, and of no other.
+#[test]
+fn long_texts_of_the_standard() {
+    check(
+        "\\ISO 2022 IR 149",
+        Separators::None,
+        b"\x1b$)CThe 1st line includes \xb1\xe6\xb5\xbf.\r\n\x1b$)CThe 2nd line includes \
+          \xb1\xe6\xb5\xbf, too.\r\nThe 3rd line.",
+        "The 1st line includes 길동.\r\nThe 2nd line includes 길동, too.\r\nThe 3rd line.",
+    );
+    check(
+        "\\ISO 2022 IR 58",
+        Separators::None,
+        b"\x1b$)A1.\xb5\xda\xd2\xbb\xd0\xd0\xce\xc4\xd7\xd6\xa1\xa3\r\n\
+          \x1b$)A2.\xb5\xda\xd2\xbb\xd0\xd0\xce\xc4\xd7\xd6\xa1\xa3\r\n",
+        "1.第一行文字。\r\n2.第一行文字。\r\n",
+    );
+}
+
+/// Names that other implementations test with, one for each repertoire of a single set.
+#[test]
+fn names_of_single_sets() {
+    for (term, bytes, text) in [
+        ("ISO_IR 100", &b"Buc^J\xe9r\xf4me"[..], "Buc^Jérôme"),
+        ("ISO_IR 100", b"\xc4neas^R\xfcdiger", "Äneas^Rüdiger"),
+        ("ISO_IR 101", b"Wa\xb3\xeasa^\xa3ukasz", "Wałęsa^Łukasz"),
+        ("ISO_IR 109", b"\xa6u^\xb1\xfea", "Ĥu^ħŝa"),
+        ("ISO_IR 110", b"B\xe7rzi\xf1\xb9", "Bįrziņš"),
+        ("ISO_IR 144", b"\xbb\xee\xdace\xdc\xd1yp\xd3", "Люкceмбypг"),
+        ("ISO_IR 127", b"\xe2\xc8\xc7\xe6\xea^\xe4\xe6\xd2\xc7\xd1", "قباني^لنزار"),
+        ("ISO_IR 126", b"\xc4\xe9\xef\xed\xf5\xf3\xe9\xef\xf2", "Διονυσιος"),
+        ("ISO_IR 138", b"\xf9\xf8\xe5\xef^\xe3\xe1\xe5\xf8\xe4", "שרון^דבורה"),
+        ("ISO_IR 148", b"\xc7a\xf0r\xfd^\xdee\xfema", "Çağrı^Şeşma"),
+        ("ISO_IR 166", b"\xca\xc1\xaa\xd2\xc2", "สมชาย"),
+        ("ISO_IR 203", b"\xbcuvre^5 \xa4", "Œuvre^5 €"),
+        ("ISO_IR 13", b"\xd4\xcf\xc0\xde^\xc0\xdb\xb3", "ﾔﾏﾀﾞ^ﾀﾛｳ"),
+        ("ISO_IR 192", "Wang^XiaoDong=王^小東=".as_bytes(), "Wang^XiaoDong=王^小東="),
+    ] {
+        check_name(term, bytes, text);
+    }
 }
 
 /// As example I.3-1 writes it: the sequence at the beginning of each line.
