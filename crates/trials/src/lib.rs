@@ -1,9 +1,10 @@
-//! Long proofs run as programs: interop, hl7_interop, crash, down, duplicates, memory, malformed.
+//! Long proofs run as programs: interop, hl7_interop, bench_peers, crash, down, duplicates, memory, malformed.
 //!
 //! Every trial starts the compiled `gateway` example as an operator would, with a configuration
 //! file, and judges it from outside: by what arrives at its peers, by what it logs, by what the
-//! operating system says of it. This library holds what the programs share: starting and killing
-//! the gateway, peers that record what they receive, senders, and made-up instances and messages.
+//! operating system says of it. (bench_peers needs no gateway: it measures the network layer.) This
+//! library holds what the programs share: starting and killing the gateway, peers that record what
+//! they receive, senders, and made-up instances and messages.
 //!
 //! It is not a test target, and it shares no state with the gateway: what a trial knows, it has
 //! seen on a socket.

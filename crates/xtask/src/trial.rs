@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::step::{cargo, output, succeed, timed};
 
 /// The trials of `crates/trials`, by the names of their binaries.
-pub const NAMES: [&str; 6] = ["interop", "crash", "down", "duplicates", "memory", "malformed"];
+pub const NAMES: [&str; 7] =
+    ["interop", "bench-peers", "crash", "down", "duplicates", "memory", "malformed"];
 
 /// Builds everything optimised, then hands the arguments to the trial.
 ///
@@ -31,6 +32,7 @@ pub fn run(root: &Path, name: &str, arguments: &[String]) -> Result<()> {
 /// The programs of one trial, in order.
 fn programs(name: &str) -> Vec<&str> {
     match name {
+        "bench-peers" => vec!["bench_peers"],
         "interop" => vec![name, "hl7_interop"],
         _ => vec![name],
     }
