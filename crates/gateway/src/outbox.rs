@@ -183,6 +183,9 @@ impl Pump {
                 let reason = "it has no control id (MSH-10)".to_owned();
                 self.record(set_aside(queued, reason), "").await
             }
+            Err(error @ SendError::NotFramable) => {
+                self.record(set_aside(queued, error.to_string()), "").await
+            }
             Err(error @ (SendError::Connect(_) | SendError::Tls(_))) => {
                 Err(Interrupted::Unreachable(error))
             }

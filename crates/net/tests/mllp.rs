@@ -309,6 +309,15 @@ async fn a_port_alone_listens_on_the_loopback_interface_only() {
     }
 }
 
+#[tokio::test]
+async fn a_message_that_holds_the_end_of_a_frame_is_not_sent() {
+    let (mut sender, _peer) = sender();
+    for text in ["a\x1c\rZZZ|b", "a\x0bb", "a\x1c\nb"] {
+        let message = Message::parse(format!("MSH|^~\\&||||||||M1\rOBX|||||{text}\r")).unwrap();
+        assert_eq!(sender.send(&message).await.unwrap_err(), SendError::NotFramable, "{text:?}");
+    }
+}
+
 fn release_2() -> ServerConfig {
     ServerConfig { release: Release::Two, ..ServerConfig::default() }
 }
@@ -511,6 +520,20 @@ async fn in_release_2_an_answer_is_committed_once_it_is_stored() {
     let mut block = [0; 4];
     peer.read_exact(&mut block).await.unwrap();
     assert_eq!(block, Commit::Ack.block());
+}
+
+#[tokio::test]
+async fn in_release_2_the_next_message_of_an_answer_without_commit_block_has_its_own_connection() {
+    let ((near, mut far), (next_near, mut next_far)) =
+        (tokio::io::duplex(65_536), tokio::io::duplex(65_536));
+    let connector = Prepared::new([near, next_near]);
+    let mut sender =
+        Sender::new(connector, "ris:2575", Timeouts::default()).with_release(Release::Two);
+    far.write_all(&frame(b"MSH|^~\\&\rMSA|AA|M1\r")).await.unwrap();
+    assert_eq!(acknowledged(&mut sender, "M1").await.unwrap().code, AckCode::AA);
+    next_far.write_all(Commit::Ack.block()).await.unwrap();
+    next_far.write_all(&frame(b"MSH|^~\\&\rMSA|AA|M2\r")).await.unwrap();
+    assert_eq!(acknowledged(&mut sender, "M2").await.unwrap().code, AckCode::AA);
 }
 
 #[tokio::test(start_paused = true)]

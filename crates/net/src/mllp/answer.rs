@@ -139,7 +139,8 @@ impl Link {
                 }
             }
             if connection.poll_turn(&mut context).is_pending() {
-                return Some(connection);
+                // The commit block of a message that was answered has not come (release 2), and may never.
+                return connection.machine.can_send().then_some(connection);
             }
         }
     }

@@ -30,6 +30,10 @@ pub enum SendError {
     /// The peer's transport could not store the message (release 2).
     #[error("the peer could not store the message")]
     NotCommitted,
+    /// The message holds bytes that end a frame, so that the peer would take a part of it for the whole
+    /// ([`can_be_framed`](telerad_hl7::mllp::can_be_framed)). It was not sent.
+    #[error("message with block characters in it cannot be sent")]
+    NotFramable,
     /// The message waited too long behind others and was not sent.
     #[error("timed out waiting to be sent")]
     Queued,
@@ -54,7 +58,7 @@ impl SendError {
     /// Whether the same may work later without anybody changing anything.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::NoControlId => false,
+            Self::NoControlId | Self::NotFramable => false,
             Self::Tls(fault) => fault.is_retryable(),
             _ => true,
         }
@@ -73,6 +77,7 @@ impl SendError {
             | Self::ControlIdInUse
             | Self::NoControlId
             | Self::NotCommitted
+            | Self::NotFramable
             | Self::Queued
             | Self::Stopped
             | Self::Tls(_) => false,

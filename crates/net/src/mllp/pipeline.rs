@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use telerad_hl7::mllp::{CloseReason, Expectation};
+use telerad_hl7::mllp::{CloseReason, Expectation, can_be_framed};
 use telerad_hl7::{Message, ReceivedAck};
 use tokio::sync::{Semaphore, mpsc, watch};
 
@@ -102,6 +102,9 @@ impl Pipeline {
         let control_id = message.control_id();
         if control_id.is_empty() {
             return Err(SendError::NoControlId);
+        }
+        if !can_be_framed(message.as_bytes()) {
+            return Err(SendError::NotFramable);
         }
         let deadline = after(self.clock.now(), self.waiting_time_max);
         let place = Arc::clone(&self.places).acquire_owned();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use telerad_hl7::Message;
-use telerad_hl7::mllp::{CloseReason, Expectation, Release, Sender as Machine};
+use telerad_hl7::mllp::{CloseReason, Expectation, Release, Sender as Machine, can_be_framed};
 
 use super::answer::{Answer, Exchange, Link, Reply};
 use super::backoff::{Backoff, Reconnect};
@@ -100,6 +100,9 @@ impl<C: Connector> Sender<C> {
         let control_id = message.control_id();
         if control_id.is_empty() {
             return Err(SendError::NoControlId);
+        }
+        if !can_be_framed(message.as_bytes()) {
+            return Err(SendError::NotFramable);
         }
         let mut connection = match self.link.take_connection() {
             Some(connection) => connection,
