@@ -69,8 +69,8 @@
 //! Every wait ends at a named deadline and every buffer has a bound; both are fields of [`dicom::ServerConfig`],
 //! [`dicom::Peer`], [`mllp::ServerConfig`] and [`mllp::Timeouts`], with safe defaults. An instance of any size passes
 //! through a few hundred kilobytes. A whole MLLP frame is held in memory; an MLLP server bounds what all of its
-//! connections hold together. There is no pool of associations yet; an association has one operation of the peer at a
-//! time.
+//! connections hold together. An association has one operation of the peer at a time; [`dicom::Pool`] keeps several open,
+//! and bounds them per peer and in all.
 //!
 //! # Parts of the standards
 //! DICOM PS3.7 C-ECHO, C-STORE, C-FIND, C-MOVE, C-GET, C-CANCEL and the N-services in both roles; PS3.8 over TCP, with the

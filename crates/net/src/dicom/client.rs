@@ -2,13 +2,13 @@
 
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use telerad_dicom::{DataSet, Status, uids};
 use telerad_dimse::{
     AcceptedContext, AssociateRequest, Association, CloseReason, Command, ContextResult, Event,
-    ProposedContext, Timer, UseError,
+    ProposedContext, Timer, UseError, UserItems,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -31,9 +31,11 @@ use crate::wire::Duplex;
 pub struct ClientAssociation {
     pub(super) pump: Pump<Association>,
     pub(super) peer: Peer,
+    proposed: Vec<ProposedContext>,
     contexts: Vec<AcceptedContext>,
     refused: Vec<(u8, ContextResult)>,
     message_id: u16,
+    operations: u64,
     pub(super) reports: Reports,
     /// An operation is under way. It stays so when its future is dropped half-way.
     pub(super) busy: bool,
@@ -86,22 +88,28 @@ impl ClientAssociation {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let stream: Box<dyn Duplex> = Box::new(stream);
+        let proposed = peer.quirks.proposal(contexts);
         let request = AssociateRequest {
             calling: peer.calling.clone(),
             called: peer.called.clone(),
-            contexts,
+            contexts: proposed.clone(),
             pdu_bytes_max: peer.association.pdu_bytes_max,
             implementation_class_uid: peer.association.implementation_class_uid.clone(),
             implementation_version_name: peer.association.implementation_version_name.clone(),
-            user: peer.user.clone(),
+            user: match peer.quirks.plain_negotiation {
+                true => UserItems::default(),
+                false => peer.user.clone(),
+            },
         };
         let machine = Association::requestor(peer.config(), request, clock.now());
         let mut association = Self {
             pump: Pump::new(stream, machine, clock, peer.timeouts.send_progress),
             peer: peer.clone(),
+            proposed,
             contexts: Vec::new(),
             refused: Vec::new(),
             message_id: 0,
+            operations: 0,
             reports: Reports::default(),
             busy: true,
             poisoned: false,
@@ -176,6 +184,11 @@ impl ClientAssociation {
         }
     }
 
+    /// The contexts that were proposed, after the [quirks](super::Quirks) of the peer.
+    pub fn proposed(&self) -> &[ProposedContext] {
+        &self.proposed
+    }
+
     /// The contexts that the peer accepted.
     pub fn accepted(&self) -> &[AcceptedContext] {
         &self.contexts
@@ -204,6 +217,34 @@ impl ClientAssociation {
             Err(fault) => {
                 self.poison(fault);
                 false
+            }
+        }
+    }
+
+    /// How many operations have been started.
+    pub(super) fn operations(&self) -> u64 {
+        self.operations
+    }
+
+    pub(super) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// Watches an association that nobody uses; ready when it has ended. A peer that asks for release is answered.
+    pub(super) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match self.poll_event() {
+                Ok(None) => std::task::ready!(self.pump.poll_turn(context)),
+                // The machine answers. It is not usable any more while the answer leaves.
+                Ok(Some(Event::ReleaseRequested)) => self.busy = true,
+                Ok(Some(event)) => {
+                    self.poison(unexpected(&event));
+                    return Poll::Ready(());
+                }
+                Err(fault) => {
+                    self.poison(fault);
+                    return Poll::Ready(());
+                }
             }
         }
     }
@@ -250,6 +291,7 @@ impl ClientAssociation {
             return Err(self.poison(fault));
         }
         self.busy = true;
+        self.operations += 1;
         self.message_id = self.message_id.checked_add(1).unwrap_or(1);
         Ok(self.message_id)
     }

@@ -7,6 +7,7 @@ use telerad_dicom::dataset::DataSetLimits;
 use telerad_dimse::{Config, RoleSelection, Roles, UserItems};
 
 use super::error::{AssociationError, AssociationFault};
+use super::quirks::Quirks;
 
 /// Whom to call, in whose name, and how patiently.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,6 +30,8 @@ pub struct Peer {
     pub answers_max: usize,
     /// Limits of each answer to a query.
     pub answer_limits: DataSetLimits,
+    /// What this peer cannot bear.
+    pub quirks: Quirks,
 }
 
 impl Peer {
@@ -43,6 +46,7 @@ impl Peer {
             user: UserItems::default(),
             answers_max: 10_000,
             answer_limits: DataSetLimits::default(),
+            quirks: Quirks::default(),
         }
     }
 

@@ -5,6 +5,7 @@ mod commitment;
 mod find;
 mod n_services;
 mod peers;
+mod pool;
 mod retrieve;
 
 use std::sync::Arc;
