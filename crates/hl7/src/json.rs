@@ -11,6 +11,8 @@
 //!
 //! Both hold patient data. [`Path`], [`Location`] and [`WarningKind`] are written as their texts.
 
+mod read;
+
 use std::fmt;
 
 use serde::de::Error as _;
@@ -20,16 +22,15 @@ use telerad_charset::Charset;
 
 use crate::{Component, Field, Location, Message, Path, Repetition, Segment, WarningKind};
 
-#[derive(Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Serialize)]
 struct Lossless {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     charset: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     terminator: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     segments: Option<Vec<String>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     hexadecimal: Option<String>,
 }
 
@@ -97,7 +98,8 @@ impl Serialize for Message {
 
 impl<'de> Deserialize<'de> for Message {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = Lossless::deserialize(deserializer)?.bytes().map_err(D::Error::custom)?;
+        let lossless = deserializer.deserialize_any(read::Fields)?;
+        let bytes = lossless.bytes().map_err(D::Error::custom)?;
         Self::parse(bytes).map_err(D::Error::custom)
     }
 }

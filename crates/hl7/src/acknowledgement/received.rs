@@ -63,7 +63,7 @@ impl fmt::Debug for ReceivedError {
         f.debug_struct("ReceivedError")
             .field("location", &self.location)
             .field("condition", &self.condition)
-            .field("severity", &self.severity)
+            .field("severity", &format_args!("<redacted>"))
             .field("text", &format_args!("<redacted>"))
             .finish()
     }

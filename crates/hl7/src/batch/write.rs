@@ -1,5 +1,7 @@
 //! Writing batches and files.
 
+use std::fmt;
+
 use bytes::Bytes;
 use telerad_charset::{Charset, Unmappable};
 use telerad_core::Timestamp;
@@ -8,7 +10,7 @@ use crate::builder::SegmentBuilder;
 use crate::{Delimiters, Message};
 
 /// What goes into FHS or BHS. Empty texts are left out.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Default, Eq, PartialEq)]
 pub struct BatchHead {
     /// FHS-3, BHS-3
     pub sending_application: String,
@@ -71,5 +73,19 @@ impl BatchHead {
         // None of the faults of a segment can occur with these fields and the standard delimiters.
         let text = segment.encode(id).unwrap_or_default() + "\r";
         Charset::Ascii.encode(&text)
+    }
+}
+
+/// The name and the comment are free text.
+impl fmt::Debug for BatchHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BatchHead")
+            .field("sending_application", &self.sending_application)
+            .field("sending_facility", &self.sending_facility)
+            .field("receiving_application", &self.receiving_application)
+            .field("receiving_facility", &self.receiving_facility)
+            .field("time", &self.time)
+            .field("control_id", &self.control_id)
+            .finish_non_exhaustive()
     }
 }

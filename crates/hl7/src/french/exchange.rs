@@ -48,7 +48,7 @@ pub enum Protocol {
 }
 
 /// What the centre knows after the examination.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Complement {
     /// IPC-1, with components 1, 3 and 4.
     pub accession: Ei,
@@ -71,6 +71,15 @@ pub struct Complement {
 enum Sender {
     Centre,
     Platform,
+}
+
+impl fmt::Debug for Complement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Complement")
+            .field("study_instance_uid", &self.study_instance_uid)
+            .field("retention_days", &self.retention_days)
+            .finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Exchange {

@@ -122,7 +122,7 @@ impl ObservationKind {
 }
 
 /// One thing that observations describe: those with the same OBX-3 and the same *n* of an OBX-4 `n.m`.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Thing {
     /// What it is.
     pub kind: ObservationKind,
@@ -196,11 +196,18 @@ impl<'a> FrenchView<'a> {
     }
 }
 
+impl fmt::Debug for Thing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, occurrence, parts, .. } = self;
+        write!(f, "Thing({kind:?}, {occurrence:?}, {} parts, <redacted>)", parts.len())
+    }
+}
+
 impl fmt::Debug for FrenchView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FrenchView")
             .field("flow", &self.flow)
-            .field("processing_id", &self.processing_id)
+            .field("is_test", &self.is_test())
             .field("order", &self.order)
             .field("things", &self.things.len())
             .finish()

@@ -50,6 +50,11 @@ fn what_is_no_message_is_refused() {
     refuse(json!({ "hexadecimal": "4d5" }), "not hexadecimal");
     refuse(json!({ "hexadecimal": "zz" }), "not hexadecimal");
     refuse(json!({}), "either segments or hexadecimal");
+    refuse(json!({ "segments": null }), "either segments or hexadecimal");
+    refuse(json!("MSH|"), "not an object");
+    refuse(json!({ "segments": "MSH|" }), "not a list of texts");
+    refuse(json!({ "segments": [1001] }), "not a text");
+    refuse(json!({ "segments": [], "MSH": "" }), "name that no message has");
     refuse(json!({ "segments": [], "hexadecimal": "" }), "either segments or hexadecimal");
     refuse(json!({ "segments": ["MSH|"], "charset": "KLINGON" }), "unknown character set");
     refuse(

@@ -7,7 +7,7 @@ use telerad_core::Uid;
 
 use crate::datatype::{Ce, Datatype, Hd, Ts, Xcn};
 use crate::group::ObservationGroup;
-use crate::{Location, Segment};
+use crate::{Location, Segment, tables};
 
 /// One OBX with its text.
 #[derive(Clone, Eq, PartialEq)]
@@ -161,7 +161,10 @@ impl Observation {
 
 impl fmt::Debug for Observation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Observation({:?}, {:?}, <redacted>)", self.value_type, self.status)
+        // A shifted field can put anything into OBX-2.
+        let codes = tables::codes("0125").map_or(&[][..], |table| &table.codes);
+        let known = codes.iter().map(|code| code.code).find(|code| *code == self.value_type);
+        write!(f, "Observation({:?}, {:?}, <redacted>)", known.unwrap_or(""), self.status)
     }
 }
 
