@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use telerad_charset::{Charset, Unmappable};
+use telerad_charset::{CharacterSets, Charset, Separators, Unmappable};
 use telerad_core::Timestamp;
 
-use crate::{Delimiters, Message, ParseError, escape};
+use crate::{Delimiters, Message, ParseError, escape, sets};
 
 /// What goes into MSH.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -56,6 +56,13 @@ pub enum BuildError {
         segment: usize,
         /// The number that was asked for.
         field: usize,
+    },
+    /// The bytes of the text in this character set are more likely text of another, which readers would take them for:
+    /// `Ã¼` in ISO 8859-1 is `ü` in UTF-8.
+    #[error("the text would not be read in {charset:?}, which it is written in")]
+    OtherCharset {
+        /// The set that was asked for.
+        charset: Charset,
     },
     /// A segment id is three capital letters or digits, beginning with a letter.
     #[error("segment {segment} has no valid id")]
@@ -178,7 +185,12 @@ impl MessageBuilder {
             }
         };
         let text = if name.is_empty() { undeclared } else { self.text(name) };
-        Ok(Message::parse(charset.encode(&text)?)?)
+        let wanted = CharacterSets::from(charset);
+        let message = Message::parse(wanted.encode(&text, Separators::None)?)?;
+        if message.character_sets() != wanted && !sets::is_plain(message.as_bytes()) {
+            return Err(BuildError::OtherCharset { charset });
+        }
+        Ok(message)
     }
 
     fn text(&self, charset_name: &str) -> String {

@@ -13,7 +13,7 @@ use self::part::{Part, Splice};
 use self::row::Rows;
 use crate::builder::{self, SegmentBuilder};
 use crate::syntax::Syntax;
-use crate::{Depth, Location, Message, ParseError, Path, escape};
+use crate::{Depth, Location, Message, ParseError, Path, escape, sets};
 
 /// Changes to a message, made by [`Message::edit`].
 ///
@@ -81,6 +81,11 @@ pub enum EditError {
     /// There is no such segment.
     #[error("no segment {0}")]
     NoSegment(Location),
+    /// The changed message would be read in another character set than what was changed is written in, because MSH-18
+    /// was changed too or because the bytes are more likely text of another set. [`Message::encode_with`] writes a
+    /// message in another set.
+    #[error("the changed message would be read in another character set")]
+    OtherCharset,
     /// The changed message would be cut into other segments: it takes line feeds as terminators or inside text, of
     /// which one would be read otherwise than before, or has bytes before its header.
     #[error("the changed message would be cut into other segments")]
@@ -224,16 +229,25 @@ impl Edit {
     /// The changed message.
     ///
     /// # Errors
-    /// [`EditError::Parse`] when it has grown too large, [`EditError::OtherSegments`] when it would read otherwise.
+    /// [`EditError::Parse`] when it has grown too large, [`EditError::OtherCharset`] or [`EditError::OtherSegments`] when
+    /// it would read otherwise.
     pub fn finish(&self) -> Result<Message, EditError> {
         let message = Message::parse(self.encode())?;
         // With bytes before the header, a text that holds the letters of one may look more like it than the header does.
         let header = message.segment_at(0).map_or(0, |header| header.span().start);
-        if header == self.rows.header_start() && message.segments().len() == self.rows.segments() {
-            Ok(message)
-        } else {
-            Err(EditError::OtherSegments)
+        if header != self.rows.header_start() || message.segments().len() != self.rows.segments() {
+            return Err(EditError::OtherSegments);
         }
+        let before = self.rows.message();
+        let is_other = message.character_sets() != before.character_sets()
+            && !sets::is_plain(message.as_bytes().get(header..).unwrap_or_default());
+        // To name the set of bytes that are kept is the caller's good right.
+        let name =
+            |message: &Message| message.segment_at(0).map(|header| header.field(18).raw().to_vec());
+        if is_other && (!self.rows.adds_only_plain() || name(&message) == name(before)) {
+            return Err(EditError::OtherCharset);
+        }
+        Ok(message)
     }
 
     fn change(

@@ -106,7 +106,7 @@ impl Index {
         }
         // A byte order mark says nothing about the message after it.
         let body = bytes.get(header..).unwrap_or_default();
-        let declared = sets::declared(first, field);
+        let declared = sets::declared(first, delimiters);
         let Choice { sets, is_splittable, doubt } = sets::choose(body, declared, delimiters);
         if let Some((kind, offset)) = doubt {
             let offset = header + offset;

@@ -1,7 +1,7 @@
 //! Writing a message with another terminator or in another character set.
 
 use bytes::Bytes;
-use telerad_charset::{Charset, Unmappable};
+use telerad_charset::{CharacterSets, Charset, Separators, Unmappable};
 
 use crate::{Content, Depth, EditError, Location, Message, ParseError, Path, path};
 
@@ -124,6 +124,10 @@ fn terminate(message: &Message, terminator: Terminator) -> Result<Bytes, EncodeE
         Some(offset) if terminator != Terminator::CarriageReturn || !reads_alike(message, &out) => {
             Err(EncodeError::LineFeedInText { offset })
         }
+        // So may a line feed before a stray line or a segment of nothing but its id be taken for text.
+        None if terminator == Terminator::LineFeed && !reads_alike(message, &out) => {
+            Err(EditError::OtherSegments.into())
+        }
         _ => Ok(out),
     }
 }
@@ -137,6 +141,7 @@ fn reads_alike(message: &Message, encoded: &Bytes) -> bool {
 
 fn transcode(message: &Message, charset: Charset) -> Result<Message, EncodeError> {
     let name = charset.to_hl7().ok_or(EncodeError::UnnamedCharset { charset })?;
+    let sets = CharacterSets::from(charset);
     let whole = message.as_bytes();
     let mut out = Vec::with_capacity(whole.len() + whole.len() / 8);
     let mut copied = 0;
@@ -145,12 +150,12 @@ fn transcode(message: &Message, charset: Charset) -> Result<Message, EncodeError
             out.extend_from_slice(whole.get(copied..span.start).unwrap_or_default());
             copied = span.end;
             let text = message.syntax().decode(raw).text;
-            charset.encode(&text).map(|encoded| out.extend_from_slice(&encoded)).map_err(
-                |unmappable| {
-                    let location = place_of(message, segment.id(), number);
-                    EncodeError::Unmappable { location, unmappable }
-                },
-            )
+            let encoded = sets.encode(&text, Separators::None).map_err(|unmappable| {
+                let location = place_of(message, segment.id(), number);
+                EncodeError::Unmappable { location, unmappable }
+            })?;
+            out.extend_from_slice(&encoded);
+            Ok::<(), EncodeError>(())
         };
         if segment.id().is_empty() {
             write(segment.span(), segment.raw())?;

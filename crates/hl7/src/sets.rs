@@ -16,7 +16,8 @@ pub(crate) struct Choice {
 /// MSH-18, of a header that cannot be split before it is known. A name of a facility before it may hold the field
 /// separator as the second byte of a character, so splitting is tried as the sets where that happens would have it, and
 /// believed when the field then found names such a set.
-pub(crate) fn declared(header: &[u8], separator: u8) -> &[u8] {
+pub(crate) fn declared(header: &[u8], delimiters: Delimiters) -> &[u8] {
+    let separator = delimiters.field;
     if !header.is_ascii() {
         for charset in [Charset::Gb18030, Charset::ShiftJis] {
             let field = field(header, 17, |bytes| charset.find(separator, bytes));
@@ -26,7 +27,24 @@ pub(crate) fn declared(header: &[u8], separator: u8) -> &[u8] {
             }
         }
     }
+    if memchr(ESCAPE, header).is_some() {
+        let field = field(header, 17, |bytes| Charset::Iso2022Jp.find(separator, bytes));
+        if names(field, delimiters)
+            .any(|name| Charset::from_hl7(name).is_some_and(|named| !named.is_splittable()))
+        {
+            return field;
+        }
+    }
     field(header, 17, |bytes| bytes.iter().position(|&byte| byte == separator))
+}
+
+/// The repetitions of MSH-18 (HL7 2.5.1 section 2.15.9.18). Null says as little about the set as nothing does.
+fn names(declared: &[u8], delimiters: Delimiters) -> impl Iterator<Item = &str> {
+    declared.split(move |&byte| Some(byte) == delimiters.repetition).map(|name| match name {
+        b"\"\"" => "",
+        // No name has bytes above 7FH, so that what is no text is an unknown name.
+        _ => std::str::from_utf8(name).unwrap_or("?"),
+    })
 }
 
 fn field(header: &[u8], index: usize, find: impl Fn(&[u8]) -> Option<usize>) -> &[u8] {
@@ -40,11 +58,14 @@ fn field(header: &[u8], index: usize, find: impl Fn(&[u8]) -> Option<usize>) -> 
     rest.get(..find(rest).unwrap_or(rest.len())).unwrap_or_default()
 }
 
-/// Chooses by MSH-18 as declared, which may repeat (HL7 2.5.1 section 2.15.9.18), and by the bytes of the message.
+/// Whether the bytes are the same text in every set.
+pub(crate) fn is_plain(message: &[u8]) -> bool {
+    message.is_ascii() && memchr(ESCAPE, message).is_none()
+}
+
+/// Chooses by MSH-18 as declared and by the bytes of the message.
 pub(crate) fn choose(message: &[u8], declared: &[u8], delimiters: Delimiters) -> Choice {
-    let names = declared.split(|&byte| Some(byte) == delimiters.repetition);
-    // No name has bytes above 7FH, so that what is no text is an unknown name.
-    let named = CharacterSets::from_hl7(names.map(|name| std::str::from_utf8(name).unwrap_or("?")));
+    let named = CharacterSets::from_hl7(names(declared, delimiters));
     let (sets, unknown) = match named {
         Ok(sets) => (sets, None),
         Err(unknown) => (unknown.understood, Some(WarningKind::CharsetUnknown)),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::EditError;
 use super::part::Splice;
 use crate::syntax::{Piece, Stretches, Syntax};
-use crate::{Location, Message};
+use crate::{Location, Message, sets};
 
 /// The message and what becomes of its segments.
 #[derive(Clone)]
@@ -67,6 +67,17 @@ impl Rows {
             Row::Changed { .. } | Row::New { .. } => 1,
         };
         self.rows.iter().map(count).sum()
+    }
+
+    /// Whether what was changed is the same text in every character set.
+    pub(super) fn adds_only_plain(&self) -> bool {
+        self.rows.iter().all(|row| match row {
+            Row::Kept { .. } => true,
+            Row::Changed { fields, .. } => {
+                fields.iter().all(|change| sets::is_plain(&change.splice.bytes))
+            }
+            Row::New { bytes, .. } => sets::is_plain(bytes),
+        })
     }
 
     /// How many segments are changed, new, or separated from others by a change.
