@@ -29,7 +29,7 @@ use telerad::hl7::reading::{Attachment, ReportSources, ReportView};
 use telerad::hl7::validate::{Profile, Severity, validate};
 use telerad::net::TcpConnector;
 use telerad::net::mllp::{SendError, Sender, Timeouts};
-use telerad_examples::{decoded, finish, read_messages, read_profile};
+use telerad_examples::{Shown, complain, decoded, finish, printable, read_messages, read_profile};
 
 use self::arguments::{Arguments, USAGE};
 use self::compose::{Report, compose};
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     match Arguments::read(&arguments) {
         Ok(arguments) => finish("build_report", run(&arguments)),
         Err(error) => {
-            eprintln!("build_report: {error:#}\n{USAGE}");
+            complain(format_args!("build_report: {error:#}\n{USAGE}"));
             ExitCode::from(2)
         }
     }
@@ -61,7 +61,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let now = Timestamp::from_micros(i64::try_from(now.as_micros()).unwrap_or_default());
     let message = compose(order, &report, &arguments.dialect, now)?;
 
-    let out = &mut io::stdout().lock();
+    let out = &mut Shown::new();
     show(&message, out)?;
     let profile = match &arguments.profile {
         Some(name) => read_profile(name)?,
@@ -191,7 +191,13 @@ fn send(message: &Message, address: &str, out: &mut impl Write) -> Result<()> {
     let sent =
         runtime.block_on(async { Ok::<_, SendError>(sender.send(message).await?.stored().await) });
     let ack = sent.with_context(|| format!("no answer from {address}"))?;
-    writeln!(out, "{address} answers {} to {} {}", ack.code, ack.control_id, ack.text.trim())?;
+    writeln!(
+        out,
+        "{address} answers {} to {} {}",
+        ack.code,
+        printable(&*ack.control_id),
+        printable(ack.text.trim())
+    )?;
     ensure!(ack.code.is_accepted(), "{address} did not accept the report");
     Ok(())
 }

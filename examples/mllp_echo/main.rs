@@ -2,12 +2,12 @@
 //!
 //! ```sh
 //! cargo run --example mllp_echo -- listen 2575
-//! cargo run --example mllp_echo -- send 127.0.0.1:2575 message.hl7
+//! cargo run --example mllp_echo -- send 127.0.0.1:2575 examples/messages/order.hl7
 //! cargo run --example mllp_echo                        # both ends in one process, with a message of its own
 //! ```
 //!
-//! A port alone listens on the loopback interface. There is no TLS yet: put a tunnel before it where the network is not
-//! yours.
+//! A port alone listens on the loopback interface. This program speaks no TLS: where the network is not yours, wrap its
+//! acceptor and its connector (`telerad::net::tls`) or put a tunnel before it.
 
 #![expect(clippy::disallowed_methods, reason = "a program that reads a file and the clock")]
 
@@ -32,7 +32,7 @@ use telerad::net::{
     BoxFuture, Listener, Remote, ShutdownHandle, SystemRng, TcpAcceptor, TcpConnector, TokioSpawn,
     shutdown,
 };
-use telerad_examples::finish;
+use telerad_examples::{Shown, complain, finish, printable};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -43,7 +43,7 @@ async fn main() -> ExitCode {
         ["listen", address] => listen(address).await,
         ["send", address, path] => send_file(address, path).await,
         _ => {
-            eprintln!("usage: mllp_echo [listen <port or host:port> | send <host:port> <file>]");
+            complain("usage: mllp_echo [listen <port or host:port> | send <host:port> <file>]");
             return ExitCode::from(2);
         }
     };
@@ -91,7 +91,7 @@ async fn send_file(address: &str, path: &str) -> anyhow::Result<()> {
 /// Sends every message of a file, whatever stands around them.
 async fn send(address: &str, bytes: impl Into<Bytes>) -> anyhow::Result<()> {
     let file = File::read(bytes, BatchLimits::default())?;
-    let mut out = io::stdout();
+    let mut out = Shown::new();
     for finding in &file.findings {
         writeln!(out, "file: {finding}")?;
     }
@@ -104,7 +104,8 @@ async fn send(address: &str, bytes: impl Into<Bytes>) -> anyhow::Result<()> {
         let ack = sender.send(message).await;
         let ack = ack.with_context(|| format!("message {number} to {address}"))?;
         let ack = ack.stored().await;
-        writeln!(out, "{}: {} {}", message.control_id(), ack.code, ack.text)?;
+        let (id, text) = (printable(message.control_id()), printable(&*ack.text));
+        writeln!(out, "{}", format_args!("{id}: {} {text}", ack.code).to_string().trim_end())?;
         refused += u64::from(!ack.code.is_accepted());
     }
     ensure!(refused == 0, "{refused} message(s) were refused");
@@ -138,7 +139,8 @@ impl Echo {
             }
         };
         let kind = format!("{}^{}", message.message_code(), message.trigger_event());
-        self.say(format_args!("{bytes} bytes: {kind} {}", message.control_id()));
+        let (kind, id) = (printable(kind), printable(message.control_id()));
+        self.say(format_args!("{bytes} bytes: {kind} {id}"));
         let write = |reply: Reply| reply.write(Some(&message), &control_id, now);
         if let Some(fault) = header_fault(&message) {
             return Handled::Answer(write(Reply::from(&fault)));

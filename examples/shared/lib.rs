@@ -6,6 +6,6 @@ mod outcome;
 mod profile;
 
 pub use gateway_process::run_gateway;
-pub use messages::{decoded, read_messages};
-pub use outcome::{finish, is_unread};
+pub use messages::{decoded, printable, read_messages};
+pub use outcome::{Shown, complain, finish, is_unread};
 pub use profile::read_profile;

@@ -31,7 +31,24 @@ pub fn read_messages(path: &str) -> Result<(Vec<Message>, Vec<String>)> {
     Ok((messages, file.findings.iter().map(ToString::to_string).collect()))
 }
 
-/// Bytes of a message as text, escape sequences left as they are.
+/// Bytes of a message as text that can be shown, escape sequences left as they are.
 pub fn decoded<'a>(message: &Message, raw: &'a [u8]) -> Cow<'a, str> {
-    message.character_sets().decode(raw, Separators::None).text
+    printable(message.character_sets().decode(raw, Separators::None).text)
+}
+
+/// Text of others, its control characters written out (`\u{1b}`): a terminal would obey them.
+pub fn printable<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
+    let text = text.into();
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for letter in text.chars() {
+        if letter.is_control() {
+            shown.extend(letter.escape_default());
+        } else {
+            shown.push(letter);
+        }
+    }
+    Cow::Owned(shown)
 }

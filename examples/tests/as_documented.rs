@@ -116,3 +116,70 @@ fn a_reader_who_has_enough_is_no_fault() {
         assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{line}");
     }
 }
+
+#[test]
+fn an_order_fits_a_terminal() {
+    let output = example("read_order").arg("examples/messages/order.hl7").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let wide: Vec<&str> =
+        text.lines().filter(|line| line.chars().count() > 80 || line.trim_end() != *line).collect();
+    assert_eq!(wide, [""; 0]);
+    // A value that goes on in the next line is broken between its parts.
+    assert!(
+        text.contains("^^^NORTH&\n") && text.contains(" 1.2.826.0.1.3680043.10.999.1&ISO^PI\n")
+    );
+}
+
+#[test]
+fn a_message_cannot_command_the_terminal() {
+    let order = changed("escape.hl7", |order| {
+        order.replace("NP-20417", "\u{1b}[2JNP").replace("LEFÈVRE", "LEF\u{9b}2J").into_bytes()
+    });
+    check(&format!("read_order {order}"), 0, "\\u{1b}[2JNP");
+    check(&format!("read_order {order}"), 0, "LEF\\u{9b}2J");
+    check(&REPORT.replace("examples/messages/order.hl7", &order), 0, "LEF\\u{9b}2J");
+}
+
+/// Runs a command line whose standard output nobody reads, and what stands in its standard error.
+fn unread(line: &str) -> (Option<i32>, String) {
+    let mut words = line.split(' ');
+    let mut program = example(words.next().unwrap());
+    program.args(words).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut program = program.spawn().unwrap();
+    drop(program.stdout.take());
+    let output = program.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_report_that_nobody_looks_at_is_written_and_sent_all_the_same() {
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("unread.hl7");
+    let _ = std::fs::remove_file(&file);
+    assert_eq!(unread(&format!("{REPORT} --out {}", file.display())), (Some(0), String::new()));
+    assert!(std::fs::read(&file).unwrap().starts_with(b"MSH|"));
+    // Port 1 of the loopback interface takes nothing.
+    for line in [
+        &format!("{REPORT} --to 127.0.0.1:1"),
+        "mllp_echo send 127.0.0.1:1 examples/messages/order.hl7",
+    ] {
+        let (code, told) = unread(line);
+        assert!(code == Some(1) && told.contains("cannot connect"), "{line}: {code:?} {told}");
+    }
+}
+
+#[test]
+fn a_fault_that_nobody_reads_is_one_all_the_same() {
+    for (line, code) in [
+        ("read_order nowhere.hl7", 1),
+        ("read_order", 2),
+        ("build_report", 2),
+        ("mllp_echo listen", 2),
+    ] {
+        let mut words = line.split(' ');
+        let mut program = example(words.next().unwrap());
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let status = program.args(words).stderr(writer).status().unwrap();
+        assert_eq!(status.code(), Some(code), "{line}");
+    }
+}
