@@ -5,6 +5,9 @@
 //! [`Shutdown`] says so, so that the embedder owns runtime and sockets, and a simulation can own time. [`tls`] wraps any
 //! listener and any connector.
 //!
+//! With the feature `blocking`, the module of that name has associations and a server for programs without an async
+//! runtime.
+//!
 //! This crate does *not* know what messages mean, stores nothing and decides nothing about patients: that is the work
 //! of the services and handlers that are plugged in. It contains no protocol either: `telerad-dimse` and
 //! `telerad-hl7` do.
@@ -82,6 +85,8 @@ use std::pin::Pin;
 
 mod accept;
 mod any_connector;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod clock;
 pub mod dicom;
 mod identity;

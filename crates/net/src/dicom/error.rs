@@ -63,6 +63,9 @@ pub enum AssociationFault {
         /// The transfer syntax, or `any transfer syntax`.
         transfer_syntax_uid: String,
     },
+    /// A blocking call found no runtime, or no thread, to wait on.
+    #[error("no runtime to wait on: {0}")]
+    NoRuntime(io::ErrorKind),
     /// An earlier operation failed or was dropped half-way, so the association cannot be used any more.
     #[error("the association is unusable after an earlier failure")]
     Poisoned,
@@ -96,6 +99,7 @@ impl AssociationFault {
             Self::Aborted { .. }
             | Self::Connect(_)
             | Self::Closed(_)
+            | Self::NoRuntime(_)
             | Self::Poisoned
             | Self::Released
             | Self::Timeout(_)

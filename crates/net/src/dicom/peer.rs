@@ -73,7 +73,7 @@ impl Peer {
         config
     }
 
-    pub(super) fn error(&self, fault: AssociationFault) -> AssociationError {
+    pub(crate) fn error(&self, fault: AssociationFault) -> AssociationError {
         AssociationError {
             address: self.address.clone(),
             calling: self.calling.clone(),
