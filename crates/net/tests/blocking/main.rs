@@ -384,7 +384,8 @@ fn a_source_that_fails_leaves_nothing_whole_behind() {
 
     let server = Server::start(Archive::new());
     let mut association = server.associate();
-    let error = association.store_from(&ct(1), Failing(20)).unwrap_err();
+    // More than the connection holds, so that the server has begun to store.
+    let error = association.store_from(&ct(1), Failing(400)).unwrap_err();
     assert!(matches!(error, StoreError::Source(_)));
     assert!(!association.is_usable());
     drop(association);
