@@ -5,13 +5,13 @@ use std::pin::pin;
 use std::task::Poll;
 
 use telerad_dicom::{DataSet, Status, StatusClass};
-use telerad_dimse::{AcceptedContext, Command, Event, SubOperations};
+use telerad_dimse::{Command, Event, SubOperations};
 
 use super::body::{BodyError, body};
 use super::client::{ClientAssociation, PRIORITY_MEDIUM, unexpected};
 use super::context::AssociationContext;
 use super::error::{AssociationError, AssociationFault, Phase};
-use super::retrieve_scu::RetrieveOutcome;
+use super::retrieve_scu::{RetrieveOutcome, Retrieving};
 use super::store_scp::{StoreReply, StoreRequest, StoreScp};
 use crate::Remote;
 use crate::clock::{Alarm, after};
@@ -20,12 +20,8 @@ use crate::clock::{Alarm, after};
 ///
 /// Dropping it before its end aborts the association: to stop in peace, [`cancel`](Self::cancel) and read on to the end.
 pub struct GetStream<'a, S> {
-    association: &'a mut ClientAssociation,
+    retrieving: Retrieving<'a>,
     sink: &'a S,
-    context: AcceptedContext,
-    message_id: u16,
-    outcome: Option<RetrieveOutcome>,
-    broken: bool,
 }
 
 /// Something that happened during a C-GET.
@@ -63,14 +59,9 @@ impl ClientAssociation {
         let sop_class_uid = context.abstract_syntax.clone();
         let command = Command::GetRq { message_id, sop_class_uid, priority: PRIORITY_MEDIUM };
         match self.say(context.id, &command, Some(identifier)).await {
-            Ok(()) => Ok(GetStream {
-                association: self,
-                sink,
-                context,
-                message_id,
-                outcome: None,
-                broken: false,
-            }),
+            Ok(()) => {
+                Ok(GetStream { retrieving: Retrieving::new(self, context, message_id), sink })
+            }
             Err(fault) => Err(self.poison(fault)),
         }
     }
@@ -160,12 +151,12 @@ impl<S: StoreScp> GetStream<'_, S> {
     /// # Cancel safety
     /// Dropping the future half-way makes the association unusable.
     pub async fn next(&mut self) -> Option<Result<GetEvent, AssociationError>> {
-        if self.outcome.is_some() || self.broken {
+        if self.retrieving.is_over() {
             return None;
         }
         match self.exchange().await {
             Ok(event) => event.map(Ok),
-            Err(fault) => Some(Err(self.fail(fault))),
+            Err(fault) => Some(Err(self.retrieving.fail(fault))),
         }
     }
 
@@ -177,9 +168,7 @@ impl<S: StoreScp> GetStream<'_, S> {
         while let Some(event) = self.next().await {
             event?;
         }
-        let outcome = self.outcome.take();
-        self.broken = true;
-        outcome.ok_or_else(|| self.association.peer.error(AssociationFault::Poisoned))
+        self.retrieving.into_outcome()
     }
 
     /// Tells the peer that the rest is not wanted (C-CANCEL); read on until it ends, most likely with
@@ -188,21 +177,17 @@ impl<S: StoreScp> GetStream<'_, S> {
     /// # Errors
     /// A failure of the association.
     pub async fn cancel(&mut self) -> Result<(), AssociationError> {
-        if self.outcome.is_some() || self.broken {
-            return Ok(());
-        }
-        let command = Command::CancelRq { message_id: self.message_id };
-        let said = self.association.say(self.context.id, &command, None).await;
-        said.map_err(|fault| self.fail(fault))
+        self.retrieving.cancel().await
     }
 
     /// How it ended, once it has.
     pub fn outcome(&self) -> Option<&RetrieveOutcome> {
-        self.outcome.as_ref()
+        self.retrieving.outcome()
     }
 
     async fn exchange(&mut self) -> Result<Option<GetEvent>, AssociationFault> {
-        match self.association.next_event().await? {
+        let association = &mut *self.retrieving.association;
+        match association.next_event().await? {
             Event::Command {
                 context_id,
                 command:
@@ -214,7 +199,7 @@ impl<S: StoreScp> GetStream<'_, S> {
                         ..
                     },
             } => {
-                let syntax = self.association.accepted().iter().find(|it| it.id == context_id);
+                let syntax = association.accepted().iter().find(|it| it.id == context_id);
                 let request = StoreRequest {
                     message_id,
                     sop_class_uid,
@@ -224,49 +209,33 @@ impl<S: StoreScp> GetStream<'_, S> {
                         .unwrap_or_default(),
                     move_originator,
                 };
-                let status = self.association.receive(context_id, request, self.sink).await?;
+                let status = association.receive(context_id, request, self.sink).await?;
                 Ok(Some(GetEvent::Stored { sop_instance_uid, status }))
             }
             Event::Command {
                 command: Command::GetRsp { message_id, status, sub_operations, has_identifier, .. },
                 ..
-            } if message_id == self.message_id => {
+            } if message_id == self.retrieving.message_id => {
                 let identifier = match has_identifier {
-                    true => Some(self.association.read_data_set().await?),
+                    true => Some(association.read_data_set().await?),
                     false => None,
                 };
                 if status.class() == StatusClass::Pending {
                     return Ok(Some(GetEvent::Progress(sub_operations)));
                 }
-                let syntax = &self.context.transfer_syntax;
-                let limits = self.association.peer.answer_limits;
-                let list = identifier.as_deref();
-                let outcome = RetrieveOutcome::read(status, sub_operations, list, syntax, limits);
-                self.outcome = Some(outcome);
-                self.association.end_retrieve();
+                self.retrieving.end(status, sub_operations, identifier.as_deref());
                 Ok(None)
             }
             event => Err(unexpected(&event)),
-        }
-    }
-
-    fn fail(&mut self, fault: AssociationFault) -> AssociationError {
-        self.broken = true;
-        self.association.poison(fault)
-    }
-}
-
-impl<S> Drop for GetStream<'_, S> {
-    fn drop(&mut self) {
-        if self.outcome.is_none() && !self.broken {
-            self.association.poison(AssociationFault::Poisoned);
         }
     }
 }
 
 impl<S> std::fmt::Debug for GetStream<'_, S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GetStream").field("outcome", &self.outcome).finish_non_exhaustive()
+        f.debug_struct("GetStream")
+            .field("outcome", &self.retrieving.outcome())
+            .finish_non_exhaustive()
     }
 }
 

@@ -2,22 +2,18 @@
 
 use telerad_core::AeTitle;
 use telerad_dicom::{DataSet, StatusClass};
-use telerad_dimse::{AcceptedContext, Command, SubOperations};
+use telerad_dimse::{Command, SubOperations};
 
 use super::client::{ClientAssociation, PRIORITY_MEDIUM};
 use super::error::{AssociationError, AssociationFault};
-use super::retrieve_scu::RetrieveOutcome;
+use super::retrieve_scu::{RetrieveOutcome, Retrieving};
 
 /// A C-MOVE under way.
 ///
 /// Dropping it before its end aborts the association: to stop in peace, [`cancel`](Self::cancel) and read on to the end.
 #[derive(Debug)]
 pub struct MoveStream<'a> {
-    association: &'a mut ClientAssociation,
-    context: AcceptedContext,
-    message_id: u16,
-    outcome: Option<RetrieveOutcome>,
-    broken: bool,
+    retrieving: Retrieving<'a>,
 }
 
 impl ClientAssociation {
@@ -44,13 +40,7 @@ impl ClientAssociation {
             move_destination: destination.clone(),
         };
         match self.say(context.id, &command, Some(identifier)).await {
-            Ok(()) => Ok(MoveStream {
-                association: self,
-                context,
-                message_id,
-                outcome: None,
-                broken: false,
-            }),
+            Ok(()) => Ok(MoveStream { retrieving: Retrieving::new(self, context, message_id) }),
             Err(fault) => Err(self.poison(fault)),
         }
     }
@@ -66,12 +56,12 @@ impl MoveStream<'_> {
     /// # Cancel safety
     /// Dropping the future half-way makes the association unusable.
     pub async fn next(&mut self) -> Option<Result<SubOperations, AssociationError>> {
-        if self.outcome.is_some() || self.broken {
+        if self.retrieving.is_over() {
             return None;
         }
         match self.exchange().await {
             Ok(progress) => progress.map(Ok),
-            Err(fault) => Some(Err(self.fail(fault))),
+            Err(fault) => Some(Err(self.retrieving.fail(fault))),
         }
     }
 
@@ -83,9 +73,7 @@ impl MoveStream<'_> {
         while let Some(progress) = self.next().await {
             progress?;
         }
-        let outcome = self.outcome.take();
-        self.broken = true;
-        outcome.ok_or_else(|| self.association.peer.error(AssociationFault::Poisoned))
+        self.retrieving.into_outcome()
     }
 
     /// Tells the peer that the rest is not wanted (C-CANCEL); read on until it ends, most likely with
@@ -94,46 +82,24 @@ impl MoveStream<'_> {
     /// # Errors
     /// A failure of the association.
     pub async fn cancel(&mut self) -> Result<(), AssociationError> {
-        if self.outcome.is_some() || self.broken {
-            return Ok(());
-        }
-        let command = Command::CancelRq { message_id: self.message_id };
-        let said = self.association.say(self.context.id, &command, None).await;
-        said.map_err(|fault| self.fail(fault))
+        self.retrieving.cancel().await
     }
 
     /// How it ended, once it has.
     pub fn outcome(&self) -> Option<&RetrieveOutcome> {
-        self.outcome.as_ref()
+        self.retrieving.outcome()
     }
 
     async fn exchange(&mut self) -> Result<Option<SubOperations>, AssociationFault> {
-        let (command, identifier) = self.association.response(self.message_id).await?;
+        let Retrieving { association, message_id, .. } = &mut self.retrieving;
+        let (command, identifier) = association.response(*message_id).await?;
         let Command::MoveRsp { status, sub_operations, .. } = command else {
             return Err(AssociationFault::Unexpected("another command"));
         };
         if status.class() == StatusClass::Pending {
             return Ok(Some(sub_operations));
         }
-        let syntax = &self.context.transfer_syntax;
-        let limits = self.association.peer.answer_limits;
-        let outcome =
-            RetrieveOutcome::read(status, sub_operations, identifier.as_deref(), syntax, limits);
-        self.outcome = Some(outcome);
-        self.association.end_retrieve();
+        self.retrieving.end(status, sub_operations, identifier.as_deref());
         Ok(None)
-    }
-
-    fn fail(&mut self, fault: AssociationFault) -> AssociationError {
-        self.broken = true;
-        self.association.poison(fault)
-    }
-}
-
-impl Drop for MoveStream<'_> {
-    fn drop(&mut self) {
-        if self.outcome.is_none() && !self.broken {
-            self.association.poison(AssociationFault::Poisoned);
-        }
     }
 }
