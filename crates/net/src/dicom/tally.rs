@@ -1,7 +1,7 @@
 //! Counting the sub-operations of a retrieval, so that the counts always add up (PS3.4 sections C.4.2 and C.4.3).
 
 use telerad_dicom::dataset::{DataSet, DataSetError};
-use telerad_dicom::{Status, StatusClass, tags};
+use telerad_dicom::{Status, StatusClass, tags, uids};
 use telerad_dimse::SubOperations;
 
 /// The sub-operations of one C-MOVE or C-GET.
@@ -78,15 +78,22 @@ impl Tally {
         }
     }
 
-    /// The Failed SOP Instance UID List of the final response; `None` when nothing failed. A list that is longer than
-    /// an element in explicit VR can hold is cut; the counts are not.
+    /// The Failed SOP Instance UID List of the final response; `None` when nothing failed.
+    ///
+    /// A value of UI has a 16-bit length in explicit VR (PS3.5 section 7.1.2), so a longer list cannot be said there and
+    /// is cut after a whole UID. In implicit VR it goes on as far as identifiers are usually taken. The counts are never
+    /// cut.
     pub(super) fn failed_list(
         &self,
         transfer_syntax_uid: &str,
     ) -> Option<Result<Vec<u8>, DataSetError>> {
+        let bytes_max = match transfer_syntax_uid {
+            uids::IMPLICIT_VR_LITTLE_ENDIAN => IMPLICIT_LIST_BYTES_MAX,
+            _ => EXPLICIT_LIST_BYTES_MAX,
+        };
         let mut list = String::new();
         for uid in &self.failed_uids {
-            if list.len() + 1 + uid.len() > FAILED_LIST_BYTES_MAX {
+            if list.len() + 1 + uid.len() > bytes_max {
                 break;
             }
             if !list.is_empty() {
@@ -104,11 +111,14 @@ impl Tally {
 }
 
 /// The longest even value with a 16-bit length (PS3.5 section 7.1.2).
-const FAILED_LIST_BYTES_MAX: usize = 65_534;
+const EXPLICIT_LIST_BYTES_MAX: usize = 65_534;
+/// The length itself could say 4 GB; but receivers bound an identifier, we and some others at 1 MiB.
+const IMPLICIT_LIST_BYTES_MAX: usize = 1_000_000;
 
 #[cfg(test)]
 mod tests {
-    use telerad_dicom::Status;
+    use telerad_dicom::dataset::{DataSet, DataSetLimits};
+    use telerad_dicom::{Status, tags, uids};
 
     use super::Tally;
 
@@ -161,15 +171,32 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_list_that_no_element_can_hold_is_cut_and_the_counts_are_not() {
+    /// How many UIDs of 2,000 failed instances are named, whole and in order.
+    #[track_caller]
+    fn check_list(syntax: &str, named: usize) {
+        let uid = |number| format!("1.2.840.99999.{number:050}");
         let mut tally = Tally::new(2000).unwrap();
         for number in 0..2000 {
-            tally.failed(&format!("1.2.840.99999.{number:050}"));
+            tally.failed(&uid(number));
         }
-        let explicit = telerad_dicom::uids::EXPLICIT_VR_LITTLE_ENDIAN;
-        assert!(tally.failed_list(explicit).unwrap().unwrap().len() < 65_600);
         assert_eq!(tally.outcome().failed, 2000);
+        let encoded = tally.failed_list(syntax).unwrap().unwrap();
+        let list = DataSet::decode(&encoded, syntax, DataSetLimits::default()).unwrap();
+        let list = list.text(tags::FAILED_SOP_INSTANCE_UID_LIST).unwrap();
+        let expected: Vec<String> = (0..named).map(uid).collect();
+        assert_eq!(list.split('\\').collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_list_is_cut_only_where_no_element_can_hold_it() {
+        check_list(uids::EXPLICIT_VR_LITTLE_ENDIAN, 65_535 / 65);
+        check_list(uids::EXPLICIT_VR_BIG_ENDIAN, 65_535 / 65);
+        check_list(uids::IMPLICIT_VR_LITTLE_ENDIAN, 2000);
+    }
+
+    #[test]
+    fn more_than_the_counts_can_say_is_no_tally() {
+        assert!(Tally::new(65_535).is_some());
         assert!(Tally::new(65_536).is_none());
     }
 }
