@@ -71,8 +71,10 @@ async fn receive(
             "storage is not offered to this AE title",
         ));
     };
+    // What is no UID is not the name of one instance, which the ledger rests on, and no receiver that goes by the standard
+    // would take it from us. The status is the one for breaches of the rules of UIDs (PS3.7 section C.5.8).
     let uid = Uid::new(&request.sop_instance_uid).map_err(|error| {
-        Refusal::new(Status::CANNOT_UNDERSTAND, format!("affected instance: {error}"))
+        Refusal::new(Status::INVALID_SOP_INSTANCE, format!("affected instance: {error}"))
     })?;
     let spooled = spool(state, request, &uid, body).await?;
     let head = InstanceHead::read(&spooled.head);

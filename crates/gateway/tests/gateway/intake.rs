@@ -185,6 +185,18 @@ async fn a_data_set_of_another_instance_than_the_command_says_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_instance_whose_name_is_no_uid_is_refused_as_such() {
+    let house = House::open();
+    let instance = Instance::new(1);
+    for name in ["../../../tmp/x", "2.25..1", "CT.1"] {
+        let odd = StoreRequest { sop_instance_uid: name.to_owned(), ..request(&instance) };
+        assert_eq!(house.send_data_set("CT1", &odd, instance.data_set()).await, 0x0117, "{name}");
+    }
+    let counts = house.store.counts().await.unwrap();
+    assert_eq!((counts.instances, counts.deliveries, house.disk.payloads()), (0, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_no_data_set_is_not_understood() {
     let house = House::open();
     let garbage = bytes::Bytes::from_static(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n");
