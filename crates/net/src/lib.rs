@@ -1,6 +1,7 @@
 //! Streams, timeouts and shutdown: pumps the protocol machines of telerad over tokio.
 //!
-//! [`dicom`] serves and opens DICOM associations, [`mllp`] receives and sends HL7 messages. Both take streams from a
+//! [`dicom`] serves and opens DICOM associations: a [`dicom::Server`] is put together from its services, each a trait of
+//! its own, and a [`dicom::ClientAssociation`] asks for them. [`mllp`] receives and sends HL7 messages. Both take streams from a
 //! [`Listener`] or [`Connector`], the time from a [`Clock`], start tasks through a [`Spawn`] and stop when a
 //! [`Shutdown`] says so, so that the embedder owns runtime and sockets, and a simulation can own time. [`tls`] wraps any
 //! listener and any connector.
@@ -15,27 +16,21 @@
 //! ```
 //! use std::sync::Arc;
 //! use telerad_dicom::{Status, uids};
-//! use telerad_dimse::{AssociateRequest, Rejection, plan_contexts};
+//! use telerad_dimse::plan_contexts;
 //! use telerad_net::dicom::{
-//!     AssociationContext, Body, ClientAssociation, Peer, ServerConfig, Services, StoreReply, StoreRequest, serve,
+//!     AssociationContext, Body, CalledTitle, ClientAssociation, Peer, Server, StoreReply, StoreRequest, StoreScp,
 //! };
-//! use telerad_net::{BoxFuture, Listener, Remote, TcpAcceptor, TcpConnector, TokioSpawn, shutdown};
+//! use telerad_net::{Listener, TcpAcceptor, TcpConnector, TokioSpawn, shutdown};
 //!
 //! struct Inbox;
 //!
-//! impl Services for Inbox {
-//!     fn admit(&self, request: &AssociateRequest, _remote: &Remote) -> Result<(), Rejection> {
-//!         if request.called.as_str() == "INBOX" { Ok(()) } else { Err(Rejection::CALLED_AE_NOT_RECOGNIZED) }
-//!     }
-//!
-//!     fn store(&self, _: AssociationContext, _: StoreRequest, mut body: Body) -> BoxFuture<'static, StoreReply> {
-//!         Box::pin(async move {
-//!             while let Some(piece) = body.next().await {
-//!                 // Only `None` means that the instance is whole.
-//!                 let Ok(_bytes) = piece else { return Status::CANNOT_UNDERSTAND.into() };
-//!             }
-//!             Status::SUCCESS.into() // … once it is durable
-//!         })
+//! impl StoreScp for Inbox {
+//!     async fn store(&self, _: AssociationContext, _: StoreRequest, mut body: Body) -> StoreReply {
+//!         while let Some(piece) = body.next().await {
+//!             // Only `None` means that the instance is whole.
+//!             let Ok(_bytes) = piece else { return Status::CANNOT_UNDERSTAND.into() };
+//!         }
+//!         Status::SUCCESS.into() // … once it is durable
 //!     }
 //! }
 //!
@@ -43,7 +38,9 @@
 //! let listener = TcpAcceptor::bind("127.0.0.1:0").await?;
 //! let peer = Peer::new(listener.local_address(), "INBOX".parse()?, "CT1".parse()?);
 //! let (handle, stop) = shutdown();
-//! let serving = serve(listener, Arc::new(Inbox), ServerConfig::default(), Arc::new(TokioSpawn), stop);
+//! // What is registered is what is negotiated: verification and storage here, and nothing else.
+//! let server = Server::builder(CalledTitle("INBOX".parse()?)).store(Inbox).build();
+//! let serving = server.serve(listener, Arc::new(TokioSpawn), stop);
 //! let sending = async {
 //!     let (class, syntax) = (uids::CT_IMAGE_STORAGE, uids::EXPLICIT_VR_LITTLE_ENDIAN);
 //!     let contexts = plan_contexts(&[(class, syntax)]).remove(0);
@@ -76,7 +73,9 @@
 //! and bounds them per peer and in all.
 //!
 //! # Parts of the standards
-//! DICOM PS3.7 C-ECHO, C-STORE, C-FIND, C-MOVE, C-GET, C-CANCEL and the N-services in both roles; PS3.8 over TCP, with the
+//! DICOM PS3.7 C-ECHO, C-STORE, C-FIND, C-MOVE, C-GET, C-CANCEL and the N-services in both roles; PS3.4 annexes A (verification),
+//! B (storage), C (query and retrieve), F.7 (modality performed procedure step), J (storage commitment, push model), K (modality
+//! worklist) and R (instance availability notification); PS3.8 over TCP, with the
 //! rejection and abort reasons of its section 9.3; PS3.15 annex B, the TLS profile after BCP 195. HL7 minimal lower layer
 //! protocol, releases 1 and 2, original and enhanced acknowledgement mode.
 

@@ -2,9 +2,9 @@
 //!
 //! The result can come in three ways, and a requestor should be ready for all of them: on the association of the request
 //! ([`ClientAssociation::next_report`](super::ClientAssociation::next_report)); on a later association of the requestor
-//! (the same; the provider's [`Services::reports`](super::Services::reports) waits for it to come); or on one that the
-//! provider opens, proposing to be the provider, and that the requestor's server takes
-//! ([`Services::n_service`](super::Services::n_service)).
+//! (the same; the provider's [`CommitmentScp::reports`](super::CommitmentScp::reports) waits for it to come); or on one
+//! that the provider opens, proposing to be the provider, and that the requestor's server takes
+//! ([`CommitmentScu`](super::CommitmentScu)).
 
 use std::collections::BTreeSet;
 
@@ -21,6 +21,16 @@ pub struct SopReference {
     pub sop_class_uid: String,
     /// The instance.
     pub sop_instance_uid: String,
+}
+
+impl SopReference {
+    /// The item of a sequence that names it.
+    pub(super) fn item(&self) -> DataSet {
+        let mut item = DataSet::new();
+        item.set_text(tags::REFERENCED_SOP_CLASS_UID, &self.sop_class_uid);
+        item.set_text(tags::REFERENCED_SOP_INSTANCE_UID, &self.sop_instance_uid);
+        item
+    }
 }
 
 /// "Take responsibility for these" (PS3.4 section J.3.2).
@@ -111,7 +121,7 @@ impl CommitmentResult {
         let event_type_id = if self.failed.is_empty() { 1 } else { 2 };
         if !self.failed.is_empty() {
             let failures = self.failed.iter().map(|failure| {
-                let mut item = item(&failure.instance);
+                let mut item = failure.instance.item();
                 item.set_text(tags::FAILURE_REASON, &failure.reason.to_string());
                 item
             });
@@ -178,14 +188,7 @@ fn check_instance(request: &NRequest) -> Result<(), Status> {
 }
 
 fn items(instances: &[SopReference]) -> Vec<DataSet> {
-    instances.iter().map(item).collect()
-}
-
-fn item(instance: &SopReference) -> DataSet {
-    let mut item = DataSet::new();
-    item.set_text(tags::REFERENCED_SOP_CLASS_UID, &instance.sop_class_uid);
-    item.set_text(tags::REFERENCED_SOP_INSTANCE_UID, &instance.sop_instance_uid);
-    item
+    instances.iter().map(SopReference::item).collect()
 }
 
 fn references(set: &DataSet, sequence: telerad_dicom::Tag) -> Result<Vec<SopReference>, Status> {

@@ -1,13 +1,32 @@
 //! Answering questions (C-FIND, PS3.4 section C.4.1 and annex K).
 
+use std::future::Future;
+
 use bytes::Bytes;
 use telerad_dicom::dataset::{DataSet, DataSetLimits};
 use telerad_dicom::{Status, StatusClass};
 use telerad_dimse::Command;
 
 use super::body::Body;
+use super::context::AssociationContext;
 use super::dialogue::{CollectError, Dialogue, Gone, collect};
 use crate::BoxFuture;
+
+/// Answers questions in one or more information models.
+pub trait FindScp: Send + Sync + 'static {
+    /// Answers one question with a stream of matches, each asked for when the peer has room for it. [`answers`] makes one
+    /// of what is known already.
+    ///
+    /// The future, and the stream after it, are dropped when the peer cancels (PS3.4 section C.4.1.3.2) or leaves.
+    ///
+    /// # Errors
+    /// The future yields the status that the peer is to hear instead of matches.
+    fn find(
+        &self,
+        context: AssociationContext,
+        request: FindRequest,
+    ) -> impl Future<Output = Result<Box<dyn FindAnswers>, Status>> + Send;
+}
 
 /// A question (C-FIND-RQ).
 #[derive(Clone, Eq, PartialEq)]

@@ -1,15 +1,32 @@
 //! Sending instances back on the association on which they were asked for (C-GET, PS3.4 section C.4.3).
 
+use std::future::Future;
+
 use telerad_dicom::Status;
 use telerad_dimse::{AcceptedContext, Command};
 
 use super::body::Body;
 use super::config::ServerConfig;
+use super::context::AssociationContext;
 use super::dialogue::{Dialogue, Gone, InvokeError};
 use super::retrieve::{InstanceReference, Responses, Retrieval, Retrieve, RetrieveRequest};
 use super::tally::Tally;
 use crate::BoxFuture;
 use crate::clock::{after, until};
+
+/// Has instances sent back to the one who asks.
+pub trait GetScp: Send + Sync + 'static {
+    /// Finds the instances for one C-GET. The library sends them on the same association, counts, and stops when the peer
+    /// cancels (PS3.4 section C.4.3).
+    ///
+    /// # Errors
+    /// The future yields the status that the peer is to hear instead, as for [`MoveScp::move_to`](super::MoveScp::move_to).
+    fn get(
+        &self,
+        context: AssociationContext,
+        request: RetrieveRequest,
+    ) -> impl Future<Output = Result<Retrieval, Status>> + Send;
+}
 
 /// What a service makes of a wish.
 pub(super) type Got = Result<Retrieval, Status>;

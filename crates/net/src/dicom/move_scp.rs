@@ -1,5 +1,6 @@
 //! Sending instances to a third party on request (C-MOVE, PS3.4 section C.4.2).
 
+use std::future::Future;
 use std::sync::Arc;
 
 use telerad_core::AeTitle;
@@ -9,6 +10,7 @@ use telerad_dimse::{ProposedContext, plan_contexts};
 use super::body::Body;
 use super::client::ClientAssociation;
 use super::config::ServerConfig;
+use super::context::AssociationContext;
 use super::dialogue::{Dialogue, Gone};
 use super::error::{AssociationFault, StoreError};
 use super::peer::Peer;
@@ -18,6 +20,22 @@ use super::tally::Tally;
 use crate::BoxFuture;
 use crate::any_connector::AnyConnector;
 use crate::clock::Clock;
+
+/// Has instances sent to third parties.
+pub trait MoveScp: Send + Sync + 'static {
+    /// Plans one C-MOVE: which instances go to `destination`, and how it is reached. The library sends them, counts, and
+    /// stops when the peer cancels (PS3.4 section C.4.2).
+    ///
+    /// # Errors
+    /// The future yields the status that the peer is to hear instead: `MOVE_DESTINATION_UNKNOWN`,
+    /// `DATA_SET_DOES_NOT_MATCH`, `UNABLE_TO_CALCULATE_MATCHES`. That nothing matches is not one of them.
+    fn move_to(
+        &self,
+        context: AssociationContext,
+        request: RetrieveRequest,
+        destination: AeTitle,
+    ) -> impl Future<Output = Result<MovePlan, Status>> + Send;
+}
 
 /// How a C-MOVE is to be done.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! Modality Performed Procedure Step (PS3.4 section F.7): what a modality may say when, and what it hears otherwise.
 //!
 //! The messages are N-CREATE and N-SET; [`ClientAssociation::n_service`](super::ClientAssociation::n_service) sends them
-//! and [`Services::n_service`](super::Services::n_service) takes them. The same [`NRequest`] can be passed on to another
-//! system, which makes a relay.
+//! and an [`MppsScp`](super::MppsScp) takes them. An [`NServiceRelay`](super::NServiceRelay) passes them on to another
+//! system instead.
 
 use telerad_dicom::dataset::{DataSet, DataSetError, DataSetLimits};
 use telerad_dicom::{Status, tags, uids};

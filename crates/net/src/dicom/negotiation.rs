@@ -3,7 +3,8 @@
 use telerad_dicom::uids;
 use telerad_dimse::{AssociateRequest, ContextResult, ProposedContext, RoleSelection, UserItems};
 
-/// Which services a caller may use; C-ECHO always.
+/// Which services a caller may use, for [`Services`](super::Services) that answer contexts by hand; C-ECHO always. A
+/// [`Server`](super::Server) knows by itself what it offers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Offers {
     /// C-STORE of every storage class, private and unknown ones included.
@@ -74,7 +75,7 @@ pub fn is_storable(sop_class_uid: &str) -> bool {
 }
 
 /// What we can read a query in.
-const QUERY_SYNTAXES: [&str; 3] = [
+pub(super) const QUERY_SYNTAXES: [&str; 3] = [
     uids::EXPLICIT_VR_LITTLE_ENDIAN,
     uids::IMPLICIT_VR_LITTLE_ENDIAN,
     uids::EXPLICIT_VR_BIG_ENDIAN,

@@ -1,21 +1,24 @@
 //! What an acceptor offers to those who call.
 
 use telerad_core::AeTitle;
-use telerad_dicom::Status;
-use telerad_dimse::{AssociateRequest, ContextResult, Rejection, UserItems};
+use telerad_dicom::{Status, uids};
+use telerad_dimse::{AcceptedContext, AssociateRequest, ContextResult, Rejection, UserItems};
 
 use super::body::Body;
 use super::context::AssociationContext;
 use super::find_scp::{FindAnswers, FindRequest};
 use super::move_scp::MovePlan;
 use super::n_scp::{NReply, NRequest};
-use super::negotiation::{Offers, grant_receiving, negotiate};
+use super::negotiation::{Offers, grant_receiving, is_storable, negotiate};
 use super::reports::EventReports;
 use super::retrieve::{Retrieval, RetrieveRequest};
 use super::store_scp::{StoreReply, StoreRequest};
 use crate::{BoxFuture, Remote};
 
-/// The services of a DICOM server, and its door.
+/// The services of a DICOM server, and its door, in one piece: what every association asks.
+///
+/// Most servers are better put together as a [`Server`](super::Server), which is an implementation of this. By hand, what
+/// is negotiated has to be kept in step with what is answered.
 ///
 /// C-ECHO needs no code: it is answered on every context of the Verification SOP class.
 pub trait Services: Send + Sync + 'static {
@@ -38,6 +41,15 @@ pub trait Services: Send + Sync + 'static {
     /// of a storage class, for C-GET, is granted that; nothing else.
     fn answer_items(&self, request: &AssociateRequest) -> UserItems {
         grant_receiving(request)
+    }
+
+    /// Whether requests of this service may come on a context of this SOP class; others are refused before they reach the
+    /// service. By default the name of the class decides.
+    fn serves(&self, service: DimseService, sop_class_uid: &str) -> bool {
+        match service {
+            DimseService::Store => is_storable(sop_class_uid),
+            _ => sop_class_uid != uids::VERIFICATION && !is_storable(sop_class_uid),
+        }
     }
 
     /// Receives one instance (C-STORE). Whatever is answered here is what the peer hears, so success must mean that
@@ -103,22 +115,44 @@ pub trait Services: Send + Sync + 'static {
     }
 
     /// Performs one N-service, or takes one notification: MPPS, storage commitment, instance availability and whatever
-    /// else was accepted by [`Services::negotiate`].
+    /// else was accepted by [`Services::negotiate`]. `abstract_syntax` is the SOP class of the presentation context, which
+    /// need not be the one that the request names.
     ///
     /// By default there is none: `SOP_CLASS_NOT_SUPPORTED`.
     fn n_service(
         &self,
         context: AssociationContext,
+        abstract_syntax: &str,
         request: NRequest,
     ) -> BoxFuture<'static, NReply> {
-        let _ = (context, request);
+        let _ = (context, abstract_syntax, request);
         Box::pin(std::future::ready(Status::SOP_CLASS_NOT_SUPPORTED.into()))
     }
 
-    /// What we have to report to this peer on the association that it has just opened, such as the results of storage
-    /// commitment (PS3.4 section J.3.3). By default nothing.
-    fn reports(&self, context: AssociationContext) -> Option<Box<dyn EventReports>> {
-        let _ = context;
-        None
+    /// What we have to report to this peer on the association that it has just opened, with the contexts that were
+    /// accepted, such as the results of storage commitment (PS3.4 section J.3.3). By default nothing.
+    fn reports(
+        &self,
+        context: AssociationContext,
+        accepted: &[AcceptedContext],
+    ) -> Vec<Box<dyn EventReports>> {
+        let _ = (context, accepted);
+        Vec::new()
     }
+}
+
+/// The services that [`Services`] performs, C-ECHO apart.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum DimseService {
+    /// C-FIND.
+    Find,
+    /// C-GET.
+    Get,
+    /// C-MOVE.
+    Move,
+    /// Any of the N-services.
+    NService,
+    /// C-STORE.
+    Store,
 }

@@ -325,12 +325,13 @@ impl Session {
         let (Some(context), Some(caller)) = (self.contexts.first(), self.caller.clone()) else {
             return;
         };
-        let Some(reports) = self.services.reports(caller) else { return };
-        let ids = Arc::clone(&self.message_ids);
-        let (dialogue, channel) = dialogue(context.clone(), None, ids);
-        let (contexts, config) = (Arc::clone(&self.contexts), Arc::clone(&self.config));
-        let work = Box::pin(reports::run(dialogue, contexts, config, reports));
-        self.operations.push(Operation::own(context.id, channel, work));
+        for reports in self.services.reports(caller, &self.contexts) {
+            let ids = Arc::clone(&self.message_ids);
+            let (dialogue, channel) = dialogue(context.clone(), None, ids);
+            let (contexts, config) = (Arc::clone(&self.contexts), Arc::clone(&self.config));
+            let work = Box::pin(reports::run(dialogue, contexts, config, reports));
+            self.operations.push(Operation::own(context.id, channel, work));
+        }
     }
 
     fn take_body(&mut self, bytes: Bytes) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use telerad_dicom::{Status, uids};
+use telerad_dicom::Status;
 use telerad_dimse::{AcceptedContext, Command};
 
 use super::body::Body;
@@ -11,8 +11,7 @@ use super::config::ServerConfig;
 use super::context::AssociationContext;
 use super::dialogue::{Dialogue, Gone};
 use super::n_scp::NRequest;
-use super::negotiation::is_storable;
-use super::services::Services;
+use super::services::{DimseService, Services};
 use super::store_scp::{self, StoreRequest};
 use super::{find_scp, get_scp, move_scp, n_scp};
 use crate::BoxFuture;
@@ -54,11 +53,12 @@ async fn serve(
     body: Body,
 ) -> Result<(), Gone> {
     let class = dialogue.context().abstract_syntax.clone();
+    let serves = |service| services.serves(service, &class);
     match request {
         Command::EchoRq { .. } => dialogue.answer(Status::SUCCESS).await,
         Command::StoreRq {
             message_id, sop_class_uid, sop_instance_uid, move_originator, ..
-        } if is_storable(&class) => {
+        } if serves(DimseService::Store) => {
             let request = StoreRequest {
                 message_id,
                 sop_class_uid,
@@ -69,22 +69,22 @@ async fn serve(
             let store = |request| services.store(caller, request, body);
             store_scp::serve(&dialogue, request, store).await
         }
-        Command::FindRq { message_id, .. } if is_query(&class) => {
+        Command::FindRq { message_id, .. } if serves(DimseService::Find) => {
             let find = |request| services.find(caller, request);
             let longest = config.identifier_bytes_max;
             find_scp::serve(&dialogue, message_id, body, longest, find).await
         }
-        Command::MoveRq { message_id, move_destination, .. } if is_query(&class) => {
+        Command::MoveRq { message_id, move_destination, .. } if serves(DimseService::Move) => {
             let originator = caller.calling.clone();
             let plan = |request| services.move_to(caller, request, move_destination);
             move_scp::serve(&dialogue, message_id, originator, body, config, plan).await
         }
-        Command::GetRq { message_id, .. } if is_query(&class) => {
+        Command::GetRq { message_id, .. } if serves(DimseService::Get) => {
             let get = |request| services.get(caller, request);
             get_scp::serve(&mut dialogue, message_id, contexts, body, config, get).await
         }
         // A C-MOVE whose destination is no title.
-        Command::Other { field: 0x0021, .. } if is_query(&class) => {
+        Command::Other { field: 0x0021, .. } if serves(DimseService::Move) => {
             dialogue.answer(Status::MOVE_DESTINATION_UNKNOWN).await
         }
         Command::StoreRq { .. }
@@ -95,8 +95,8 @@ async fn serve(
             dialogue.answer(Status::SOP_CLASS_NOT_SUPPORTED).await
         }
         request => match NRequest::read(&request) {
-            Some(asked) if is_query(&class) => {
-                let answer = |asked| services.n_service(caller, asked);
+            Some(asked) if serves(DimseService::NService) => {
+                let answer = |asked| services.n_service(caller, &class, asked);
                 let longest = config.identifier_bytes_max;
                 n_scp::serve(&dialogue, &request, asked, body, longest, answer).await
             }
@@ -106,8 +106,4 @@ async fn serve(
             }
         },
     }
-}
-
-fn is_query(sop_class_uid: &str) -> bool {
-    sop_class_uid != uids::VERIFICATION && !is_storable(sop_class_uid)
 }

@@ -18,7 +18,8 @@ pub struct StoreRequest {
     pub message_id: u16,
     /// Affected SOP Class UID.
     pub sop_class_uid: String,
-    /// Affected SOP Instance UID.
+    /// Affected SOP Instance UID, as the peer says it: [`telerad_core::Uid::new`] tells whether it is one at all. Unchecked,
+    /// it must not become part of a file name.
     pub sop_instance_uid: String,
     /// The encoding of the data set, from its presentation context.
     pub transfer_syntax_uid: String,

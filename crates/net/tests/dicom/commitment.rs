@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use telerad_dicom::dataset::DataSetLimits;
 use telerad_dicom::{Status, uids};
-use telerad_dimse::{AssociateRequest, ContextResult, ProposedContext, Rejection, Roles};
+use telerad_dimse::{
+    AcceptedContext, AssociateRequest, ContextResult, ProposedContext, Rejection, Roles,
+};
 use telerad_net::dicom::{
     AssociationContext, Body, ClientAssociation, CommitmentFailure, CommitmentRequest,
     CommitmentResult, EventReports, NReply, NRequest, Peer, ServerConfig, Services, SopReference,
@@ -49,7 +51,12 @@ impl Services for Vault {
         Box::pin(std::future::ready(Status::SOP_CLASS_NOT_SUPPORTED.into()))
     }
 
-    fn n_service(&self, _: AssociationContext, request: NRequest) -> BoxFuture<'static, NReply> {
+    fn n_service(
+        &self,
+        _: AssociationContext,
+        _: &str,
+        request: NRequest,
+    ) -> BoxFuture<'static, NReply> {
         let limits = DataSetLimits::default();
         let status = match CommitmentRequest::read(&request, limits) {
             Ok(asked) => {
@@ -71,11 +78,11 @@ impl Services for Vault {
         Box::pin(std::future::ready(status.into()))
     }
 
-    fn reports(&self, _: AssociationContext) -> Option<Box<dyn EventReports>> {
+    fn reports(&self, _: AssociationContext, _: &[AcceptedContext]) -> Vec<Box<dyn EventReports>> {
         if !self.hasty && !self.results.lock().unwrap().is_empty() {
             self.news.notify_one();
         }
-        Some(Box::new(self.clone()))
+        vec![Box::new(self.clone())]
     }
 }
 

@@ -6,7 +6,10 @@ mod find;
 mod n_services;
 mod peers;
 mod pool;
+mod probes;
 mod retrieve;
+mod server;
+mod steps;
 
 use std::sync::Arc;
 use std::time::Duration;

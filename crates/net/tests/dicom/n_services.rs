@@ -41,7 +41,12 @@ impl Services for Clerk {
         Box::pin(std::future::ready(Status::SOP_CLASS_NOT_SUPPORTED.into()))
     }
 
-    fn n_service(&self, _: AssociationContext, request: NRequest) -> BoxFuture<'static, NReply> {
+    fn n_service(
+        &self,
+        _: AssociationContext,
+        _: &str,
+        request: NRequest,
+    ) -> BoxFuture<'static, NReply> {
         self.asked.lock().unwrap().push(request);
         Box::pin(std::future::ready(self.reply.clone()))
     }
