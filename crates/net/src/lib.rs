@@ -73,11 +73,11 @@
 //! and bounds them per peer and in all.
 //!
 //! # Parts of the standards
-//! DICOM PS3.7 C-ECHO, C-STORE, C-FIND, C-MOVE, C-GET, C-CANCEL and the N-services in both roles; PS3.4 annexes A (verification),
-//! B (storage), C (query and retrieve), F.7 (modality performed procedure step), J (storage commitment, push model), K (modality
-//! worklist) and R (instance availability notification); PS3.8 over TCP, with the
-//! rejection and abort reasons of its section 9.3; PS3.15 annex B, the TLS profile after BCP 195. HL7 minimal lower layer
-//! protocol, releases 1 and 2, original and enhanced acknowledgement mode.
+//! DICOM PS3.7 C-ECHO, C-STORE, C-FIND, C-MOVE, C-GET, C-CANCEL and the N-services in both roles; PS3.4 annexes A
+//! (verification), B (storage), C (query and retrieve), F.7 (modality performed procedure step), J (storage commitment,
+//! push model), K (modality worklist) and R (instance availability notification); PS3.8 over TCP, with the rejection and
+//! abort reasons of its section 9.3; PS3.15 annex B, the TLS profile after BCP 195. HL7 minimal lower layer protocol,
+//! releases 1 and 2, original and enhanced acknowledgement mode.
 
 use std::future::Future;
 use std::pin::Pin;
