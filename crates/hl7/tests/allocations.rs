@@ -2,6 +2,7 @@
 
 use allocation_counter::{AllocationInfo, measure};
 use bytes::Bytes;
+use telerad_hl7::datatype::Ed;
 use telerad_hl7::{Message, mllp, path};
 
 const HEADER: &str = "MSH|^~\\&|READER|PLATFORM|TELERAD|GATEWAY|20240301101500||ORU^R01^ORU_R01|R-77|P|2.5.1||||||UNICODE UTF-8\r\
@@ -111,4 +112,21 @@ fn no_message_costs_more_than_eight_times_its_bytes() {
         let parsing = measure(move || drop(Message::parse(bytes)));
         assert!(parsing.bytes_max <= 8 * length + 65_536, "{filler:?} {parsing:?} of {length}");
     }
+}
+
+#[test]
+fn a_document_is_read_out_of_its_field_without_memory_of_its_own() {
+    let message = Message::parse(document(20 << 20)).unwrap();
+    let document = Ed::read(message.segment("OBX").unwrap().field(5));
+    let mut length = 0;
+    let reading = measure(|| {
+        let (mut reader, mut piece) = (document.base64(), [0; 8192]);
+        loop {
+            match reader.read(&mut piece).unwrap() {
+                0 => break,
+                more => length += more,
+            }
+        }
+    });
+    assert_eq!((reading.count_total, length), (0, (20 << 20) / 24 * 18));
 }

@@ -536,6 +536,33 @@ async fn in_release_2_the_next_message_of_an_answer_without_commit_block_has_its
     assert_eq!(acknowledged(&mut sender, "M2").await.unwrap().code, AckCode::AA);
 }
 
+#[tokio::test]
+async fn a_connection_lost_between_both_answers_is_no_delivery() {
+    let (mut sender, mut peer) = sender();
+    peer.write_all(&frame(b"MSH|^~\\&\rMSA|CA|M1\r")).await.unwrap();
+    let outgoing = message("M1");
+    let reply = sender.send_expecting(&outgoing, Expectation::CommitAndApplication).await.unwrap();
+    let Reply::Accepted(accepted) = reply else { panic!("{reply:?}") };
+    drop(peer);
+    let error = accepted.stored().await.unwrap_err();
+    assert!(matches!(error, SendError::Closed(_) | SendError::Transport(_)), "{error:?}");
+    assert!(error.is_outcome_unknown());
+}
+
+#[tokio::test]
+async fn an_answer_may_come_byte_by_byte() {
+    let (near, mut peer) = tokio::io::duplex(1);
+    let mut sender = Sender::new(Prepared::new([near]), "ris:2575", Timeouts::default());
+    let playing = tokio::spawn(async move {
+        let mut got = vec![0; frame(message("M1").as_bytes()).len()];
+        peer.read_exact(&mut got).await.unwrap();
+        peer.write_all(&frame(b"MSH|^~\\&\rMSA|AA|M1\r")).await.unwrap();
+        peer
+    });
+    assert_eq!(acknowledged(&mut sender, "M1").await.unwrap().code, AckCode::AA);
+    drop(playing.await.unwrap());
+}
+
 #[tokio::test(start_paused = true)]
 async fn in_release_2_an_answer_that_is_not_stored_is_refused() {
     let (mut sender, mut peer) = answered_in_release_2().await;
