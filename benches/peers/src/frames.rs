@@ -5,16 +5,16 @@ use telerad_hl7::mllp as ours;
 use tokio_util::codec::Decoder as _;
 
 use crate::inputs::{report, report_with_pdf};
-use crate::race::Race;
+use crate::race::{Race, Target};
 
 /// A document at reads of 64 KiB and a report at reads of 7 bytes.
 pub fn decode() -> Vec<Race> {
     let document = report_with_pdf(1 << 20);
     let report = report(60);
     vec![
-        race("64 KiB", &document, 64 << 10),
+        race("64 KiB", &document, 64 << 10).target(Target::Rate(1000.0)),
         race("1,460 bytes", &document, 1460),
-        race("7 bytes", &report, 7),
+        race("7 bytes", &report, 7).target(Target::Step(40.0)),
     ]
 }
 

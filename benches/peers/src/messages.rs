@@ -3,10 +3,14 @@
 use std::hint::black_box;
 
 use bytes::Bytes;
+use telerad_hl7::datatype::Ed;
 use telerad_hl7::{Message, Path, path};
 
 use crate::inputs::{PATHS, report, report_with_pdf};
-use crate::race::Race;
+use crate::race::{Race, Target};
+
+/// Those whose parse gives the whole tree. The message of `mllp` holds fields only.
+const FULL_TREE: &[&str] = &["er7", "hl7-2", "hl7kit", "hl7-parser", "rust-hl7"];
 
 /// The report of 60 lines: index, and index with ten path reads.
 pub fn small() -> Vec<Race> {
@@ -41,6 +45,8 @@ pub fn small() -> Vec<Race> {
 fn reads(text: &'static str, bytes: Bytes) -> Race {
     let paths: Vec<Path> = PATHS.iter().filter_map(|(path, ..)| path.parse().ok()).collect();
     Race::new("index and ten path reads", text.len())
+        .target(Target::Faster(FULL_TREE, 8.0))
+        .target(Target::Within("hl7-v2", 1.3))
         .with("telerad-hl7", move || {
             let Ok(message) = Message::parse(bytes.clone()) else { return 0 };
             let values = paths.iter().filter_map(|path| message.value(path).text());
@@ -92,6 +98,7 @@ pub fn walk() -> Vec<Race> {
     let text: &'static str = report(60).leak();
     let bytes = Bytes::from_static(text.as_bytes());
     let race = Race::new("index and walk", text.len())
+        .target(Target::Faster(FULL_TREE, 3.0))
         .with("telerad-hl7", move || {
             let Ok(message) = Message::parse(bytes.clone()) else { return 0 };
             let mut total = 0;
@@ -158,6 +165,7 @@ fn with_document(size: usize) -> Race {
     let text: &'static str = report_with_pdf(size).leak();
     let bytes = Bytes::from_static(text.as_bytes());
     Race::new(format!("index, document of {} MiB", size >> 20), text.len())
+        .target(Target::Rate(2000.0))
         .with("telerad-hl7", move || {
             Message::parse(bytes.clone()).map_or(0, |message| message.segments().len())
         })
@@ -184,7 +192,10 @@ fn with_document(size: usize) -> Race {
 /// Change PID-5.2 of a parsed message and encode it, beside copying as many bytes.
 pub fn edit() -> Vec<Race> {
     let small = report(60);
-    vec![change("60 lines", small), change("a document of 1 MiB", report_with_pdf(1 << 20))]
+    vec![
+        change("60 lines", small).target(Target::Whole(1.5)),
+        change("a document of 1 MiB", report_with_pdf(1 << 20)).target(Target::Within("copy", 1.5)),
+    ]
 }
 
 fn change(name: &str, text: String) -> Race {
@@ -207,5 +218,26 @@ fn change(name: &str, text: String) -> Race {
             Err(_) => 0,
         }),
         Err(_) => race,
+    }
+}
+
+/// The document of 20 MiB read out of its field as a stream, which never holds more than a piece of it.
+pub fn base64() -> Vec<Race> {
+    let text: &'static str = report_with_pdf(20 << 20).leak();
+    let Ok(message) = Message::parse(Bytes::from_static(text.as_bytes())) else {
+        return Vec::new();
+    };
+    let race = Race::new("base64 as a stream, document of 20 MiB", text.len());
+    vec![race.with("telerad-hl7", move || stream(&message).unwrap_or_default())]
+}
+
+fn stream(message: &Message) -> Option<usize> {
+    let document = Ed::read(message.segment("OBX")?.field(5));
+    let (mut reader, mut piece, mut total) = (document.base64(), [0; 8192], 0);
+    loop {
+        match reader.read(&mut piece).ok()? {
+            0 => return Some(total),
+            length => total += length,
+        }
     }
 }
