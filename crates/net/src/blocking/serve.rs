@@ -72,9 +72,14 @@ pub trait Handlers: Storage {
         Err(Status::SOP_CLASS_NOT_SUPPORTED)
     }
 
-    /// Performs one N-service, or takes one notification.
-    fn n_service(&self, context: AssociationContext, request: NRequest) -> NReply {
-        let _ = (context, request);
+    /// Performs one N-service, or takes one notification. `abstract_syntax` is the SOP class of the presentation context.
+    fn n_service(
+        &self,
+        context: AssociationContext,
+        abstract_syntax: &str,
+        request: NRequest,
+    ) -> NReply {
+        let _ = (context, abstract_syntax, request);
         Status::SOP_CLASS_NOT_SUPPORTED.into()
     }
 }
@@ -171,8 +176,9 @@ impl<H: Handlers> Services for Waiting<H> {
     fn n_service(
         &self,
         context: AssociationContext,
+        abstract_syntax: &str,
         request: NRequest,
     ) -> BoxFuture<'static, NReply> {
-        Box::pin(ready(self.0.n_service(context, request)))
+        Box::pin(ready(self.0.n_service(context, abstract_syntax, request)))
     }
 }

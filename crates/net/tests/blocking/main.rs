@@ -153,7 +153,7 @@ impl Handlers for Archive {
         Ok(Self::retrieval())
     }
 
-    fn n_service(&self, _: AssociationContext, request: NRequest) -> NReply {
+    fn n_service(&self, _: AssociationContext, _: &str, request: NRequest) -> NReply {
         match request.operation {
             NOperation::Set => Status::SUCCESS.into(),
             _ => Status::UNRECOGNIZED_OPERATION.into(),
