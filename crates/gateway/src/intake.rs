@@ -72,7 +72,7 @@ async fn receive(
         ));
     };
     // What is no UID is not the name of one instance, which the ledger rests on, and no receiver that goes by the standard
-    // would take it from us. The status is the one for breaches of the rules of UIDs (PS3.7 section C.5.8).
+    // would take it from us. The status is the one for breaches of the rules of UIDs (PS3.7 annex C).
     let uid = Uid::new(&request.sop_instance_uid).map_err(|error| {
         Refusal::new(Status::INVALID_SOP_INSTANCE, format!("affected instance: {error}"))
     })?;

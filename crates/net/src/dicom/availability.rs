@@ -11,7 +11,7 @@ use telerad_dimse::StatusDetail;
 use super::commitment::SopReference;
 use super::n_scp::{NOperation, NReply, NRequest};
 
-/// Instances of one study, and how they can be had (PS3.4 table R.3.2-1).
+/// Instances of one study, and how they can be had (PS3.4 annex R).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AvailabilityNotification {
     /// Study Instance UID.
@@ -42,7 +42,7 @@ pub struct InstanceAvailability {
     pub retrieve_ae_titles: Vec<AeTitle>,
 }
 
-/// How fast an instance can be had (PS3.3 section C.4.23).
+/// How fast an instance can be had (PS3.4 annex R).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Availability {
     /// `ONLINE`: at once.

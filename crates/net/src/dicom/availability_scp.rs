@@ -14,7 +14,7 @@ pub trait AvailabilityScp: Send + Sync + 'static {
     /// Takes a notification. Success must mean that whatever is to follow from it will.
     ///
     /// `sop_instance_uid` names the notification; when it is empty, the sender has left that to us, and the reply shall
-    /// name one (PS3.7 section 10.1.5.1.4).
+    /// name one (PS3.7 section 10.1.5).
     fn notify(
         &self,
         context: AssociationContext,

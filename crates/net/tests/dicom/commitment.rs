@@ -6,18 +6,16 @@ use std::time::Duration;
 
 use telerad_dicom::dataset::DataSetLimits;
 use telerad_dicom::{Status, uids};
-use telerad_dimse::{
-    AcceptedContext, AssociateRequest, ContextResult, ProposedContext, Rejection, Roles,
-};
+use telerad_dimse::Roles;
+use telerad_net::BoxFuture;
 use telerad_net::dicom::{
-    AssociationContext, Body, ClientAssociation, CommitmentFailure, CommitmentRequest,
-    CommitmentResult, EventReports, NReply, NRequest, Peer, ServerConfig, Services, SopReference,
-    StoreReply, StoreRequest, serve_stream,
+    AssociationContext, ClientAssociation, CommitmentFailure, CommitmentRequest, CommitmentResult,
+    CommitmentScp, CommitmentScu, EventReports, NReply, NRequest, Peer, SopReference,
 };
-use telerad_net::{BoxFuture, SystemClock, shutdown};
 use tokio::sync::Notify;
 
 use crate::peers::peer;
+use crate::server::{self, builder};
 
 const SYNTAX: &str = uids::EXPLICIT_VR_LITTLE_ENDIAN;
 
@@ -32,57 +30,27 @@ struct Vault {
     hasty: bool,
 }
 
-impl Services for Vault {
-    fn admit(&self, _: &AssociateRequest, _: &telerad_net::Remote) -> Result<(), Rejection> {
-        Ok(())
+impl CommitmentScp for Vault {
+    async fn commit(&self, _: AssociationContext, asked: CommitmentRequest) -> Status {
+        self.results.lock().unwrap().push_back(result(&asked));
+        if self.hasty {
+            self.news.notify_one();
+        }
+        Status::SUCCESS
     }
 
-    fn negotiate(&self, request: &AssociateRequest) -> Vec<(u8, ContextResult)> {
-        let transfer_syntax = SYNTAX.to_owned();
-        vec![(request.contexts[0].id, ContextResult::Accepted { transfer_syntax })]
-    }
-
-    fn store(
-        &self,
-        _: AssociationContext,
-        _: StoreRequest,
-        _: Body,
-    ) -> BoxFuture<'static, StoreReply> {
-        Box::pin(std::future::ready(Status::SOP_CLASS_NOT_SUPPORTED.into()))
-    }
-
-    fn n_service(
-        &self,
-        _: AssociationContext,
-        _: &str,
-        request: NRequest,
-    ) -> BoxFuture<'static, NReply> {
-        let limits = DataSetLimits::default();
-        let status = match CommitmentRequest::read(&request, limits) {
-            Ok(asked) => {
-                self.results.lock().unwrap().push_back(result(&asked));
-                if self.hasty {
-                    self.news.notify_one();
-                }
-                Status::SUCCESS
-            }
-            Err(Status::UNRECOGNIZED_OPERATION) => match CommitmentResult::read(&request, limits) {
-                Ok(result) => {
-                    self.heard.lock().unwrap().push(result);
-                    Status::SUCCESS
-                }
-                Err(status) => status,
-            },
-            Err(status) => status,
-        };
-        Box::pin(std::future::ready(status.into()))
-    }
-
-    fn reports(&self, _: AssociationContext, _: &[AcceptedContext]) -> Vec<Box<dyn EventReports>> {
+    fn reports(&self, _: AssociationContext) -> Option<Box<dyn EventReports>> {
         if !self.hasty && !self.results.lock().unwrap().is_empty() {
             self.news.notify_one();
         }
-        vec![Box::new(self.clone())]
+        Some(Box::new(self.clone()))
+    }
+}
+
+impl CommitmentScu for Vault {
+    async fn result(&self, _: AssociationContext, result: CommitmentResult) -> Status {
+        self.heard.lock().unwrap().push(result);
+        Status::SUCCESS
     }
 }
 
@@ -128,18 +96,10 @@ fn result(request: &CommitmentRequest) -> CommitmentResult {
 }
 
 async fn associate(services: &Vault, peer: &Peer) -> ClientAssociation {
-    let (near, far) = tokio::io::duplex(65_536);
-    let services = Arc::new(services.clone());
-    tokio::task::spawn(async move {
-        let (_handle, stop) = shutdown();
-        serve_stream(far, "asker:1", services, ServerConfig::default(), stop).await;
-    });
-    let contexts = vec![ProposedContext {
-        id: 1,
-        abstract_syntax: uids::STORAGE_COMMITMENT_PUSH_MODEL.to_owned(),
-        transfer_syntaxes: vec![SYNTAX.to_owned()],
-    }];
-    ClientAssociation::open(near, SystemClock::shared(), peer, contexts).await.unwrap()
+    let services = services.clone();
+    let server = builder().commitment(services.clone()).commitment_results(services).build();
+    let contexts: &[(&str, &[&str])] = &[(uids::STORAGE_COMMITMENT_PUSH_MODEL, &[SYNTAX])];
+    server::associate(server, peer, contexts).await
 }
 
 async fn ask(association: &mut ClientAssociation) {

@@ -1,19 +1,22 @@
 //! A server put together from its services: what it negotiates, and who answers what.
 
+use std::io;
 use std::sync::Arc;
 
 use telerad_core::AeTitle;
+use telerad_dicom::dataset::DataSetLimits;
 use telerad_dicom::{DataSet, Status, tags, uids};
 use telerad_dimse::{
     AssociateRequest, ProposedContext, Rejection, RoleSelection, Roles, SyntaxOffer,
 };
 use telerad_net::dicom::{
-    AssociationContext, AssociationFault, Body, CalledTitle, ClientAssociation, Door, FIND_MODELS,
-    FindAnswers, FindRequest, FindScp, GET_MODELS, GetScp, KeySupport, MOVE_MODELS, MovePlan,
-    MoveScp, NOperation, NReply, NRequest, NServiceScp, Peer, Retrieval, RetrieveRequest, Server,
-    ServerBuilder, StoreReply, StoreRequest, StoreScp, answers,
+    AnyBody, AssociationContext, AssociationFault, Body, CalledTitle, ClientAssociation, Door,
+    FIND_MODELS, FindAnswers, FindRequest, FindScp, GET_MODELS, GetScp, InstanceReference,
+    InstanceSource, KeySupport, MOVE_MODELS, MovePlan, MoveScp, NOperation, NReply, NRequest,
+    NServiceScp, Peer, Retrieval, RetrieveRequest, Server, ServerBuilder, StoreReply, StoreRequest,
+    StoreScp, answers,
 };
-use telerad_net::{Remote, SystemClock, shutdown};
+use telerad_net::{BoxFuture, Remote, SystemClock, shutdown};
 
 use crate::peers::{self, peer, title};
 
@@ -86,8 +89,24 @@ impl MoveScp for Everything {
 }
 
 impl GetScp for Everything {
-    async fn get(&self, _: AssociationContext, _: RetrieveRequest) -> Result<Retrieval, Status> {
-        Err(Status::UNABLE_TO_CALCULATE_MATCHES)
+    /// One instance for whoever names a study.
+    async fn get(&self, _: AssociationContext, wish: RetrieveRequest) -> Result<Retrieval, Status> {
+        let keys = wish.keys(DataSetLimits::default())?;
+        if keys.text(tags::STUDY_INSTANCE_UID).is_none() {
+            return Err(Status::UNABLE_TO_CALCULATE_MATCHES);
+        }
+        let instances = vec![InstanceReference {
+            sop_class_uid: uids::CT_IMAGE_STORAGE.to_owned(),
+            sop_instance_uid: "1.2.3.1".to_owned(),
+            transfer_syntax_uid: JPEG_2000.to_owned(),
+        }];
+        Ok(Retrieval { instances, source: Box::new(self.clone()) })
+    }
+}
+
+impl InstanceSource for Everything {
+    fn open<'a>(&'a mut self, _: &'a InstanceReference) -> BoxFuture<'a, io::Result<AnyBody>> {
+        Box::pin(std::future::ready(Ok(AnyBody::new(peers::pieces(1, 100_000)))))
     }
 }
 
@@ -265,6 +284,23 @@ async fn what_nobody_knows_is_stored_as_it_comes() {
     let stored = desk.stored.lock().unwrap();
     assert_eq!(stored[0].0.transfer_syntax_uid, PRIVATE_SYNTAX);
     assert_eq!(stored[0].1, odd);
+}
+
+#[tokio::test]
+async fn a_server_that_takes_nothing_in_gives_out_to_those_who_can_receive() {
+    let server = builder().get(&GET_MODELS, Everything::default()).build();
+    let peer = peer("there:104").receiving(&[uids::CT_IMAGE_STORAGE]);
+    let contexts: &[(&str, &[&str])] =
+        &[(uids::STUDY_ROOT_GET, &[EXPLICIT]), (uids::CT_IMAGE_STORAGE, &[JPEG_2000])];
+    let mut association = associate(server, &peer, contexts).await;
+    let mut study = DataSet::new();
+    study.set_text(tags::STUDY_INSTANCE_UID, "1.2.3");
+    let sink = Everything::default();
+    let getting = association.get(uids::STUDY_ROOT_GET, &study, &sink).await.unwrap();
+    let outcome = getting.finish().await.unwrap();
+    assert_eq!((outcome.status, outcome.sub_operations.completed), (Status::SUCCESS, 1));
+    let stored = sink.stored.lock().unwrap();
+    assert_eq!(stored[0].1, peers::pieces(1, 100_000).make_contiguous().concat());
 }
 
 #[tokio::test]
