@@ -1,7 +1,7 @@
 //! From an order and what was read to ORU^R01.
 
 use anyhow::{Context, Result, bail, ensure};
-use telerad::charset::Charset;
+use telerad::charset::{CharacterSets, Charset, Separators};
 use telerad::core::Timestamp;
 use telerad::hl7::datatype::{Ce, Cnn, Cx, Hd, Ndl, Xpn};
 use telerad::hl7::group::{Groups, PatientGroup};
@@ -43,10 +43,10 @@ pub(crate) fn compose(
     let groups = Groups::of(message);
     let (patient, order) = choose(&groups, dialect.order_number)?;
     let head = head(message, dialect, now)?;
-    if let Some(charset) = head.charset {
+    if let Some(sets) = head.charset {
         for (line, number) in report.lines.iter().zip(1..) {
-            charset.encode(line).with_context(|| {
-                let name = charset.to_hl7().unwrap_or("ASCII");
+            sets.encode(line, Separators::None).with_context(|| {
+                let name = sets.to_hl7().unwrap_or_default().join(" and ");
                 format!("line {number} of the text does not fit into {name}")
             })?;
         }
@@ -120,20 +120,25 @@ fn head(order: &Message, dialect: &Dialect, now: Timestamp) -> Result<MessageHea
         version,
         time: now,
         charset: match dialect.charset {
-            Some(charset) => Some(charset),
+            Some(charset) => Some(charset.into()),
             None => declared(order)?,
         },
     })
 }
 
-/// The set that the order declares first; without one, ASCII where that is enough and else UTF-8.
-fn declared(order: &Message) -> Result<Option<Charset>> {
-    let Some(name) = order.text("MSH-18") else { return Ok(None) };
-    let charset = Charset::from_hl7(&name).filter(|charset| charset.to_hl7().is_some());
-    let charset = charset.with_context(|| {
-        format!("HL7 has no character set {name}, which the order names: choose --charset")
+/// The sets that the order declares; without any, ASCII where that is enough and else UTF-8.
+fn declared(order: &Message) -> Result<Option<CharacterSets>> {
+    let Some(header) = order.segment("MSH") else { return Ok(None) };
+    let names: Vec<_> = header.field(18).repetitions().map(|name| name.text()).collect();
+    if names.iter().all(|name| name.is_empty()) {
+        return Ok(None);
+    }
+    let sets = CharacterSets::from_hl7(names.iter().map(|name| &**name)).ok();
+    let sets = sets.filter(|sets| sets.to_hl7().is_some()).with_context(|| {
+        let names = names.join("~");
+        format!("HL7 has no character set {names}, which the order names: choose --charset")
     })?;
-    Ok(Some(charset))
+    Ok(Some(sets))
 }
 
 fn identify(

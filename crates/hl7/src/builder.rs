@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use telerad_charset::{CharacterSets, Charset, Separators, Unmappable};
+use telerad_charset::{CharacterSets, Charset, Unmappable};
 use telerad_core::Timestamp;
 
-use crate::{Delimiters, Message, ParseError, escape, sets};
+use crate::sets::{ends_of_values, is_plain};
+use crate::{Delimiters, Message, ParseError, Value, escape};
 
 /// What goes into MSH.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -32,8 +33,9 @@ pub struct MessageHead {
     pub processing_id: String,
     /// MSH-7, written in UTC with its zone.
     pub time: Timestamp,
-    /// MSH-18. `None` writes ASCII without naming it when that is enough, and else UTF-8.
-    pub charset: Option<Charset>,
+    /// MSH-18: the set that every value begins in, and those it may switch to by ISO 2022. `None` writes ASCII without
+    /// naming it when that is enough, and else UTF-8.
+    pub charset: Option<CharacterSets>,
 }
 
 /// Why a message could not be built.
@@ -177,23 +179,23 @@ impl MessageBuilder {
             return Err(fault);
         }
         let undeclared = self.text("");
-        let (charset, name) = match self.head.charset {
-            None if undeclared.is_ascii() => (Charset::Ascii, ""),
-            None => (Charset::Utf8, Charset::Utf8.to_hl7().unwrap_or_default()),
-            Some(charset) => {
-                (charset, charset.to_hl7().ok_or(BuildError::UnnamedCharset { charset })?)
+        let (sets, names) = match self.head.charset {
+            None if undeclared.is_ascii() => (CharacterSets::from(Charset::Ascii), String::new()),
+            None => {
+                let sets = CharacterSets::from(Charset::Utf8);
+                (sets, declaration(sets)?)
             }
+            Some(sets) => (sets, declaration(sets)?),
         };
-        let text = if name.is_empty() { undeclared } else { self.text(name) };
-        let wanted = CharacterSets::from(charset);
-        let message = Message::parse(wanted.encode(&text, Separators::None)?)?;
-        if message.character_sets() != wanted && !sets::is_plain(message.as_bytes()) {
-            return Err(BuildError::OtherCharset { charset });
+        let text = if names.is_empty() { undeclared } else { self.text(&names) };
+        let message = Message::parse(sets.encode(&text, ends_of_values(DELIMITERS))?)?;
+        if message.character_sets() != sets && !is_plain(message.as_bytes()) {
+            return Err(BuildError::OtherCharset { charset: sets.first() });
         }
         Ok(message)
     }
 
-    fn text(&self, charset_name: &str) -> String {
+    fn text(&self, charset_names: &str) -> String {
         let head = &self.head;
         // MSH-1 is the separator after the id, so the first field written here is MSH-2.
         let further = self.header.fields.iter().skip(1).cloned().collect();
@@ -208,7 +210,7 @@ impl MessageBuilder {
             .field(9, &head.control_id)
             .field(10, &head.processing_id)
             .field(11, &head.version)
-            .field(17, charset_name);
+            .raw(17, charset_names);
         let mut text = String::with_capacity(self.body.len() + 256);
         fields.write("MSH", &mut text);
         text.push('\r');
@@ -294,7 +296,26 @@ impl SegmentBuilder {
         self.fault.map_or(Ok(text), Err)
     }
 
-    fn repeat(mut self, n: usize, encoded: &str) -> Self {
+    /// Components made of subcomponents, of which each may be null.
+    pub(crate) fn stated(&mut self, parts: &[Vec<Value<'_>>]) -> String {
+        let Delimiters { component, subcomponent, .. } = self.delimiters;
+        let mut components = Vec::with_capacity(parts.len());
+        for part in parts {
+            let leaves: Vec<String> = part.iter().map(|leaf| self.leaf(leaf)).collect();
+            components.push(self.join_encoded(&leaves, subcomponent));
+        }
+        self.join_encoded(&components, component)
+    }
+
+    fn leaf(&mut self, leaf: &Value<'_>) -> String {
+        match leaf {
+            Value::Absent | Value::Empty => String::new(),
+            Value::Null => "\"\"".to_owned(),
+            Value::Present(text) => self.escaped(text),
+        }
+    }
+
+    pub(crate) fn repeat(mut self, n: usize, encoded: &str) -> Self {
         let repetition = self.delimiters.repetition;
         if let Some(field) = self.place(n) {
             if !field.is_empty() {
@@ -309,7 +330,7 @@ impl SegmentBuilder {
         self
     }
 
-    fn set(mut self, n: usize, encoded: String) -> Self {
+    pub(crate) fn set(mut self, n: usize, encoded: String) -> Self {
         if let Some(field) = self.place(n) {
             *field = encoded;
         }
@@ -390,6 +411,13 @@ impl fmt::Debug for SegmentBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SegmentBuilder({} fields, <redacted>)", self.fields.len())
     }
+}
+
+/// MSH-18 for these sets, the first one first.
+fn declaration(sets: CharacterSets) -> Result<String, BuildError> {
+    let name = |charset: Charset| charset.to_hl7().ok_or(BuildError::UnnamedCharset { charset });
+    let names: Vec<&str> = sets.iter().map(name).collect::<Result<_, _>>()?;
+    Ok(names.join("~"))
 }
 
 fn is_segment_id(id: &str) -> bool {

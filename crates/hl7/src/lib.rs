@@ -75,6 +75,7 @@ mod index;
 #[cfg(feature = "serde")]
 mod json;
 mod message;
+mod mislabelled;
 pub mod mllp;
 mod output;
 mod path;

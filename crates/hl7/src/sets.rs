@@ -3,6 +3,7 @@
 use memchr::memchr;
 use telerad_charset::{CharacterSets, Charset, Separators};
 
+use crate::mislabelled::is_nonsense;
 use crate::{Delimiters, WarningKind};
 
 /// The sets to read by, whether delimiters stand for themselves everywhere, and a reason to doubt.
@@ -154,6 +155,7 @@ fn unshifted(message: &[u8], high: usize, sets: CharacterSets) -> (CharacterSets
         first => match first_malformed() {
             // In the other sets it may be by accident, unless the bytes make no sense there.
             Some(_) if is_utf8 => (utf8, contradicted),
+            None if is_utf8 && is_nonsense(first, message) => (utf8, contradicted),
             Some(offset) => (sets, Some((WarningKind::CharsetContradicted, offset))),
             None if first.has_high_controls() => match first_c1() {
                 Some(_) if is_utf8 => (utf8, contradicted),

@@ -377,7 +377,7 @@ fn changes_and_what_is_built_print_no_text() {
         builder.build()
     };
     for (id, text) in [(MARK, MARK), ("PID", "Rzqx\r"), ("PID", "Rzqx \u{9ea4}")] {
-        quiet(&building(Some(Charset::Ascii), id, text).expect_err("nothing"));
+        quiet(&building(Some(Charset::Ascii.into()), id, text).expect_err("nothing"));
     }
 }
 

@@ -123,7 +123,7 @@ proptest! {
     #[test]
     fn a_message_goes_into_any_set_or_says_why((pick, delimiters, texts) in cases(), to in 0..NAMED.len()) {
         let message = message(SETS[pick].0, &delimiters, &texts);
-        let options = EncodeOptions { charset: Some(NAMED[to]), ..EncodeOptions::default() };
+        let options = EncodeOptions { charset: Some(NAMED[to].into()), ..EncodeOptions::default() };
         let fits = texts.iter().all(|text| CharacterSets::from(NAMED[to]).encode(text, Separators::None).is_ok());
         match message.encode_with(&options) {
             Ok(bytes) => {
@@ -141,7 +141,7 @@ proptest! {
 
     #[test]
     fn what_is_built_reads_as_it_was_written(text in texts("éüÃ¼Â€\u{85}Жﾔ山丂김功a"), to in 0..NAMED.len()) {
-        let head = MessageHead { charset: Some(NAMED[to]), ..MessageHead::default() };
+        let head = MessageHead { charset: Some(NAMED[to].into()), ..MessageHead::default() };
         let built = MessageBuilder::new(head).segment("PID", |pid| pid.components(5, &["x", &text])).build();
         let fits = CharacterSets::from(NAMED[to]).encode(&text, Separators::None).is_ok();
         match built {
@@ -172,7 +172,7 @@ const NAMED: &[Charset] = &[
 /// Latin-1 for "Ã¼" is UTF-8 for "ü", as which it would be read.
 #[test]
 fn a_text_that_would_be_read_in_another_set_is_refused() {
-    let head = MessageHead { charset: Some(Charset::Latin1), ..MessageHead::default() };
+    let head = MessageHead { charset: Some(Charset::Latin1.into()), ..MessageHead::default() };
     let built = MessageBuilder::new(head).segment("PID", |pid| pid.field(5, "Ã¼")).build();
     let error = built.map(drop).map_err(|error| error.to_string());
     assert_eq!(error, Err("the text would not be read in Latin1, which it is written in".into()));

@@ -146,7 +146,7 @@ fn head(
         version: dialect.version.clone(),
         processing_id: dialect.processing_id.clone(),
         time: now,
-        charset: dialect.charset,
+        charset: dialect.charset.map(Into::into),
     };
     MessageBuilder::new(head)
         .header(|msh| match dialect.acknowledgement {

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use telerad_charset::{Charset, Unmappable};
+use telerad_charset::{CharacterSets, Charset, Unmappable};
 use telerad_core::Timestamp;
 
 use super::{BuildError, MessageBuilder, MessageHead, SegmentBuilder};
@@ -17,7 +17,7 @@ fn head(charset: Option<Charset>) -> MessageHead {
         version: "2.5.1".into(),
         processing_id: "P".into(),
         time: Timestamp::from_micros(1_709_288_100_000_000),
-        charset,
+        charset: charset.map(Into::into),
     }
 }
 
@@ -152,4 +152,26 @@ fn further_fields_of_the_header_stand_beside_those_of_the_head() {
     assert_eq!(text("MSH-21.2").as_deref(), Some("NAME"));
     let broken = MessageBuilder::new(MessageHead::default()).header(|msh| msh.field(0, "x"));
     assert_eq!(broken.build().err(), Some(BuildError::FieldNumber { segment: 0, field: 0 }));
+}
+
+#[test]
+fn all_sets_of_a_message_are_declared_and_written_in() {
+    let sets = CharacterSets::new(Charset::Latin1, [Charset::Iso2022Jp, Charset::Iso8859_5]);
+    let built = |sets: CharacterSets| {
+        let head = MessageHead { charset: Some(sets), ..head(None) };
+        MessageBuilder::new(head)
+            .segment("PID", |pid| pid.components(5, &["Müller 山餧", "Люк", "é"]))
+            .build()
+    };
+    let message = built(sets).unwrap();
+    let declared = b"8859/1~ISO IR87~8859/5\rPID|";
+    assert!(memchr::memmem::find(message.as_bytes(), declared).is_some());
+    assert_eq!(message.character_sets(), sets);
+    assert!(message.warnings().is_empty(), "{:?}", message.warnings());
+    let names = [1, 2, 3].map(|n| {
+        message.segment("PID").unwrap().field(5).repetition(1).component(n).text().into_owned()
+    });
+    assert_eq!(names, ["Müller 山餧", "Люк", "é"]);
+    let fewer = CharacterSets::new(Charset::Latin1, [Charset::Iso8859_5]);
+    assert!(built(fewer).is_err());
 }

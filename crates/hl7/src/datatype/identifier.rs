@@ -90,6 +90,7 @@ impl Ei {
             namespace_id: self.namespace_id.clone(),
             universal_id: self.universal_id.clone(),
             universal_id_type: self.universal_id_type.clone(),
+            ..Hd::default()
         }
     }
 
@@ -149,16 +150,17 @@ impl From<&Issuer> for Hd {
             namespace_id: issuer.namespace.clone().unwrap_or_default(),
             universal_id: universal.map(|id| id.value.clone()).unwrap_or_default(),
             universal_id_type: universal.map(|id| id.kind.clone()).unwrap_or_default(),
+            ..Self::default()
         }
     }
 }
 
 impl From<&EntityIdentifier> for Ei {
     fn from(identifier: &EntityIdentifier) -> Self {
-        let Hd { namespace_id, universal_id, universal_id_type } =
+        let Hd { namespace_id, universal_id, universal_id_type, .. } =
             identifier.issuer().map(Hd::from).unwrap_or_default();
         let entity_identifier = identifier.value().to_owned();
-        Self { entity_identifier, namespace_id, universal_id, universal_id_type }
+        Self { entity_identifier, namespace_id, universal_id, universal_id_type, ..Self::default() }
     }
 }
 

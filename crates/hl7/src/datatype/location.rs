@@ -51,6 +51,7 @@ impl From<Location> for Erl {
             field_repetition: next(),
             component_number: next(),
             sub_component_number: next(),
+            ..Self::default()
         }
     }
 }

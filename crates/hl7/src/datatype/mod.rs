@@ -4,8 +4,11 @@
 //! own components are subcomponents. Reading never fails: what is not there is empty, surplus parts are left alone,
 //! and so is the message. Blanks around a value are insignificant (HL7 2.5.1 section 2.A.75) and trimmed.
 //!
-//! Absent, empty and null `""` all read as empty here. Where "delete this" must be told from "nothing said", ask the
-//! view ([`Composite::value`], [`Field::is_null`](crate::Field::is_null)) first.
+//! Null `""`, which means "delete this", has no text, so that nobody takes it for one; every composite notes in `nulls`
+//! which of its primitive components were null, at whatever depth, and writes them as they came.
+//! [`Datatype::read_stated`] tells absent, empty, null and a value apart. [`Datatype::is_empty`] is about text only:
+//! [`Datatype::has_null`] says whether a value without text asks to delete something. A plain text has no place for
+//! that, which is why typed segments note their null fields as well.
 //!
 //! ```
 //! use telerad_hl7::Message;
@@ -27,6 +30,7 @@ mod identifier;
 mod location;
 mod person;
 mod place;
+mod stated;
 mod time;
 mod write;
 
@@ -40,6 +44,7 @@ pub use self::identifier::{Cx, Ei, Eip, Hd, Xon};
 pub use self::location::Erl;
 pub use self::person::{Cnn, Fn, Ndl, Ppn, Xcn, Xpn};
 pub use self::place::{Pl, Sad, Xad, Xtn};
+pub use self::stated::{Nulls, Stated};
 pub use self::time::{Cq, Dr, Ri, Tq, Ts};
 
 #[cfg(test)]

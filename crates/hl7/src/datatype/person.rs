@@ -2,8 +2,9 @@
 
 use telerad_core::NameGroup;
 
-use super::composite::{Composite, Datatype, composite};
-use super::{Ce, Dr, Hd, Ts};
+use super::composite::{Composite, Datatype, composite, note, put};
+use super::{Ce, Dr, Hd, Nulls, Ts};
+use crate::Value;
 
 composite! {
     /// FN, a family name (HL7 2.5.1 section 2.A.30).
@@ -144,40 +145,59 @@ pub struct Ndl {
     pub room: String,
     /// NDL-7
     pub facility: Hd,
+    /// Which plain texts among the components were null `""`, by their numbers.
+    pub nulls: Nulls,
 }
 
 impl Datatype for Ndl {
     fn read<'a>(from: impl Into<Composite<'a>>) -> Self {
         let from = from.into();
-        let name = Cnn::read(from.part(1));
-        let second = from.part(2).text();
+        let name = Cnn::read(from.own_part(1));
+        let second = from.own_part(2).text();
         let is_xcn = name.family_name.is_empty()
             && second.trim().starts_with(|first: char| !first.is_ascii_digit());
         if is_xcn {
             return Self { name: Cnn::read(from), ..Self::default() };
         }
+        let nulls = note::<String>(Nulls::default(), 4, from.own_part(4));
+        let nulls = note::<String>(nulls, 5, from.own_part(5));
         Self {
             name,
-            start: Ts::read(from.part(2)),
-            end: Ts::read(from.part(3)),
-            point_of_care: String::read(from.part(4)),
-            room: String::read(from.part(5)),
-            facility: Hd::read(from.part(7)),
+            start: Ts::read(from.own_part(2)),
+            end: Ts::read(from.own_part(3)),
+            point_of_care: String::read(from.own_part(4)),
+            room: String::read(from.own_part(5)),
+            facility: Hd::read(from.own_part(7)),
+            nulls,
         }
     }
 
     fn is_empty(&self) -> bool {
-        *self == Self::default()
+        self.name.is_empty()
+            && self.start.is_empty()
+            && self.end.is_empty()
+            && self.point_of_care.is_empty()
+            && self.room.is_empty()
+            && self.facility.is_empty()
     }
 
-    fn components(&self) -> Vec<Vec<String>> {
+    fn has_null(&self) -> bool {
+        self.name.has_null()
+            || self.start.has_null()
+            || self.end.has_null()
+            || self.facility.has_null()
+            || (self.nulls.contains(4) && self.point_of_care.is_empty())
+            || (self.nulls.contains(5) && self.room.is_empty())
+    }
+
+    fn components(&self) -> Vec<Vec<Value<'_>>> {
         let mut components = Vec::new();
-        super::composite::put(&mut components, 1, &self.name);
-        super::composite::put(&mut components, 2, &self.start);
-        super::composite::put(&mut components, 3, &self.end);
-        super::composite::put(&mut components, 4, &self.point_of_care);
-        super::composite::put(&mut components, 5, &self.room);
-        super::composite::put(&mut components, 7, &self.facility);
+        put(&mut components, 1, &self.name, self.nulls);
+        put(&mut components, 2, &self.start, self.nulls);
+        put(&mut components, 3, &self.end, self.nulls);
+        put(&mut components, 4, &self.point_of_care, self.nulls);
+        put(&mut components, 5, &self.room, self.nulls);
+        put(&mut components, 7, &self.facility, self.nulls);
         components
     }
 }
@@ -261,6 +281,7 @@ impl Cnn {
                 namespace_id: self.assigning_authority_namespace_id.clone(),
                 universal_id: self.assigning_authority_universal_id.clone(),
                 universal_id_type: self.assigning_authority_universal_id_type.clone(),
+                ..Hd::default()
             },
             ..Xcn::default()
         }

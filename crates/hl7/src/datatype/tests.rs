@@ -14,7 +14,7 @@ fn read<T: Datatype>(raw: &str) -> T {
 
 #[track_caller]
 fn check_time(time: &str, precision: &str, exact: Option<&str>, lenient: Option<&str>) {
-    let time = Ts { time: time.into(), degree_of_precision: precision.into() };
+    let time = Ts { time: time.into(), degree_of_precision: precision.into(), ..Ts::default() };
     assert_eq!(time.exact().ok().map(|time| time.to_string()).as_deref(), exact);
     assert_eq!(time.lenient().map(|time| time.to_string()).as_deref(), lenient);
 }
@@ -190,5 +190,54 @@ proptest! {
             let _ = (Xpn::read(field), Ndl::read(field), Tq::read(field), Xtn::read(field));
             let _ = (Ts::read(field).lenient(), Ed::read(field).bytes(100).is_ok());
         }
+    }
+}
+
+#[test]
+fn four_states_are_told_apart() {
+    let stated = |raw: &str| {
+        let message = field(raw);
+        let place = message.segment("ZZZ").unwrap().field(1);
+        (format!("{:?}", Xpn::read_stated(place)), format!("{:?}", String::read_stated(place)))
+    };
+    let both = |state: &str| (state.to_owned(), state.to_owned());
+    assert_eq!(stated(""), both("Empty"));
+    assert_eq!(stated("\"\""), both("Null"));
+    assert_eq!(stated("DOE"), both("Present(<redacted>)"));
+    assert_eq!(stated("^\"\""), ("Present(<redacted>)".into(), "Empty".into()));
+    let message = field("x");
+    let absent = message.segment("ZZZ").unwrap().field(9);
+    assert_eq!(Xpn::read_stated(absent), Stated::Absent);
+    assert_eq!(String::read_stated(absent), Stated::Absent);
+}
+
+/// A leaf of a composite: a text, nothing, or null.
+fn leaf() -> impl Strategy<Value = &'static str> {
+    prop_oneof![Just(""), Just("\"\""), Just("A"), Just("20240301")]
+}
+
+/// Null, and what it stands at, after reading and writing: empty ends are left out.
+fn copied<T: Datatype>(raw: &str) -> String {
+    let built = MessageBuilder::new(MessageHead::default())
+        .segment("ZZZ", |builder| builder.value(1, &read::<T>(raw)))
+        .build()
+        .unwrap();
+    let segment = built.segment("ZZZ").unwrap();
+    String::from_utf8(segment.field(1).raw().to_vec()).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn no_null_is_lost(leaves in proptest::collection::vec(leaf(), 4), parts in proptest::collection::vec(leaf(), 3)) {
+        let parts = parts.join("&");
+        let raw = |parts: &str| {
+            let raw = format!("{}^{}^{}^{}", leaves[0], leaves[1], leaves[2], parts.trim_end_matches('&'));
+            raw.trim_end_matches('^').to_owned()
+        };
+        prop_assert_eq!(copied::<Cx>(&raw(&parts)), raw(&parts));
+        prop_assert_eq!(copied::<Ei>(&raw(leaves[3])), raw(leaves[3]));
+        prop_assert_eq!(copied::<Xpn>(&raw(leaves[3])), raw(leaves[3]));
+        prop_assert_eq!(copied::<Pl>(&raw(&parts)), raw(&parts));
+        prop_assert_eq!(copied::<Ce>(&raw(leaves[3])), raw(leaves[3]));
     }
 }

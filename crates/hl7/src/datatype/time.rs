@@ -131,6 +131,6 @@ fn split_zone(text: &str) -> (&str, String) {
 
 impl From<&PartialDateTime> for Ts {
     fn from(time: &PartialDateTime) -> Self {
-        Self { time: time.to_string(), degree_of_precision: String::new() }
+        Self { time: time.to_string(), ..Self::default() }
     }
 }

@@ -140,7 +140,11 @@ impl Exchange {
         let days = Ce { identifier: "d".to_owned(), ..Ce::default() };
         let timing = Tq1 {
             set_id: "1".to_owned(),
-            service_duration: Cq { quantity: complement.retention_days.to_string(), units: days },
+            service_duration: Cq {
+                quantity: complement.retention_days.to_string(),
+                units: days,
+                ..Cq::default()
+            },
             start: complement.examined.clone(),
             ..Tq1::default()
         };
@@ -178,7 +182,7 @@ impl Exchange {
             structure: format!("{code}_{event}"),
             version: "2.5.1".to_owned(),
             // MSH-18 is required, so that ASCII has to be named too, as a set that the profile allows.
-            charset: self.head.charset.or(Some(telerad_charset::Charset::Utf8)),
+            charset: self.head.charset.or(Some(telerad_charset::Charset::Utf8.into())),
             ..self.head.clone()
         };
         let mut visit = self.visit.clone();

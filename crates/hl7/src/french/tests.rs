@@ -21,6 +21,7 @@ fn exchange() -> Exchange {
         namespace_id: "ASIP".into(),
         universal_id: oid.into(),
         universal_id_type: "ISO".into(),
+        ..Hd::default()
     };
     let responsible = Xcn {
         id_number: "810000001".into(),
@@ -54,7 +55,7 @@ fn exchange() -> Exchange {
             receiving_facility: "PLATEFORME".into(),
             control_id: "1".into(),
             processing_id: "P".into(),
-            charset: Some(Charset::Iso8859_15),
+            charset: Some(Charset::Iso8859_15.into()),
             ..MessageHead::default()
         },
         patient,

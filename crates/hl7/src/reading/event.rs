@@ -18,6 +18,10 @@ pub struct PatientView {
     pub identifiers: Vec<Cx>,
     /// Every name of PID-5.
     pub names: Vec<Xpn>,
+    /// Whether PID-3 as a whole is null `""`: all identifiers are to be deleted, which an empty list does not say.
+    pub deletes_identifiers: bool,
+    /// Whether PID-5 as a whole is null `""`: all names are to be deleted, which an empty list does not say.
+    pub deletes_names: bool,
     /// When it was recorded: EVN-2.
     pub recorded: Ts,
     /// When it happened: EVN-6, by which events are ordered where it is filled.
@@ -102,11 +106,14 @@ impl PatientView {
         sources: &PatientSources,
     ) -> Self {
         let time = |n| groups.event.map(|evn| Ts::read(evn.field(n))).unwrap_or_default();
+        let is_null = |n| patient.patient.is_some_and(|pid| pid.field(n).is_null());
         Self {
             event,
             values: PatientValues::of(groups, patient, sources),
             identifiers: PatientValues::identifiers_of(patient),
             names: PatientValues::names_of(patient),
+            deletes_identifiers: is_null(3),
+            deletes_names: is_null(5),
             recorded: time(2),
             occurred: time(6),
         }

@@ -616,3 +616,18 @@ fn debug_prints_no_patient() {
         assert!(!shown.contains(secret), "{secret}");
     }
 }
+
+#[test]
+fn a_view_tells_a_deleted_list_from_an_empty_one() {
+    let view = |pid: &str| {
+        let message =
+            Message::parse(format!("MSH|^~\\&|A||||||ADT^A08|1|P|2.5\rPID|{pid}\r")).unwrap();
+        let views = PatientView::read_all(&message, &PatientSources::default());
+        let view = views.first().unwrap();
+        assert_eq!(view.deletes_identifiers, view.values.identifier.is_null());
+        (view.identifiers.len(), view.deletes_identifiers, view.names.len(), view.deletes_names)
+    };
+    assert_eq!(view("||\"\"||\"\""), (0, true, 0, true));
+    assert_eq!(view("||||"), (0, false, 0, false));
+    assert_eq!(view("||1||\"\"^JANE"), (1, false, 1, false));
+}

@@ -1,8 +1,10 @@
 //! Segments as values: the fields that radiology uses, each by its data type.
 //!
 //! A typed segment holds what is understood; the [`Segment`] view holds everything. Reading never
-//! fails, and null `""` reads as empty ([`datatype`](crate::datatype) says why). Writing appends to a
-//! [`MessageBuilder`].
+//! fails. A field that is null `""` has no value, and `nulls` of the segment notes it; a component that is null is noted in
+//! `nulls` of its value ([`datatype`](crate::datatype)). Writing appends to a [`MessageBuilder`], nulls as they came; only a
+//! null among several repetitions of a plain text has no place here. Absent and empty fields, which both say nothing, are
+//! one: [`Datatype::read_stated`](crate::datatype::Datatype::read_stated) tells them apart.
 //!
 //! ```
 //! use telerad_hl7::segment::{Orc, TypedSegment};
@@ -37,7 +39,7 @@ pub trait TypedSegment: Clone + Default {
     /// Reads the fields that are known here, whatever the id of the segment.
     fn read(segment: Segment<'_>) -> Self;
 
-    /// Sets the fields that have a value.
+    /// Sets the fields that have a value or were null.
     fn write(&self, builder: SegmentBuilder) -> SegmentBuilder;
 }
 
@@ -61,19 +63,27 @@ macro_rules! segment {
         #[derive(Clone, Default, Eq, PartialEq)]
         pub struct $name {
             $( $(#[$field_meta])* pub $field: $kind, )*
+            /// Which of these fields were null `""` as a whole, by their numbers: "delete what you have".
+            pub nulls: $crate::datatype::Nulls,
         }
 
         impl $crate::segment::TypedSegment for $name {
             const ID: &'static str = $id;
 
             fn read(segment: $crate::Segment<'_>) -> Self {
-                Self { $( $field: $crate::datatype::FieldValue::read_field(segment.field($n)), )* }
+                let nulls = $crate::datatype::Nulls::default();
+                $( let nulls = nulls.with_if($n, segment.field($n).is_null()); )*
+                Self {
+                    $( $field: $crate::datatype::FieldValue::read_field(segment.field($n)), )*
+                    nulls,
+                }
             }
 
             fn write(&self, builder: $crate::SegmentBuilder) -> $crate::SegmentBuilder {
+                let nulls = self.nulls;
                 $(
                     let builder =
-                        $crate::datatype::FieldValue::write_field(&self.$field, $n, builder);
+                        $crate::datatype::FieldValue::write_field(&self.$field, $n, nulls, builder);
                 )*
                 builder
             }

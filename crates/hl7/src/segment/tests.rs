@@ -1,5 +1,5 @@
 use super::*;
-use crate::datatype::{Ce, Ei, Ts};
+use crate::datatype::{Ce, Cx, Datatype, Ei};
 use crate::{Message, MessageHead, tables};
 
 /// Every typed field is one the tables know, by a type that fits.
@@ -43,12 +43,39 @@ fn what_is_read_is_written_as_it_was() {
 }
 
 #[test]
-fn null_reads_as_empty() {
+fn null_has_no_text_and_is_noted() {
     let message = Message::parse("MSH|^~\\&|A\rPID|1||\"\"||\"\"^JANE||\"\"\r").unwrap();
     let pid = message.segment("PID").map(Pid::read).unwrap();
     assert!(pid.patient_identifier_list.is_empty());
-    assert_eq!(pid.birth, Ts::default());
+    assert!(pid.birth.is_empty());
+    assert_eq!([3, 5, 7, 8].map(|n| pid.nulls.contains(n)), [true, false, true, false]);
+    assert!(pid.patient_names.iter().all(|name| name.family_name.nulls.contains(1)));
     assert_eq!(pid.patient_names.first().map(|name| name.given_name.as_str()), Some("JANE"));
+}
+
+#[test]
+fn nulls_are_written_as_they_came() {
+    check_copy::<Pid>("PID|||\"\"||\"\"^JANE^\"\"~DOE^\"\"||\"\"|\"\"");
+    check_copy::<Pid>("PID|||1001^\"\"^^\"\"&1.2~77^^^NORTH&\"\"||^\"\"");
+    check_copy::<Orc>("ORC|\"\"|\"\"^RIS|\"\"||||1^\"\"^^\"\"");
+    check_copy::<Obr>("OBR|1|||\"\"^CT||||||||||||\"\"|||||||||||||||||77&\"\"&IO^\"\"^^\"\"");
+    check_copy::<Pv1>("PV1||\"\"|\"\"^1^2^\"\"&1.2");
+    check_copy::<Sch>("SCH|||||R||||||\"\"");
+}
+
+#[test]
+fn a_value_takes_the_place_of_null() {
+    let message = Message::parse("MSH|^~\\&|A\rPID|||\"\"||\"\"^JANE||\"\"|\"\"\r").unwrap();
+    let mut pid = message.segment("PID").map(Pid::read).unwrap();
+    pid.patient_identifier_list = vec![Cx { id_number: "7".into(), ..Cx::default() }];
+    pid.birth.time = "19800102".into();
+    pid.administrative_sex = "F".into();
+    for name in &mut pid.patient_names {
+        name.family_name.surname = "DOE".into();
+    }
+    let copy = MessageBuilder::new(MessageHead::default()).typed(&pid).build().unwrap();
+    let raw = copy.segment("PID").unwrap().raw();
+    assert_eq!(std::str::from_utf8(raw), Ok("PID|||7||DOE^JANE||19800102|F"));
 }
 
 #[test]
