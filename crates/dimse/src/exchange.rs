@@ -132,9 +132,8 @@ impl Exchange {
         if self.sending.is_some() {
             return Err(UseError::BodyUnfinished);
         }
-        if !self.is_accepted(context_id) {
-            return Err(UseError::ContextNotAccepted(context_id));
-        }
+        let context = self.contexts.iter().find(|context| context.id == context_id);
+        let context = context.ok_or(UseError::ContextNotAccepted(context_id))?;
         let command_set = command.encode();
         if command_set.len() > self.command_bytes_max {
             return Err(UseError::TooLong("command set"));
@@ -155,7 +154,7 @@ impl Exchange {
         }
         outgoing.push_command(context_id, Bytes::from(command_set));
         if command.has_data_set() {
-            self.sending = Some(OutgoingBody::new(context_id));
+            self.sending = Some(OutgoingBody::new(context));
         }
         Ok(())
     }

@@ -5,6 +5,9 @@
 use std::collections::VecDeque;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use telerad_dicom::encoding_of;
+
+use crate::negotiation::AcceptedContext;
 
 /// The queue of bytes to be written.
 pub(crate) struct Outgoing {
@@ -68,6 +71,11 @@ impl Outgoing {
 
     /// Queues the last fragment of a body.
     pub(crate) fn push_body_end(&mut self, mut body: OutgoingBody) {
+        // The fragments before are even. Some encoders leave out the zero that PS3.5 section A.5 adds to an odd deflated
+        // stream; no reader misses it, but DCMTK aborts for want of it.
+        if body.is_deflated && body.held.length % 2 == 1 {
+            body.held.push(Bytes::from_static(&[0]));
+        }
         let length = body.held.length;
         self.push_fragment(body.context_id, DATA_SET | LAST, &mut body.held, length);
     }
@@ -106,13 +114,15 @@ impl Outgoing {
 /// A data set that is being sent. Dropping it sends nothing more, so that a data set cannot end by accident.
 pub(crate) struct OutgoingBody {
     context_id: u8,
+    is_deflated: bool,
     held: Pieces,
 }
 
 impl OutgoingBody {
     /// The body that follows a command on a context.
-    pub(crate) fn new(context_id: u8) -> Self {
-        Self { context_id, held: Pieces::default() }
+    pub(crate) fn new(context: &AcceptedContext) -> Self {
+        let is_deflated = encoding_of(&context.transfer_syntax).is_deflated();
+        Self { context_id: context.id, is_deflated, held: Pieces::default() }
     }
 }
 

@@ -6,6 +6,7 @@ use super::{Pair, events, joined, request, store, transmitted};
 use crate::command::Command;
 use crate::config::Config;
 use crate::event::Event;
+use crate::negotiation::ContextResult;
 use crate::refusal::UseError;
 
 const ECHO: Command = Command::EchoRq { message_id: 1 };
@@ -79,6 +80,37 @@ fn fragments_are_even_and_fit_an_odd_maximum() {
     let mut expected = vec![(994, 0); 10];
     expected.push((10_000 - 9_940, 2));
     assert_eq!(sent, expected);
+}
+
+/// The bytes of a body of `length` bytes as they are sent in this transfer syntax.
+#[track_caller]
+fn check_end(transfer_syntax: &str, length: usize, sent: usize) {
+    let mut request = request();
+    let transfer_syntax = transfer_syntax.to_owned();
+    request.contexts[1].transfer_syntaxes = vec![transfer_syntax.clone()];
+    let mut pair = Pair::new(Config::default(), Config::default(), request);
+    pair.carry();
+    pair.called.accept(pair.now, vec![(3, ContextResult::Accepted { transfer_syntax })]);
+    pair.carry();
+    events(&mut pair.called);
+    pair.calling.send_command(pair.now, 3, &store(1)).unwrap();
+    pair.calling.send_body(pair.now, Bytes::from(vec![7; length])).unwrap();
+    pair.calling.finish_body(pair.now).unwrap();
+    pair.carry();
+    let mut expected = vec![7; length];
+    expected.resize(sent, 0);
+    let expected = [command(3, store(1)), body(3, &expected), Event::BodyEnd { context_id: 3 }];
+    assert_eq!(joined(events(&mut pair.called)), expected);
+}
+
+#[test]
+fn an_odd_deflated_data_set_gets_its_zero() {
+    let deflated = "1.2.840.10008.1.2.1.99";
+    check_end(deflated, 4_303, 4_304);
+    check_end(deflated, 50_001, 50_002);
+    check_end(deflated, 4_304, 4_304);
+    // In any other encoding a zero at the end would be half an element.
+    check_end("1.2.840.10008.1.2.1", 4_303, 4_303);
 }
 
 #[test]
