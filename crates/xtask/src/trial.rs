@@ -33,7 +33,7 @@ pub fn run(root: &Path, name: &str, arguments: &[String]) -> Result<()> {
 fn programs(name: &str) -> Vec<&str> {
     match name {
         "bench-peers" => vec!["bench_peers"],
-        "interop" => vec![name, "hl7_interop"],
+        "interop" => vec![name, "dimse_interop", "hl7_interop"],
         _ => vec![name],
     }
 }

@@ -1,0 +1,74 @@
+//! Our DIMSE services beside those of others, each side in each role: DCMTK, Orthanc, pynetdicom, dicom-rs.
+//!
+//! What is asked of a peer is judged by its answers and by what arrives; what a peer asks of us, by what it prints and by
+//! what we were told. Data sets are compared bit for bit.
+
+#![expect(clippy::disallowed_methods, reason = "a program with files, sockets and other programs")]
+
+mod archive;
+mod battery;
+mod dcmtk;
+mod dcmtk_scu;
+mod notices;
+mod ours;
+mod query;
+mod study;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use telerad_trials::debian;
+use telerad_trials::tool::{self, Ended};
+use telerad_trials::verdict::{self, Verdict};
+
+use ours::Ours;
+
+/// The title of everything that is ours.
+pub const TITLE: &str = "TELERAD";
+
+fn main() -> ExitCode {
+    verdict::finish("dimse_interop", trial)
+}
+
+fn trial(verdict: &mut Verdict) -> Result<()> {
+    debian::install(&PROGRAMS)?;
+    let folder = tempfile::tempdir()?;
+    let ours = Ours::new()?;
+    dcmtk::check(verdict, &ours, &folder.path().join("dcmtk"))?;
+    dcmtk_scu::check(verdict, &ours, &folder.path().join("dcmtk_scu"))?;
+    if verdict.failed() > 0 {
+        verdict::note(format!("logs and files are in {}", folder.keep().display()));
+    }
+    Ok(())
+}
+
+/// A row of the report.
+fn row(verdict: &mut Verdict, name: &str, outcome: Result<String>) {
+    verdict.row(name, outcome.map_err(|error| format!("{error:#}")));
+}
+
+/// Runs a program of others.
+fn run<S: AsRef<std::ffi::OsStr>>(program: &str, words: &[S]) -> Result<Ended> {
+    tool::run(program, words, PATIENCE)
+}
+
+/// How long a program of others may run.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What must be there, and the Debian package that brings it.
+const PROGRAMS: [(&str, &str); 13] = [
+    ("/usr/bin/dcmqrscp", "dcmtk"),
+    ("/usr/bin/dcmsend", "dcmtk"),
+    ("/usr/bin/dump2dcm", "dcmtk"),
+    ("/usr/bin/echoscu", "dcmtk"),
+    ("/usr/bin/findscu", "dcmtk"),
+    ("/usr/bin/getscu", "dcmtk"),
+    ("/usr/bin/movescu", "dcmtk"),
+    ("/usr/bin/storescp", "dcmtk"),
+    ("/usr/bin/storescu", "dcmtk"),
+    ("/usr/bin/wlmscpfs", "dcmtk"),
+    ("/usr/bin/openssl", "openssl"),
+    ("/usr/sbin/Orthanc", "orthanc"),
+    ("python3", "python3"),
+];
