@@ -9,7 +9,8 @@ use telerad::core::AeTitle;
 use telerad::dicom::dataset::{DataSet, DataSetLimits};
 use telerad::dicom::{Status, tags, uids};
 use telerad::dimse::{
-    AssociateRequest, ContextResult, ProposedContext, Rejection, UserIdentityResponse, UserItems,
+    AcceptedContext, AssociateRequest, ContextResult, ProposedContext, Rejection,
+    UserIdentityResponse, UserItems,
 };
 use telerad::net::dicom::{
     AnyBody, AssociationContext, Body, CommitmentResult, EventReports, FindAnswers, FindRequest,
@@ -228,14 +229,19 @@ impl Services for Archive {
     fn n_service(
         &self,
         context: AssociationContext,
+        _: &str,
         request: NRequest,
     ) -> BoxFuture<'static, NReply> {
         let reply = notices::answer(self, &context, &request).unwrap_or_else(|reply| *reply);
         Box::pin(std::future::ready(reply))
     }
 
-    fn reports(&self, context: AssociationContext) -> Option<Box<dyn EventReports>> {
-        Some(Box::new(notices::Reports::of(self, context.association_id)))
+    fn reports(
+        &self,
+        context: AssociationContext,
+        _: &[AcceptedContext],
+    ) -> Vec<Box<dyn EventReports>> {
+        vec![Box::new(notices::Reports::of(self, context.association_id))]
     }
 }
 
