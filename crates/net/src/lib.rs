@@ -1,10 +1,10 @@
 //! Streams, timeouts and shutdown: pumps the protocol machines of telerad over tokio.
 //!
-//! [`dicom`] serves and opens DICOM associations: a [`dicom::Server`] is put together from its services, each a trait of
-//! its own, and a [`dicom::ClientAssociation`] asks for them. [`mllp`] receives and sends HL7 messages. Both take streams from a
-//! [`Listener`] or [`Connector`], the time from a [`Clock`], start tasks through a [`Spawn`] and stop when a
-//! [`Shutdown`] says so, so that the embedder owns runtime and sockets, and a simulation can own time. [`tls`] wraps any
-//! listener and any connector.
+//! [`dicom`] serves and opens DICOM associations: a [`dicom::Server`] is put together from its services, each a
+//! trait of its own, and a [`dicom::ClientAssociation`] asks for them. [`mllp`] receives and sends HL7 messages.
+//! Both take streams from a [`Listener`] or [`Connector`], the time from a [`Clock`], start tasks through a
+//! [`Spawn`] and stop when a [`Shutdown`] says so, so that the embedder owns runtime and sockets, and a simulation
+//! can own time. [`tls`] wraps any listener and any connector.
 //!
 //! With the feature `blocking`, the module of that name has associations and a server for programs without an async
 //! runtime.
