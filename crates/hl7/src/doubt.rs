@@ -94,6 +94,17 @@ mod tests {
     }
 
     #[test]
+    fn utf8_under_another_name_is_in_doubt_though_its_bytes_have_a_meaning() {
+        let guessed = [None, Some(TextDoubt::Guessed)];
+        check("8859/2", "1||Šimek^Tomáš".as_bytes(), guessed);
+        check("8859/5", "1||анна".as_bytes(), guessed);
+        check("8859/7", "1||Müller".as_bytes(), guessed);
+        // Valid UTF-8 too, and what it says: RŮŽENA, PÓŁ.
+        check("8859/2", b"1||R\xd9\xaeENA^P\xd3\xa3", [None, None]);
+        check("8859/5", b"1||\xc2\xb0\xcf", [None, None]);
+    }
+
+    #[test]
     fn a_set_carried_over_makes_the_next_value_doubtful() {
         let sets = "8859/1~KS X 1001";
         check(sets, b"1||\x1b$)C\xfb\xf3^\xd1\xce", [None, Some(TextDoubt::Lost)]);

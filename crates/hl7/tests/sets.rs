@@ -123,7 +123,7 @@ proptest! {
     #[test]
     fn a_message_goes_into_any_set_or_says_why((pick, delimiters, texts) in cases(), to in 0..NAMED.len()) {
         let message = message(SETS[pick].0, &delimiters, &texts);
-        let options = EncodeOptions { charset: Some(NAMED[to].into()), ..EncodeOptions::default() };
+        let options = EncodeOptions { charset: Some(NAMED[to]), ..EncodeOptions::default() };
         let fits = texts.iter().all(|text| CharacterSets::from(NAMED[to]).encode(text, Separators::None).is_ok());
         match message.encode_with(&options) {
             Ok(bytes) => {
