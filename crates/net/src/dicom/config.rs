@@ -44,7 +44,7 @@ impl Default for ServerConfig {
             association: Config::default(),
             associations_max: 200,
             associations_per_peer_max: 20,
-            body_buffer_bytes_max: 256 * 1024,
+            body_buffer_bytes_max: 64 * 1024,
             clock: SystemClock::shared(),
             drain_seconds_max: 30,
             early_answer_bytes_max: 256 * 1024 * 1024,

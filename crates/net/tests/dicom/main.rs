@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests own their runtime")]
 
 mod commitment;
+mod copies;
 mod find;
 mod n_services;
 mod peers;
