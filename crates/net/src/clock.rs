@@ -51,8 +51,9 @@ impl Clock for SystemClock {
 
 /// One alarm of a pump, kept between polls.
 ///
-/// Deadlines of idle timers move with every byte. An alarm that rings too early costs one look at the clock, so
-/// it is only set anew when the deadline moves forward to an earlier instant or when it has rung.
+/// Deadlines of idle timers move with every byte, and come and go with every message. An alarm that rings too early, or
+/// for nothing, costs one look at the clock, so it is only set anew when the deadline moves forward to an earlier instant
+/// or when it has rung.
 pub(crate) struct Alarm {
     clock: Arc<dyn Clock>,
     sleeping: Option<(Instant, BoxFuture<'static, ()>)>,
@@ -69,10 +70,7 @@ impl Alarm {
         context: &mut Context<'_>,
         deadline: Option<Instant>,
     ) -> Poll<()> {
-        let Some(deadline) = deadline else {
-            self.sleeping = None;
-            return Poll::Pending;
-        };
+        let Some(deadline) = deadline else { return Poll::Pending };
         loop {
             if self.clock.now() >= deadline {
                 self.sleeping = None;
@@ -116,8 +114,56 @@ pub(crate) fn after(now: Instant, duration: Duration) -> Instant {
 
 #[cfg(test)]
 mod tests {
-    use super::{Clock, SystemClock, after, until};
-    use std::time::Duration;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Waker};
+    use std::time::{Duration, Instant};
+
+    use telerad_core::Timestamp;
+
+    use super::{Alarm, Clock, SystemClock, after, until};
+    use crate::BoxFuture;
+
+    /// Counts how often somebody asks to be woken.
+    #[derive(Default)]
+    struct Counting(AtomicUsize);
+
+    impl Clock for Counting {
+        fn now(&self) -> Instant {
+            SystemClock.now()
+        }
+
+        fn timestamp(&self) -> Timestamp {
+            SystemClock.timestamp()
+        }
+
+        fn sleep_until(&self, deadline: Instant) -> BoxFuture<'static, ()> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            SystemClock.sleep_until(deadline)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_comes_and_goes_with_each_message_is_set_once() {
+        let clock = Arc::new(Counting::default());
+        let mut alarm = Alarm::new(Arc::<Counting>::clone(&clock));
+        let mut context = Context::from_waker(Waker::noop());
+        let mut poll = |seconds: Option<u64>| {
+            let start = clock.now();
+            let deadline = seconds.map(|seconds| start + Duration::from_secs(seconds));
+            assert!(alarm.poll(&mut context, deadline).is_pending());
+            clock.0.load(Ordering::Relaxed)
+        };
+        assert_eq!(poll(Some(60)), 1);
+        assert_eq!(poll(None), 1);
+        assert_eq!(poll(Some(120)), 1);
+        assert_eq!(poll(Some(60)), 1);
+        assert_eq!(poll(Some(30)), 2);
+        // The one for 30 seconds rings for nothing, and the next is set only then.
+        tokio::time::advance(Duration::from_secs(40)).await;
+        assert_eq!(poll(None), 2);
+        assert_eq!(poll(Some(60)), 3);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_deadline_ends_a_wait_that_would_not_end() {

@@ -64,7 +64,10 @@ impl ClientAssociation {
         source: &mut impl BodySource,
     ) -> Result<PeerAnswer, SendFault> {
         let mut answer = None;
-        while let Some(mut piece) = self.next_piece(message_id, source, &mut answer).await? {
+        let mut alarm = Alarm::new(self.pump.clock());
+        loop {
+            let next = self.next_piece(message_id, source, &mut alarm, &mut answer).await?;
+            let Some(mut piece) = next else { break };
             while !piece.is_empty() {
                 let credit = self.pump.machine.body_credit().min(piece.len());
                 if credit == 0 {
@@ -99,14 +102,13 @@ impl ClientAssociation {
         &mut self,
         message_id: u16,
         source: &mut impl BodySource,
+        alarm: &mut Alarm,
         answer: &mut Option<PeerAnswer>,
     ) -> Result<Option<Bytes>, SendFault> {
         while self.pump.machine.body_credit() == 0 {
             self.turn_while_sending(message_id, answer).await?;
         }
-        let clock = self.pump.clock();
-        let deadline = after(clock.now(), self.peer.timeouts.source);
-        let mut alarm = Alarm::new(clock);
+        let deadline = after(self.pump.now(), self.peer.timeouts.source);
         let mut next = pin!(source.next());
         poll_fn(|context| {
             loop {
