@@ -2,6 +2,7 @@
 
 mod mode;
 mod received;
+mod severity;
 mod write;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use crate::{Location, Message, ParseError, Path};
 
 pub use self::mode::{AckCondition, AckMode, InvalidAckCondition, Outcome};
 pub use self::received::{ReceivedAck, ReceivedError, read_acknowledgement, read_errors};
+pub use self::severity::{InvalidSeverity, Severity};
 pub use self::write::{ECHOED_BYTES_MAX, ERRORS_MAX};
 
 /// MSA-1, table 0008.
@@ -102,29 +104,6 @@ impl AckError {
     /// An error at a path.
     pub fn at(path: &Path, condition: u16, text: impl Into<String>) -> Self {
         Self { condition, location: path.error_location(), text: text.into() }
-    }
-}
-
-/// How bad an error is: ERR-4, table 0516.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum Severity {
-    /// The message was not taken over, or not wholly.
-    #[default]
-    Error,
-    /// For the record.
-    Information,
-    /// The message was taken over, but something is doubtful.
-    Warning,
-}
-
-impl Severity {
-    /// The code as written in ERR-4.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "E",
-            Self::Information => "I",
-            Self::Warning => "W",
-        }
     }
 }
 

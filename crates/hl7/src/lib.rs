@@ -91,8 +91,9 @@ mod warning;
 
 pub use acknowledgement::{
     AckCode, AckCondition, AckError, AckMode, Acknowledgement, ECHOED_BYTES_MAX, ERRORS_MAX,
-    ErrorForm, ErrorSegment, InvalidAckCode, InvalidAckCondition, Outcome, ReceivedAck,
-    ReceivedError, Reply, Severity, acknowledge, header_fault, read_acknowledgement, read_errors,
+    ErrorForm, ErrorSegment, InvalidAckCode, InvalidAckCondition, InvalidSeverity, Outcome,
+    ReceivedAck, ReceivedError, Reply, Severity, acknowledge, header_fault, read_acknowledgement,
+    read_errors,
 };
 pub use builder::{BuildError, MessageBuilder, MessageHead, SegmentBuilder};
 pub use check::CHECKED_WARNINGS_MAX;

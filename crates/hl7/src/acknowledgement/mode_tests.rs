@@ -84,14 +84,19 @@ fn check_errors(form: ErrorForm, version: &str, expected: &str) {
     let places = ["PID-3", "OBX[2]-5"].map(|place| Some(place.to_owned()));
     assert_eq!(read, places.into_iter().zip([Some(101), Some(102)]).collect::<Vec<_>>());
     assert_eq!(read_acknowledgement(&answer).and_then(|ack| ack.condition), Some(101));
+    let severities = read_errors(&answer).into_iter().map(|error| error.severity);
+    let severities: Vec<_> = severities.collect();
+    assert!(
+        severities.iter().zip(["E", "W"]).all(|(of, is)| of == is || (of.is_empty() && is == "E"))
+    );
 }
 
 #[test]
 fn several_errors_are_written_in_both_forms() {
     let new = "ERR||PID^1^3|101^Required field missing^HL70357|E||||missing\r\
                ERR||OBX^2^5|102^Data type error^HL70357|W|||component 5|odd\r";
-    let old =
-        "ERR|PID^1^3^101&Required field missing&HL70357~OBX^2^5^102&Data type error&HL70357\r";
+    let old = "ERR|PID^1^3^101&Required field missing&HL70357~\
+               OBX^2^5^102&Data type error&HL70357&W&Warning&HL70516\r";
     check_errors(ErrorForm::ByVersion, "2.5.1", new);
     check_errors(ErrorForm::ByVersion, "2.3.1", old);
     check_errors(ErrorForm::New, "2.3.1", new);
@@ -100,7 +105,7 @@ fn several_errors_are_written_in_both_forms() {
         ErrorForm::Both,
         "2.4",
         "ERR|PID^1^3^101&Required field missing&HL70357|PID^1^3|101^Required field missing^HL70357|E||||missing\r\
-         ERR|OBX^2^5^102&Data type error&HL70357|OBX^2^5|102^Data type error^HL70357|W|||component 5|odd\r",
+         ERR|OBX^2^5^102&Data type error&HL70357&W&Warning&HL70516|OBX^2^5|102^Data type error^HL70357|W|||component 5|odd\r",
     );
 }
 

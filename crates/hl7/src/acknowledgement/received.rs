@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::AckCode;
+use super::write::SEVERITY_TABLE;
 use crate::{Location, Message};
 
 /// An acknowledgement that a peer sent.
@@ -52,7 +53,7 @@ pub struct ReceivedError {
     pub location: Option<Location>,
     /// Table 0357, from ERR-3 or ERR-1.
     pub condition: Option<u16>,
-    /// ERR-4, table 0516; empty before 2.5.
+    /// ERR-4, table 0516; before 2.5 the alternate code in ERR-1 where it is of that table, and mostly empty.
     pub severity: String,
     /// ERR-8, else ERR-7, else the text of the condition; in the peer's words, so it may name a patient.
     pub text: String,
@@ -77,11 +78,13 @@ pub fn read_errors(message: &Message) -> Vec<ReceivedError> {
         if segment.field(3).is_empty() && segment.field(2).is_empty() {
             for old in segment.field(1).repetitions() {
                 let place: Vec<_> = (1..=3).map(|n| old.component(n).text()).collect();
+                let part = |n| old.component(4).subcomponent(n).text().into_owned();
+                let is_told = part(6) == SEVERITY_TABLE;
                 errors.push(ReceivedError {
                     location: Location::from_error_location(&place.join("^")).ok(),
                     condition: old.component(4).text().trim().parse().ok(),
-                    severity: String::new(),
-                    text: old.component(4).subcomponent(2).text().into_owned(),
+                    severity: if is_told { part(4) } else { String::new() },
+                    text: part(2),
                 });
             }
             continue;

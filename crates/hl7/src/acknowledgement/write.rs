@@ -4,7 +4,7 @@ use bytes::Bytes;
 use telerad_charset::{CharacterSets, Separators};
 use telerad_core::Timestamp;
 
-use super::{AckCondition, AckError, ErrorForm, ErrorSegment, Reply};
+use super::{AckCondition, ErrorForm, ErrorSegment, Reply, Severity};
 use crate::{Delimiters, Message, Segment, escape};
 
 /// Errors beyond these are left out of the answer.
@@ -34,6 +34,9 @@ pub(super) fn write(
 }
 
 const DEFAULT_VERSION: &str = "2.5.1";
+
+/// How a coded element names table 0516.
+pub(super) const SEVERITY_TABLE: &str = "HL70516";
 
 struct Writer<'a> {
     request: Option<Segment<'a>>,
@@ -132,7 +135,7 @@ impl Writer<'_> {
         self.bytes.extend_from_slice(b"ERR");
         self.separator();
         if also_old {
-            self.code_and_location(error);
+            self.code_and_location(segment);
         }
         self.separator();
         self.components(&error.location.split('^').collect::<Vec<_>>());
@@ -157,19 +160,25 @@ impl Writer<'_> {
                 Some(repetition) => self.bytes.push(repetition),
                 None => break,
             }
-            self.code_and_location(&segment.error);
+            self.code_and_location(segment);
         }
         self.bytes.push(b'\r');
     }
 
-    /// ELD: segment, sequence, field position, then a coded element of subcomponents.
-    fn code_and_location(&mut self, error: &AckError) {
+    /// ELD: segment, sequence, field position, then a coded element of subcomponents. ELD has no severity; what is no
+    /// error says so in the alternate code.
+    fn code_and_location(&mut self, segment: &ErrorSegment) {
+        let ErrorSegment { error, severity, .. } = segment;
         let mut location = error.location.split('^');
         for _ in 0..3 {
             self.text(location.next().unwrap_or_default());
             self.bytes.extend(self.delimiters.component);
         }
-        self.joined(&condition(error.condition), self.delimiters.subcomponent);
+        let mut code = condition(error.condition).to_vec();
+        if *severity != Severity::Error {
+            code.extend([severity.as_str(), severity.meaning(), SEVERITY_TABLE]);
+        }
+        self.joined(&code, self.delimiters.subcomponent);
     }
 
     fn separator(&mut self) {

@@ -168,7 +168,8 @@ impl<'a> FrenchView<'a> {
             things: things(&order.observations),
             protocol_files: files(ObservationKind::Protocol),
             partial_viewer_url: url
-                .and_then(|data| String::from_utf8(data.bytes(URL_BYTES_MAX).ok()?).ok()),
+                .and_then(|data| String::from_utf8(data.bytes(URL_BYTES_MAX).ok()?).ok())
+                .or_else(|| plain_url(&order.observations)),
             retention_days: retention(group),
             order,
         })
@@ -212,6 +213,16 @@ impl fmt::Debug for FrenchView<'_> {
             .field("things", &self.things.len())
             .finish()
     }
+}
+
+/// The versions of the guide differ: some send the address as plain text, others encapsulate it.
+fn plain_url(observations: &[Observation]) -> Option<String> {
+    let mut urls = observations.iter().filter(|observation| {
+        ObservationKind::from_code(&observation.identifier.identifier)
+            == ObservationKind::PartialViewerUrl
+    });
+    let text = urls.next().map(|observation| observation.text.trim().to_owned());
+    text.filter(|text| !text.is_empty() && text.len() <= URL_BYTES_MAX)
 }
 
 fn things(observations: &[Observation]) -> Vec<Thing> {

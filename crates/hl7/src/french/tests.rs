@@ -3,7 +3,7 @@ use telerad_core::Uid;
 
 use super::*;
 use crate::datatype::{Cx, Ei, Fn, Hd, MediaType, Ts, Xcn, Xon, Xpn, Xtn};
-use crate::segment::Pid;
+use crate::segment::{Pid, Pv1};
 use crate::validate::{Profile, Severity, validate};
 use crate::{MessageHead, path};
 
@@ -66,6 +66,10 @@ fn exchange() -> Exchange {
         responsible,
         organization,
         justification: "céphalées à 37 €".into(),
+        visit: Pv1 {
+            visit_number: Cx { id_number: "RDV1".into(), ..Cx::default() },
+            ..Pv1::default()
+        },
         ..Exchange::default()
     }
 }
@@ -211,4 +215,45 @@ fn what_is_to_be_written_is_not_printed() {
     assert_eq!(format!("{exchange:?}"), "Exchange(<redacted>)");
     assert_eq!(format!("{:?}", Protocol::Text("MARKER".to_owned())), "Text(6 bytes, <redacted>)");
     assert_eq!(format!("{:?}", Protocol::Pdf(vec![7; 3])), "Pdf(3 bytes, <redacted>)");
+}
+
+#[test]
+fn a_visit_has_its_appointment_unless_there_is_no_class() {
+    let visit = |class: &str| {
+        let visit = Pv1 { patient_class: class.into(), ..Pv1::default() };
+        let message = Exchange { visit, ..exchange() }.request().build().unwrap();
+        let findings = validate(&message, &Profile::french(Flow::Request));
+        let mut of_visit =
+            findings.iter().filter(|finding| finding.location == path!("PV1-19").into());
+        of_visit.next().map(|finding| finding.severity)
+    };
+    for class in ["E", "I", "O", "R"] {
+        assert_eq!(visit(class), Some(Severity::Error), "{class}");
+    }
+    assert_eq!(visit("N"), Some(Severity::Information));
+    assert_eq!(visit("P"), None);
+}
+
+#[test]
+fn an_answer_names_who_and_where_in_full() {
+    let mut exchange = exchange();
+    exchange.responsible.assigning_authority = Hd::default();
+    exchange.organization.organization_identifier = String::new();
+    let message = exchange.refusal().build().unwrap();
+    let findings = validate(&message, &Profile::french(Flow::Answer));
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let places: Vec<String> = errors.map(|finding| finding.location.to_string()).collect();
+    assert_eq!(places, ["ORC-12.9", "ORC-21.10"]);
+}
+
+#[test]
+fn the_viewer_is_read_from_plain_text_too() {
+    let message = exchange().complement(&complement()).build().unwrap();
+    let mut edit = message.edit();
+    edit.set(&path!("OBX-2"), "TX").unwrap();
+    edit.set_field(&path!("OBX-5"), "https://viewer.example/?a=1&b=2").unwrap();
+    let message = edit.finish().unwrap();
+    let view = FrenchView::read(&message).unwrap();
+    assert_eq!(view.partial_viewer_url.as_deref(), Some("https://viewer.example/?a=1&b=2"));
+    check(Flow::Complement, &message);
 }

@@ -1,7 +1,7 @@
 //! What a site makes of findings that are not its own.
 
-use super::finding::{Finding, FindingCode, Severity};
-use crate::{Depth, Location};
+use super::finding::FindingCode;
+use crate::{Depth, Location, Severity};
 
 /// Makes findings graver or milder, or silences them: those of the tables, of IHE, and of a site's own rules alike.
 ///
@@ -17,23 +17,21 @@ pub struct Adjustment {
 }
 
 impl Adjustment {
-    fn fits(&self, finding: &Finding) -> bool {
-        self.code.is_none_or(|code| code == finding.code)
-            && self.place.is_none_or(|place| holds(place, finding.location))
+    fn fits(&self, code: FindingCode, location: Location) -> bool {
+        self.code.is_none_or(|of| of == code)
+            && self.place.is_none_or(|place| holds(place, location))
     }
 }
 
-pub(super) fn adjust(findings: Vec<Finding>, adjustments: &[Adjustment]) -> Vec<Finding> {
-    if adjustments.is_empty() {
-        return findings;
-    }
-    let adjusted = findings.into_iter().filter_map(|mut finding| {
-        if let Some(last) = adjustments.iter().rev().find(|each| each.fits(&finding)) {
-            finding.severity = last.severity?;
-        }
-        Some(finding)
-    });
-    adjusted.collect()
+/// How bad a finding is at the site; `None` for one that is left out.
+pub(super) fn adjusted(
+    adjustments: &[Adjustment],
+    code: FindingCode,
+    location: Location,
+    severity: Severity,
+) -> Option<Severity> {
+    let last = adjustments.iter().rev().find(|each| each.fits(code, location));
+    last.map_or(Some(severity), |adjustment| adjustment.severity)
 }
 
 /// Whether `inner` is `outer` or lies in it, whatever the occurrence and repetition.

@@ -1,6 +1,8 @@
 //! Fields by the tables.
 
-use super::finding::{FindingCode, Findings, Severity};
+use super::Severity;
+use super::finding::FindingCode;
+use super::list::Findings;
 use super::media;
 use super::primitive;
 use super::profile::Profile;
@@ -13,7 +15,7 @@ pub(super) fn check(
     segment: &Placed<'_>,
     version: Version,
     profile: &Profile,
-    findings: &mut Findings,
+    findings: &mut Findings<'_>,
 ) {
     let Some(table) = tables::segment(segment.segment().id()) else { return };
     // A segment that the version lacks is read by the other one: senders label 2.3 and send IPC.
@@ -46,7 +48,7 @@ impl Fields<'_, '_> {
         Path { field: n, ..self.place.path() }
     }
 
-    fn missing(&self, profile: &Profile, findings: &mut Findings) {
+    fn missing(&self, profile: &Profile, findings: &mut Findings<'_>) {
         for table in &self.table.fields {
             let Some(rule) = table.rule(self.version) else { continue };
             let field = self.segment.field(usize::from(table.number));
@@ -66,7 +68,7 @@ impl Fields<'_, '_> {
         }
     }
 
-    fn field(&self, field: Field<'_>, n: u16, profile: &Profile, findings: &mut Findings) {
+    fn field(&self, field: Field<'_>, n: u16, profile: &Profile, findings: &mut Findings<'_>) {
         let location = Location::new(self.path(n), Depth::Field);
         let rule = self.table.field(usize::from(n)).and_then(|table| {
             let other = [Version::V2_5_1, Version::V2_3_1].into_iter();
@@ -112,7 +114,7 @@ impl Fields<'_, '_> {
         n: u16,
         table: &FieldTable,
         rule: FieldRule,
-        findings: &mut Findings,
+        findings: &mut Findings<'_>,
     ) {
         let named = self.segment.field(2).text();
         let datatype = match (rule.datatype, self.table.id) {
@@ -140,7 +142,7 @@ struct Value<'t, 'a> {
 }
 
 impl Value<'_, '_> {
-    fn check(&self, version: Version, table: Option<&str>, level: u8, findings: &mut Findings) {
+    fn check(&self, version: Version, table: Option<&str>, level: u8, findings: &mut Findings<'_>) {
         let components = tables::datatype(self.datatype)
             .map(|datatype| datatype.components(version))
             .filter(|components| !components.is_empty() && level < 2);
@@ -188,7 +190,7 @@ impl Value<'_, '_> {
         }
     }
 
-    fn leaf(&self, table: Option<&str>, findings: &mut Findings) {
+    fn leaf(&self, table: Option<&str>, findings: &mut Findings<'_>) {
         let text = self.from.text();
         let datatype = if self.datatype == "TS" { "DTM" } else { self.datatype };
         if primitive::is_valid(datatype, &text) == Some(false) && !text.trim().is_empty() {
@@ -202,7 +204,7 @@ impl Value<'_, '_> {
     }
 
     /// Codes of HL7's own tables (type ID) are fixed; those of user tables (IS, CE) only suggested.
-    fn code(&self, from: Composite<'_>, table: &str, findings: &mut Findings) {
+    fn code(&self, from: Composite<'_>, table: &str, findings: &mut Findings<'_>) {
         let code = from.text();
         let Some(codes) = tables::codes(table).filter(|_| !code.trim().is_empty()) else { return };
         // Profiles of 2.5.1 send CWE, HD and other types in OBX-2 that table 0125 does not list.

@@ -1,13 +1,15 @@
 //! Files in OBX-5.
 
-use super::finding::{FindingCode, Findings, Severity};
+use super::Severity;
+use super::finding::FindingCode;
+use super::list::Findings;
 use crate::datatype::Ed;
 use crate::group::Placed;
 use crate::{Depth, Location, path};
 
 /// Encapsulated data that is not there or cannot be decoded: a report whose file is lost (IHE RAD-128). It is decoded
 /// piece by piece and thrown away.
-pub(super) fn check(segment: &Placed<'_>, findings: &mut Findings) {
+pub(super) fn check(segment: &Placed<'_>, findings: &mut Findings<'_>) {
     if segment.segment().id() != "OBX" || segment.field(2).text().trim() != "ED" {
         return;
     }

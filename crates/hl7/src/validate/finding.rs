@@ -4,50 +4,11 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
-use super::FINDINGS_MAX;
 use crate::datatype::{Cwe, Erl};
-use crate::{AckError, Acknowledgement, Location, segment, tables};
-
-/// How bad it is: ERR-4, table 0516.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Severity {
-    /// `I`: odd, and harmless for most receivers.
-    Information,
-    /// `W`: the standard is broken; the message can be used.
-    Warning,
-    /// `E`: something is missing without which the message cannot be used as the profile means it.
-    Error,
-}
-
-impl Severity {
-    /// As ERR-4 writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "E",
-            Self::Warning => "W",
-            Self::Information => "I",
-        }
-    }
-}
-
-/// `error`, `warning`, `information`, or the letters of ERR-4.
-impl FromStr for Severity {
-    type Err = InvalidSeverity;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        match word {
-            "error" | "E" => Ok(Self::Error),
-            "warning" | "W" => Ok(Self::Warning),
-            "information" | "I" => Ok(Self::Information),
-            _ => Err(InvalidSeverity),
-        }
-    }
-}
-
-/// A word is no severity.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("not a severity: error, warning or information")]
-pub struct InvalidSeverity;
+use crate::{
+    AckCode, AckError, Acknowledgement, ERRORS_MAX, ErrorSegment, Location, Reply, Severity,
+    segment, tables,
+};
 
 /// Declares the codes once: the enum, the stable names, and the condition of table 0357 that each becomes in ERR-3.
 macro_rules! codes {
@@ -194,54 +155,46 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What to answer: AR when the message, event, version or processing id is not supported, AE when anything else is an
-/// error, else AA (HL7 2.5.1 section 2.9.2). The gravest finding is told, the first of its kind.
-pub fn acknowledgement(findings: &[Finding]) -> Acknowledgement {
-    let errors = || findings.iter().filter(|finding| finding.severity == Severity::Error);
-    let rejected = errors().find(|finding| matches!(finding.code.condition(), 200..=203));
-    match (rejected, errors().next()) {
-        (Some(finding), _) => Acknowledgement::reject(finding.ack_error()),
-        (None, Some(finding)) => Acknowledgement::error(finding.ack_error()),
-        (None, None) => Acknowledgement::accept(),
+/// ERR in whatever form [`Reply`] writes: place, condition, severity, and the code as the diagnostic.
+impl From<&Finding> for ErrorSegment {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            error: finding.ack_error(),
+            severity: finding.severity,
+            diagnostic: finding.code.as_str().to_owned(),
+        }
     }
 }
 
-/// The list of findings, bounded.
-#[derive(Default)]
-pub(super) struct Findings(Vec<Finding>);
-
-impl Findings {
-    pub(super) fn add(
-        &mut self,
-        (code, severity): (FindingCode, Severity),
-        location: Location,
-        span: Range<usize>,
-        text: impl Into<String>,
-    ) {
-        if !self.is_full() {
-            self.0.push(Finding { code, severity, location, span, text: text.into() });
-        }
+/// What to answer: AR when the message, event, version or processing id is not supported, AE when anything else is an
+/// error, else AA (HL7 2.5.1 section 2.9.2). The gravest finding is told, the first of its kind; [`reply`] tells more.
+pub fn acknowledgement(findings: &[Finding]) -> Acknowledgement {
+    match decisive(findings) {
+        Some((AckCode::AR, finding)) => Acknowledgement::reject(finding.ack_error()),
+        Some((_, finding)) => Acknowledgement::error(finding.ack_error()),
+        None => Acknowledgement::accept(),
     }
+}
 
-    pub(super) fn is_full(&self) -> bool {
-        self.0.len() >= FINDINGS_MAX
-    }
+/// As [`acknowledgement`], with an ERR for each finding that is at least as bad as `least`: first the one that decides
+/// the answer, then errors, warnings and information, each in the message's order, at most [`ERRORS_MAX`].
+///
+/// Senders that stop at any ERR, whatever its severity, are answered with [`Severity::Error`] as `least`.
+pub fn reply(findings: &[Finding], least: Severity) -> Reply {
+    let decisive = decisive(findings);
+    let mut told: Vec<&Finding> =
+        findings.iter().filter(|finding| finding.severity >= least).collect();
+    let is_decisive =
+        |finding: &Finding| decisive.is_some_and(|(_, first)| std::ptr::eq(first, finding));
+    told.sort_by_key(|finding| std::cmp::Reverse((is_decisive(finding), finding.severity)));
+    let errors = told.into_iter().take(ERRORS_MAX).map(ErrorSegment::from).collect();
+    Reply { errors, ..Reply::new(decisive.map_or(AckCode::AA, |(code, _)| code)) }
+}
 
-    /// A profile may ask again for what the tables ask for: one finding for each code and place is enough, the gravest.
-    pub(super) fn into_list(self) -> Vec<Finding> {
-        let mut list: Vec<Finding> = Vec::with_capacity(self.0.len());
-        let mut places = std::collections::BTreeMap::new();
-        for finding in self.0 {
-            let key = (finding.code, finding.location);
-            match places.get(&key).and_then(|&index: &usize| list.get_mut(index)) {
-                Some(known) if known.severity < finding.severity => *known = finding,
-                Some(_) => {}
-                None => {
-                    places.insert(key, list.len());
-                    list.push(finding);
-                }
-            }
-        }
-        list
-    }
+/// The finding that makes the answer a refusal, and which.
+fn decisive(findings: &[Finding]) -> Option<(AckCode, &Finding)> {
+    let errors = || findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let rejected = errors().find(|finding| matches!(finding.code.condition(), 200..=203));
+    let rejected = rejected.map(|finding| (AckCode::AR, finding));
+    rejected.or_else(|| errors().next().map(|finding| (AckCode::AE, finding)))
 }

@@ -1,6 +1,8 @@
 //! MSH: what the message is.
 
-use super::finding::{FindingCode, Findings, Severity};
+use super::Severity;
+use super::finding::FindingCode;
+use super::list::Findings;
 use crate::tables::{self, Version};
 use crate::{Depth, Location, Message, Path, path};
 
@@ -13,7 +15,7 @@ const REQUIRED: [(Path, &str); 5] = [
     (path!("MSH-12"), "version"),
 ];
 
-pub(super) fn check(message: &Message, findings: &mut Findings) {
+pub(super) fn check(message: &Message, findings: &mut Findings<'_>) {
     let Some(header) = message.segments().next() else { return };
     for (path, name) in REQUIRED {
         let field = header.field(path.field());
@@ -53,7 +55,7 @@ pub(super) fn check(message: &Message, findings: &mut Findings) {
 }
 
 /// Two messages in one frame: what belongs to which patient is nobody's guess.
-fn check_alone(message: &Message, findings: &mut Findings) {
+fn check_alone(message: &Message, findings: &mut Findings<'_>) {
     for (occurrence, segment) in (1..).zip(message.segments_with_id("MSH")).skip(1) {
         let Ok(location) = Location::segment("MSH", occurrence) else { return };
         let kind = (FindingCode::SegmentUnexpected, Severity::Error);
@@ -62,7 +64,7 @@ fn check_alone(message: &Message, findings: &mut Findings) {
 }
 
 /// MSH-9.3 is optional before 2.5 and often wrong; the event decides.
-fn check_structure(message: &Message, findings: &mut Findings) {
+fn check_structure(message: &Message, findings: &mut Findings<'_>) {
     let Some(header) = message.segments().next() else { return };
     let stated = header.field(9).component(3);
     let version = Version::from_version_id(&message.version());

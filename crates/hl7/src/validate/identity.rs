@@ -1,12 +1,14 @@
 //! Who and which study is meant: merges that cannot be carried out, sources that disagree.
 
-use super::finding::{FindingCode, Findings, Severity};
+use super::Severity;
+use super::finding::FindingCode;
+use super::list::Findings;
 use crate::reading::{
     Conflict, MergeFault, MergeView, OrderSources, OrderView, ReportSources, ReportView,
 };
 use crate::{Depth, Location, Message};
 
-pub(super) fn check(message: &Message, findings: &mut Findings) {
+pub(super) fn check(message: &Message, findings: &mut Findings<'_>) {
     match message.message_code().as_str() {
         "ADT" => check_merges(message, findings),
         "ORM" | "OMG" | "OMI" => {
@@ -27,7 +29,12 @@ pub(super) fn check(message: &Message, findings: &mut Findings) {
 
 /// Two studies or accession numbers in one order are an error, never a choice; a report may be about several. Order
 /// numbers that differ are worth a warning, everything else a remark.
-fn disagree(message: &Message, conflict: &Conflict, of_study: Severity, findings: &mut Findings) {
+fn disagree(
+    message: &Message,
+    conflict: &Conflict,
+    of_study: Severity,
+    findings: &mut Findings<'_>,
+) {
     if findings.is_full() {
         return;
     }
@@ -41,7 +48,7 @@ fn disagree(message: &Message, conflict: &Conflict, of_study: Severity, findings
     findings.add(kind, conflict.other, span, conflict.to_string());
 }
 
-fn check_merges(message: &Message, findings: &mut Findings) {
+fn check_merges(message: &Message, findings: &mut Findings<'_>) {
     for merge in MergeView::read_all(message) {
         let Some(fault) = merge.fault() else { continue };
         let (code, text, location) = match fault {

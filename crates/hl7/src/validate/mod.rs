@@ -30,6 +30,7 @@ mod encapsulated;
 mod finding;
 mod header;
 mod identity;
+mod list;
 mod media;
 mod primitive;
 mod profile;
@@ -39,13 +40,13 @@ mod segments;
 mod toml_profile;
 
 pub use self::adjustment::Adjustment;
-pub use self::finding::{
-    Finding, FindingCode, InvalidFindingCode, InvalidSeverity, Severity, acknowledgement,
-};
+pub use self::finding::{Finding, FindingCode, InvalidFindingCode, acknowledgement, reply};
 pub use self::profile::{Profile, Transaction};
 pub use self::rule::{Condition, InvalidRule, Requirement, Rule};
 #[cfg(feature = "profile")]
 pub use self::toml_profile::InvalidProfile;
+
+pub use crate::{InvalidSeverity, Severity};
 
 use crate::Message;
 use crate::group::placed_segments;
@@ -58,7 +59,9 @@ pub const FINDINGS_MAX: usize = 1000;
 pub fn validate(message: &Message, profile: &Profile) -> Vec<Finding> {
     let version = Version::from_version_id(&message.version());
     let placed = placed_segments(message);
-    let mut findings = finding::Findings::default();
+    let applies = profile.applies_to(message);
+    let adjustments = if applies { &profile.adjustments[..] } else { &[] };
+    let mut findings = list::Findings::new(adjustments);
     header::check(message, &mut findings);
     segments::check(message, version, &placed, &mut findings);
     for segment in &placed {
@@ -69,17 +72,12 @@ pub fn validate(message: &Message, profile: &Profile) -> Vec<Finding> {
         encapsulated::check(segment, &mut findings);
     }
     identity::check(message, &mut findings);
-    if profile.applies_to(message) {
+    if applies {
         for rule in &profile.rules {
             rule::check(rule, version, &placed, &mut findings);
         }
     }
-    let findings = findings.into_list();
-    if profile.applies_to(message) {
-        adjustment::adjust(findings, &profile.adjustments)
-    } else {
-        findings
-    }
+    findings.into_list()
 }
 
 #[cfg(test)]

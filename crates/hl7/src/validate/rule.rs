@@ -4,7 +4,9 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
-use super::finding::{FindingCode, Findings, InvalidFindingCode, InvalidSeverity, Severity};
+use super::finding::{FindingCode, InvalidFindingCode};
+use super::list::Findings;
+use super::{InvalidSeverity, Severity};
 use crate::group::Placed;
 use crate::tables::Version;
 use crate::{Depth, Location};
@@ -212,7 +214,12 @@ fn said(segment: &Placed<'_>, place: Location) -> Option<Said> {
     (!is_empty).then(|| (text.trim().to_owned(), span))
 }
 
-pub(super) fn check(rule: &Rule, version: Version, placed: &[Placed<'_>], findings: &mut Findings) {
+pub(super) fn check(
+    rule: &Rule,
+    version: Version,
+    placed: &[Placed<'_>],
+    findings: &mut Findings<'_>,
+) {
     if rule.version.is_some_and(|of| of != version) {
         return;
     }
@@ -261,7 +268,7 @@ fn check_any(
     place: Location,
     segments: &[&Placed<'_>],
     placed: &[Placed<'_>],
-    findings: &mut Findings,
+    findings: &mut Findings<'_>,
 ) {
     let mut all = segments.iter().filter_map(|segment| said(segment, place));
     if all.any(|(text, _)| rule.values.contains(&text)) {
@@ -278,7 +285,7 @@ fn check_absent(
     place: Location,
     is_elsewhere: bool,
     placed: &[Placed<'_>],
-    findings: &mut Findings,
+    findings: &mut Findings<'_>,
 ) {
     let is_required =
         matches!(rule.requirement, Requirement::Required | Requirement::RequiredIfKnown);
@@ -301,7 +308,7 @@ fn check_one(
     rule: &Rule,
     segment: &Placed<'_>,
     elsewhere: Option<(Location, Said)>,
-    findings: &mut Findings,
+    findings: &mut Findings<'_>,
 ) {
     let Some(first) = rule.places.first() else { return };
     let own = Location::new(first.path().in_occurrence(segment.occurrence()), first.depth());

@@ -1,6 +1,8 @@
 //! Which segments a message has.
 
-use super::finding::{FindingCode, Findings, Severity};
+use super::Severity;
+use super::finding::FindingCode;
+use super::list::Findings;
 use crate::group::Placed;
 use crate::tables::{self, Version};
 use crate::{Location, Message};
@@ -9,7 +11,7 @@ pub(super) fn check(
     message: &Message,
     version: Version,
     placed: &[Placed<'_>],
-    findings: &mut Findings,
+    findings: &mut Findings<'_>,
 ) {
     let structure =
         tables::structure_of(version, &message.message_code(), &message.trigger_event());
