@@ -2,10 +2,10 @@
 
 use encoding_rs::{DecoderResult, Encoding};
 
-use crate::Charset;
 use crate::output::{Decoded, Output, sound};
 use crate::pairs::Pairs;
 use crate::single::character;
+use crate::{CharacterSets, Charset, Separators, Survey};
 
 /// Reads bytes of a set that has no escape sequences.
 pub(crate) fn plain(charset: Charset, bytes: &[u8]) -> Decoded<'_> {
@@ -53,8 +53,14 @@ impl Charset {
 
 impl Charset {
     /// Offset of the first malformed byte, as [`decode`](Self::decode) would tell it. The text is not kept, so that
-    /// a document of many megabytes is checked without a copy; only sets that stand behind escape sequences make one.
+    /// a document of many megabytes is checked without a copy; only JIS X 0208 and JIS X 0212 by themselves make one.
     pub fn first_malformed(self, bytes: &[u8]) -> Option<usize> {
+        if self.has_sequences() {
+            return match CharacterSets::from(self).survey(bytes, Separators::None) {
+                Survey::Malformed(offset) => Some(offset),
+                Survey::CarriedOver | Survey::Sound => None,
+            };
+        }
         if !self.extends_ascii() {
             return self.decode(bytes).malformed_at.first().map(|place| place.start);
         }

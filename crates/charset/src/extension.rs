@@ -30,7 +30,7 @@ pub enum Separators {
 }
 
 impl Separators {
-    fn contain(self, character: u8) -> bool {
+    pub(crate) fn contain(self, character: u8) -> bool {
         match self {
             Self::None => false,
             Self::PersonName => matches!(character, b'\\' | b'^' | b'='),

@@ -44,12 +44,14 @@ mod labels;
 mod output;
 mod pairs;
 mod single;
+mod survey;
 mod text;
 
 pub use encode::Unmappable;
 pub use extension::{CharacterSets, PieceDecoder, Separators};
 pub use labels::UnknownSet;
 pub use output::{Decoded, MALFORMED_MAX};
+pub use survey::Survey;
 
 /// A coded character set.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]

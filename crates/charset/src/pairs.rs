@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::output::Output;
+use crate::survey::only_character;
 
 /// A set of two-byte characters, 94 rows of 94 cells.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -15,9 +16,17 @@ pub(crate) enum Pairs {
 
 impl Pairs {
     /// The character at two bytes, whose high bits do not matter.
-    fn character(self, row: u8, cell: u8) -> Option<char> {
-        let mut text = String::new();
-        self.whole(&[row, cell], &mut text).then(|| text.chars().next()).flatten()
+    pub(crate) fn character(self, row: u8, cell: u8) -> Option<char> {
+        let shifted = [0x8f, row | 0x80, cell | 0x80];
+        let [_, plain @ ..] = &shifted;
+        only_character(self.encoding(), if self == Self::JisX0212 { &shifted } else { plain })
+    }
+
+    /// Offset in a run, as [`read`](Self::read) takes it, of the first pair that means nothing.
+    pub(crate) fn first_malformed(self, run: &[u8]) -> Option<usize> {
+        let is_known =
+            |pair: &[u8]| matches!(pair, [row, cell] if self.character(*row, *cell).is_some());
+        run.chunks(2).position(|pair| !is_known(pair)).map(|index| index * 2)
     }
 
     /// The two bytes of a character, high bits clear. What comes out reads back as the same character.

@@ -43,7 +43,7 @@ impl Charset {
     }
 
     /// Sets that are known by the escape sequence before their characters.
-    fn has_sequences(self) -> bool {
+    pub(crate) fn has_sequences(self) -> bool {
         matches!(self, Self::Gb2312 | Self::Iso2022Jp)
     }
 }

@@ -1,7 +1,7 @@
 //! Which character sets a message is read by.
 
 use memchr::memchr;
-use telerad_charset::{CharacterSets, Charset, Separators};
+use telerad_charset::{CharacterSets, Charset, Separators, Survey};
 
 use crate::mislabelled::is_nonsense;
 use crate::{Delimiters, WarningKind};
@@ -97,20 +97,19 @@ fn shifted(
     delimiters: Delimiters,
 ) -> (CharacterSets, Doubt) {
     let doubt = Some((WarningKind::CharsetContradicted, shift));
-    let whole = sets.decode(message, Separators::None);
-    if !whole.malformed {
+    match sets.survey(message, ends_of_values(delimiters)) {
+        Survey::Sound => return (sets, None),
         // Every value begins in the first set. A sender that goes on in another one meant something else.
-        let is_carried_over = sets.decode(message, ends_of_values(delimiters)).text != whole.text;
-        return (sets, doubt.filter(|_| is_carried_over));
+        Survey::CarriedOver => return (sets, doubt),
+        Survey::Malformed(_) => {}
     }
     // Splitting must know of a two-byte set below 80H even if nobody announced it.
     let japanese = [Charset::Iso2022Jp, Charset::JisX0212];
     let is_japanese = [&b"\x1b$B"[..], b"\x1b$@", b"\x1b$(D", b"\x1b(I"].iter().any(|sequence| {
         message.get(shift..).is_some_and(|rest| memchr::memmem::find(rest, sequence).is_some())
     });
-    let others: Vec<Charset> = sets.iter().skip(1).collect();
     let sets = if is_japanese {
-        CharacterSets::new(sets.first(), others.into_iter().chain(japanese))
+        CharacterSets::new(sets.first(), sets.iter().skip(1).chain(japanese))
     } else {
         sets
     };

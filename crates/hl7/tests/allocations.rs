@@ -58,6 +58,28 @@ fn a_declared_set_costs_no_copy() {
     }
 }
 
+/// Nor is a copy made of a message that switches sets, in every value or never back, declared or not.
+#[test]
+fn switching_sets_costs_no_copy() {
+    for (names, name) in [
+        ("~ISO IR87", &b"\x1b$B;3ED\x1b(B"[..]),
+        ("8859/1~KS X 1001", b"\x1b$)C\xfb\xf3^\x1b$)C\xd1\xce\xd4\xd7"),
+        ("8859/1~KS X 1001", b"\x1b$)C\xfb\xf3^\xd1\xce\xd4\xd7"),
+        ("8859/1~8859/5", b"\x1b-L\xbb\xee\xda\x1b-A\xe9"),
+        ("ISO IR87", b"\x1b$B;3ED\x1b(B"),
+        ("UNICODE UTF-8", b"\x1b$B;3ED\x1b(B"),
+        ("ISO IR87", b"M\xfcller"),
+        ("", b"\x1b$B;3ED\x1b(B"),
+    ] {
+        let header = HEADER.replace("UNICODE UTF-8", names);
+        let line = [b"NTE|1||", name, b"~", name, b"\r"].concat();
+        let bytes = Bytes::from([header.as_bytes(), &line.repeat(1000)].concat());
+        let parsing = measure(move || assert!(Message::parse(bytes).is_ok()));
+        // A doubt is a list of warnings more.
+        assert!(parsing.count_total <= 3 && parsing.bytes_max < 32_768, "{names} {parsing:?}");
+    }
+}
+
 #[test]
 fn a_parsed_document_takes_hardly_more_than_its_bytes() {
     let bytes = document(20 << 20);
