@@ -2,10 +2,10 @@
 
 use encoding_rs::{DecoderResult, Encoding};
 
+use crate::Charset;
 use crate::output::{Decoded, Output, sound};
 use crate::pairs::Pairs;
 use crate::single::character;
-use crate::{CharacterSets, Charset, Separators, Survey};
 
 /// Reads bytes of a set that has no escape sequences.
 pub(crate) fn plain(charset: Charset, bytes: &[u8]) -> Decoded<'_> {
@@ -48,42 +48,6 @@ impl Charset {
             Self::ShiftJis => encoding_rs::SHIFT_JIS,
             _ => return None,
         })
-    }
-}
-
-impl Charset {
-    /// Offset of the first malformed byte, as [`decode`](Self::decode) would tell it. The text is not kept, so that
-    /// a document of many megabytes is checked without a copy; only JIS X 0208 and JIS X 0212 by themselves make one.
-    pub fn first_malformed(self, bytes: &[u8]) -> Option<usize> {
-        if self.has_sequences() {
-            return match CharacterSets::from(self).survey(bytes, Separators::None) {
-                Survey::Malformed(offset) => Some(offset),
-                Survey::CarriedOver | Survey::Sound => None,
-            };
-        }
-        if !self.extends_ascii() {
-            return self.decode(bytes).malformed_at.first().map(|place| place.start);
-        }
-        let Some(encoding) = self.encoding() else {
-            return bytes.iter().position(|&byte| character(self, byte).is_none());
-        };
-        let mut decoder = encoding.new_decoder_without_bom_handling();
-        let mut buffer = [0; 2048];
-        let mut position = 0;
-        loop {
-            let rest = bytes.get(position..).unwrap_or_default();
-            let (result, read, _) =
-                decoder.decode_to_utf8_without_replacement(rest, &mut buffer, true);
-            position += read;
-            match result {
-                DecoderResult::InputEmpty => return None,
-                DecoderResult::OutputFull => {}
-                DecoderResult::Malformed(length, after) => {
-                    let end = position.saturating_sub(usize::from(after));
-                    return Some(end.saturating_sub(usize::from(length)));
-                }
-            }
-        }
     }
 }
 

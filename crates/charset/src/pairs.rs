@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::output::Output;
-use crate::survey::only_character;
+use crate::single::only_character;
 
 /// A set of two-byte characters, 94 rows of 94 cells.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

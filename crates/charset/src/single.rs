@@ -1,4 +1,6 @@
-//! The sets of one byte a character that are not taken from `encoding_rs`.
+//! Single characters, and the sets of one byte a character that are not taken from `encoding_rs`.
+
+use encoding_rs::{DecoderResult, Encoding};
 
 use crate::Charset;
 
@@ -37,6 +39,15 @@ pub(crate) fn byte(charset: Charset, wanted: char) -> Option<u8> {
     };
     let byte = u8::try_from(byte).ok()?;
     (character(charset, byte) == Some(wanted)).then_some(byte)
+}
+
+/// The character that a few bytes are.
+pub(crate) fn only_character(encoding: &'static Encoding, bytes: &[u8]) -> Option<char> {
+    let mut buffer = [0; 32];
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let (result, _, written) = decoder.decode_to_utf8_without_replacement(bytes, &mut buffer, true);
+    let text = std::str::from_utf8(buffer.get(..written)?).ok()?;
+    matches!(result, DecoderResult::InputEmpty).then(|| text.chars().next()).flatten()
 }
 
 /// Where ISO 8859-9 differs from ISO 8859-1.

@@ -1,10 +1,10 @@
 //! Whether a text that switches between sets makes sense, found out without decoding it into a copy.
 
-use encoding_rs::{DecoderResult, Encoding};
+use encoding_rs::DecoderResult;
 
 use crate::designation::{Designation, G0, G1, State};
 use crate::extension::ESCAPE;
-use crate::single;
+use crate::single::{character, only_character};
 use crate::{CharacterSets, Charset, Separators};
 
 /// What [`CharacterSets::survey`] finds.
@@ -83,6 +83,42 @@ impl CharacterSets {
     }
 }
 
+impl Charset {
+    /// Offset of the first malformed byte, as [`decode`](Self::decode) would tell it. The text is not kept, so that
+    /// a document of many megabytes is checked without a copy; only JIS X 0208 and JIS X 0212 by themselves make one.
+    pub fn first_malformed(self, bytes: &[u8]) -> Option<usize> {
+        if self.has_sequences() {
+            return match CharacterSets::from(self).survey(bytes, Separators::None) {
+                Survey::Malformed(offset) => Some(offset),
+                Survey::CarriedOver | Survey::Sound => None,
+            };
+        }
+        if !self.extends_ascii() {
+            return self.decode(bytes).malformed_at.first().map(|place| place.start);
+        }
+        let Some(encoding) = self.encoding() else {
+            return bytes.iter().position(|&byte| character(self, byte).is_none());
+        };
+        let mut decoder = encoding.new_decoder_without_bom_handling();
+        let mut buffer = [0; 2048];
+        let mut position = 0;
+        loop {
+            let rest = bytes.get(position..).unwrap_or_default();
+            let (result, read, _) =
+                decoder.decode_to_utf8_without_replacement(rest, &mut buffer, true);
+            position += read;
+            match result {
+                DecoderResult::InputEmpty => return None,
+                DecoderResult::OutputFull => {}
+                DecoderResult::Malformed(length, after) => {
+                    let end = position.saturating_sub(usize::from(after));
+                    return Some(end.saturating_sub(usize::from(length)));
+                }
+            }
+        }
+    }
+}
+
 impl G1 {
     /// Offset of the first byte of a run above 7FH that has no meaning.
     fn first_malformed(self, run: &[u8]) -> Option<usize> {
@@ -101,7 +137,7 @@ impl G1 {
     fn reads_as(self, other: Self, run: &[u8]) -> bool {
         match (self, other) {
             (Self::Single(own), Self::Single(other)) => {
-                run.iter().all(|&byte| character(own, byte) == character(other, byte))
+                run.iter().all(|&byte| high(own, byte) == high(other, byte))
             }
             (Self::Pairs(own), Self::Pairs(other)) => run.chunks(2).all(|pair| match pair {
                 [row, cell] => own.character(*row, *cell) == other.character(*row, *cell),
@@ -113,20 +149,11 @@ impl G1 {
     }
 }
 
-fn character(charset: Charset, byte: u8) -> Option<char> {
+fn high(charset: Charset, byte: u8) -> Option<char> {
     match charset.encoding() {
         Some(encoding) => only_character(encoding, &[byte]),
-        None => single::character(charset, byte),
+        None => character(charset, byte),
     }
-}
-
-/// The character that a few bytes are.
-pub(crate) fn only_character(encoding: &'static Encoding, bytes: &[u8]) -> Option<char> {
-    let mut buffer = [0; 32];
-    let mut decoder = encoding.new_decoder_without_bom_handling();
-    let (result, _, written) = decoder.decode_to_utf8_without_replacement(bytes, &mut buffer, true);
-    let text = std::str::from_utf8(buffer.get(..written)?).ok()?;
-    matches!(result, DecoderResult::InputEmpty).then(|| text.chars().next()).flatten()
 }
 
 fn run(bytes: &[u8], belongs: impl Fn(&u8) -> bool) -> &[u8] {

@@ -69,6 +69,8 @@ pub(crate) struct Index {
     pub(crate) syntax: Syntax,
     pub(crate) segments: Vec<Entry>,
     pub(crate) warnings: Vec<Warning>,
+    /// Where the segments and their terminators end, and frame bytes may follow.
+    pub(crate) end: usize,
 }
 
 /// One segment. 32 bits are enough below the limit of 4 GiB that [`Index::build`] keeps.
@@ -96,7 +98,12 @@ impl Index {
         if header > 0 {
             warnings.add(WarningKind::LeadingBytes, 0..header, None);
         }
+        let end = bytes.len() - frame_bytes_after(bytes);
+        let (bytes, after) = bytes.split_at(end.max(separator + 1));
         let segments = scan(bytes, header, field, limits, &mut warnings)?;
+        if !after.is_empty() {
+            warnings.add(WarningKind::TrailingBytes, end..end + after.len(), None);
+        }
         let first = segments.first().map_or(&[][..], |entry| entry.bytes(bytes));
         let characters = raw_field(first, field, 1);
         let (delimiters, is_usual) = Delimiters::read(field, characters);
@@ -114,7 +121,7 @@ impl Index {
         }
         let stretches = Stretches::find(segments.iter().map(|entry| entry.piece(bytes)), field);
         let syntax = Syntax { delimiters, sets, is_splittable, stretches };
-        Ok(Self { syntax, segments, warnings: warnings.0 })
+        Ok(Self { syntax, segments, warnings: warnings.0, end: bytes.len() })
     }
 }
 
@@ -144,8 +151,22 @@ fn place(path: Path) -> Option<Location> {
     Some(Location::from(path))
 }
 
+/// The start block of MLLP.
+const START_BLOCK: u8 = 0x0b;
+
 /// The end block of MLLP, which some senders leave after the message.
 const END_BLOCK: u8 = 0x1c;
+
+/// How many bytes at the end are those of a frame: of its end block, whose terminator of the last segment may be lost, of
+/// the beginning of the next, or of the buffer that it was sent from.
+fn frame_bytes_after(bytes: &[u8]) -> usize {
+    let is_frame = |byte: &u8| matches!(*byte, 0 | START_BLOCK | END_BLOCK);
+    let ends =
+        bytes.iter().rev().take_while(|byte| is_frame(byte) || matches!(byte, b'\r' | b'\n'));
+    let length = ends.count();
+    let tail = bytes.get(bytes.len() - length..).unwrap_or_default();
+    tail.iter().position(is_frame).map_or(0, |before| length - before)
+}
 
 /// Bytes searched for an MSH that does not stand at the beginning.
 const LEADING_BYTES_MAX: usize = 64 << 10;

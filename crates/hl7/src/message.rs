@@ -165,6 +165,11 @@ impl Message {
         &self.index.syntax
     }
 
+    /// Where the segments and their terminators end, and frame bytes may follow.
+    pub(crate) fn end(&self) -> usize {
+        self.index.end
+    }
+
     pub(crate) fn id_at(&self, index: usize) -> Option<[u8; 3]> {
         self.index.segments.get(index).map(|entry| entry.id)
     }

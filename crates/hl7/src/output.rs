@@ -20,7 +20,8 @@ pub enum Terminator {
 /// How to write a message. The default writes the bytes as they are.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct EncodeOptions {
-    /// Ends every segment in this way, the last one too. Blank lines and what stands before MSH are then left out.
+    /// Ends every segment in this way, the last one too. Blank lines, what stands before MSH and frame bytes at the end are
+    /// then left out.
     pub terminator: Option<Terminator>,
     /// Writes text in this set and names it in MSH-18.
     pub charset: Option<Charset>,

@@ -22,9 +22,12 @@ pub use self::location::Location;
 /// | `PID.5.1`, `PID-5-1`, `PID-5.1` | Mirth, HAPI, interface documents | `PID-5` |
 /// | `PID-5[2].1`, `OBX(3)-5` | brackets the other way round | `PID-5(2)`, `OBX[3]-5` |
 /// | `PID.F5.R2.C1.S2`, `OBX3.F5` | python-hl7 and its kin | `PID-5(2).1.2`, `OBX[3]-5` |
+/// | `/PID-5(0)-2`, `/.PID-5(1)-1-2` | HAPI's Terser | `PID-5.2`, `PID-5(2).1.2` |
 ///
-/// Counting starts at 1 in all of them. HAPI's Terser counts repetitions in parentheses from 0; nothing in the text
-/// tells, so such a path has to be translated by whoever knows where it comes from.
+/// Counting starts at 1 in all of them, except that HAPI's Terser counts in parentheses from 0. A path that begins with
+/// a slash is one of the Terser's; `PID-5(1)` may be one as well, but nothing in the text tells, so that it has to be
+/// translated by whoever knows where it comes from. Groups (`/PATIENT_RESULT/OBSERVATION(1)/OBX-5`) are refused, and
+/// segments counted inside one (`/.OBX(1)-5`): which segment of the message that is depends on its structure.
 ///
 /// [`path!`](crate::path!) reads the same grammar when the program is compiled.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -37,10 +40,40 @@ pub struct Path {
     pub(crate) subcomponent: u16,
 }
 
-/// A text is no path.
+/// Why a text is no path.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("not a path like PID-3 or OBX[2]-5(1).2.1: counting starts at 1 and ends at 65535")]
-pub struct InvalidPath;
+#[non_exhaustive]
+pub enum InvalidPath {
+    /// A path of HAPI's Terser that names groups, or counts segments in one.
+    #[error(
+        "a Terser path through groups depends on the structure of the message: count the segments of the whole message \
+         from 1, as in OBX[2]-5"
+    )]
+    Group,
+    /// It is spelled in no way that is known, or counts beyond 65535.
+    #[error("not a path like PID-3 or OBX[2]-5(1).2.1: counting starts at 1 and ends at 65535")]
+    Spelling,
+    /// It counts from 0 and does not begin with a slash, as paths of HAPI's Terser do.
+    #[error(
+        "counting starts at 1, as in PID-5(1); a Terser path, which counts from 0, begins with a slash"
+    )]
+    Zero,
+}
+
+impl InvalidPath {
+    /// What is wrong with a text that the grammar does not read.
+    fn of(text: &str) -> Self {
+        let terser = text.strip_prefix('/');
+        let counts = |path: &str| path.split('-').next().is_some_and(|id| id.contains('('));
+        if terser.is_some_and(|path| path.contains('/') || counts(path)) {
+            Self::Group
+        } else if terser.is_none() && (text.contains("(0)") || text.contains("[0]")) {
+            Self::Zero
+        } else {
+            Self::Spelling
+        }
+    }
+}
 
 /// A [`Path`] that is checked when the program is compiled.
 ///
@@ -59,6 +92,14 @@ pub struct InvalidPath;
 ///
 /// ```compile_fail
 /// telerad_hl7::path!("PID-5(2");
+/// ```
+///
+/// ```compile_fail
+/// telerad_hl7::path!("PID");
+/// ```
+///
+/// ```compile_fail
+/// telerad_hl7::path!("/PATIENT_RESULT/OBX-5");
 /// ```
 #[macro_export]
 macro_rules! path {
@@ -140,7 +181,7 @@ impl FromStr for Path {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match grammar::read(text) {
             Some((path, depth)) if depth != Depth::Segment => Ok(path),
-            _ => Err(InvalidPath),
+            _ => Err(InvalidPath::of(text)),
         }
     }
 }

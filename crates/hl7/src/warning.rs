@@ -108,6 +108,8 @@ kinds! {
     /// A line that is no segment, such as text after an unescaped carriage return. Its text belongs to no field, so a
     /// reader that must not lose text treats this as a fault.
     StrayLine = "stray-line", "line that is no segment";
+    /// Frame bytes (VT, FS or NUL) after the last segment, whose terminator may be lost: they belong to no field.
+    TrailingBytes = "trailing-bytes", "frame bytes after the last segment";
     /// Component or subcomponent delimiters in running text (OBX-5 of type FT, ST or TX, NTE-3), which the sender
     /// forgot to escape; read such fields with `whole_text`. Found by [`check`](crate::Message::check).
     UnescapedDelimiter = "unescaped-delimiter", "delimiter in running text";

@@ -127,6 +127,7 @@ fn codes_of_warnings_are_stable_and_read_back() {
             "missing-terminator",
             "second-header",
             "stray-line",
+            "trailing-bytes",
             "unescaped-delimiter",
         ]
     );

@@ -41,7 +41,7 @@ pub use self::coded::{Ce, Cne, Cwe};
 pub use self::composite::{Composite, Datatype};
 pub use self::encapsulated::{DataError, Ed, MediaType, Rp};
 pub use self::identifier::{Cx, Ei, Eip, Hd, Xon};
-pub use self::location::Erl;
+pub use self::location::{Eld, Erl};
 pub use self::person::{Cnn, Fn, Ndl, Ppn, Xcn, Xpn};
 pub use self::place::{Pl, Sad, Xad, Xtn};
 pub use self::stated::{Nulls, Stated};

@@ -241,3 +241,17 @@ proptest! {
         prop_assert_eq!(copied::<Ce>(&raw(leaves[3])), raw(leaves[3]));
     }
 }
+
+/// The fourth component is a code in the old form, and a repetition of the field in the new.
+#[test]
+fn an_error_is_placed_in_both_forms() {
+    let old: Eld = read("OBX^4^5^101&Required field missing&HL70357");
+    assert_eq!(old.location().map(|place| place.to_string()).as_deref(), Ok("OBX[4]-5"));
+    assert_eq!(old.code_identifying_error.identifier, "101");
+    assert_eq!(old.code_identifying_error.text, "Required field missing");
+    let place = "OBX[4]-5(2).1".parse().unwrap();
+    assert!(Eld::new(place, old.code_identifying_error.clone()) == old);
+    assert!(read::<Eld>("^^^207").location().is_err());
+    let new: Erl = read("OBX^4^5^2");
+    assert_eq!(new.location().map(|place| place.to_string()).as_deref(), Ok("OBX[4]-5(2)"));
+}

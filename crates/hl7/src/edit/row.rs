@@ -264,6 +264,7 @@ impl Rows {
                 }
             }
         }
+        out.extend_from_slice(whole.get(self.message.end()..).unwrap_or_default());
         Bytes::from(out)
     }
 
@@ -290,10 +291,10 @@ impl Rows {
         self.start(0)
     }
 
-    /// Where segment `index` begins; the end of the message behind the last.
+    /// Where segment `index` begins; behind the last, where the message ends and the rest of a frame may follow.
     fn start(&self, index: usize) -> usize {
         let segment = self.message.segment_at(index);
-        segment.map_or(self.message.as_bytes().len(), |segment| segment.span().start)
+        segment.map_or(self.message.end(), |segment| segment.span().start)
     }
 
     fn raw(&self, index: usize) -> &[u8] {

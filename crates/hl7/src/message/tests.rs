@@ -220,8 +220,8 @@ fn check_leading(before: &[u8], after: &[u8], also: &[WarningKind]) {
 #[test]
 fn bytes_before_the_header_are_passed_over() {
     check_leading(b"\xef\xbb\xbf", b"", &[]);
-    check_leading(b"\x0b", b"\x1c\r", &[WarningKind::BlankLine]);
-    check_leading(b"\xef\xbb\xbf\x0b\xef\xbb\xbf", b"\x1c\r", &[WarningKind::BlankLine]);
+    check_leading(b"\x0b", b"\x1c\r", &[WarningKind::TrailingBytes]);
+    check_leading(b"\xef\xbb\xbf\x0b\xef\xbb\xbf", b"\x1c\r", &[WarningKind::TrailingBytes]);
     check_leading(b"\r\n  ", b"", &[]);
     check_leading(b"junk: ", b"", &[]);
     check_leading(b"FHS|^~\\&|MSH|MSH^x\rBHS|^~\\&\r", b"", &[]);
@@ -584,4 +584,46 @@ fn a_long_word_on_a_line_of_its_own_stays_text_and_is_reported() {
     let warning = message.warnings().iter().find(|it| it.kind == WarningKind::LineFeedInText);
     let place = text.find("\nLIVER").expect("the line");
     assert_eq!(warning.map(|it| (it.span(), it.count)), Some((place..place + 1, 1)));
+}
+
+/// The terminator before the end block is lost, or the buffer of the sender is longer than its message.
+#[test]
+fn frame_bytes_at_the_end_belong_to_no_field() {
+    use WarningKind::{MissingTerminator, TrailingBytes};
+    for (tail, warnings) in [
+        (&b"\x1c\r"[..], &[MissingTerminator, TrailingBytes][..]),
+        (b"\x1c", &[MissingTerminator, TrailingBytes]),
+        (b"\x1c\r\n", &[MissingTerminator, TrailingBytes]),
+        (b"\x1c\r\x1c\r", &[MissingTerminator, TrailingBytes]),
+        (b"\x1c\r\x0b", &[MissingTerminator, TrailingBytes]),
+        (b"\0\0\0", &[MissingTerminator, TrailingBytes]),
+        (b"\r\x1c\r", &[TrailingBytes]),
+        (b"\r\x1c", &[TrailingBytes]),
+        (b"\r\0\0", &[TrailingBytes]),
+        (b"\r", &[]),
+    ] {
+        let text = [b"MSH|^~\\&|A\rPID|1".as_slice(), tail].concat();
+        let message = parse(&text);
+        assert_eq!(message.as_bytes().as_ref(), text.as_slice());
+        assert_eq!(message.text("PID-1").as_deref(), Some("1"));
+        assert_eq!((ids(&message), kinds(&message)), (vec!["MSH", "PID"], warnings.to_vec()));
+        assert_eq!(message.check(), []);
+        let frame = tail.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
+        let trailing = message.warnings().iter().find(|it| it.kind == TrailingBytes);
+        let span = frame.map(|frame| text.len() - tail.len() + frame..text.len());
+        assert_eq!(trailing.map(|it| it.span()), span);
+        // What is changed or added stands before them.
+        let frame = &tail[frame.unwrap_or(tail.len())..];
+        let mut edit = message.edit();
+        edit.set(&path!("PID-2"), "x").expect("a place");
+        let with_end = |body: &[u8]| [b"MSH|^~\\&|A\r", body, frame].concat();
+        let terminator = &tail[..tail.len() - frame.len()];
+        assert_eq!(edit.encode(), with_end(&[b"PID|1|x", terminator].concat()));
+        edit.insert_segment(crate::Anchor::End, "PV1", |pv1| pv1).expect("a place");
+        assert_eq!(edit.encode(), with_end(b"PID|1|x\rPV1\r"));
+        edit.remove_segment(&"PID".parse().expect("a place")).expect("a segment");
+        assert_eq!(edit.finish().map(|it| it.as_bytes().to_vec()), Ok(with_end(b"PV1\r")));
+    }
+    let header = parse(b"MSH|\x1c\r");
+    assert_eq!(kinds(&header), [MissingTerminator, TrailingBytes, WarningKind::EncodingCharacters]);
 }

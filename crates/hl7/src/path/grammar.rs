@@ -7,12 +7,74 @@
 //! sep        = "-" | "."
 //! n          = 1 … 65535
 //! ```
+//!
+//! and, of HAPI's Terser, which counts in brackets from 0 and searches the groups of a message where a dot says so, what
+//! means the same in any group:
+//!
+//! ```text
+//! location   = "/" [ "." ] id [ "(0)" ] [ "-" n [ "(" n-1 ")" ] [ "-" n [ "-" n ] ] ]
+//! ```
 
 use super::{Depth, Path};
 
 /// The place that `text` spells, and how far down it was spelled out.
 pub(super) const fn read(text: &str) -> Option<(Path, Depth)> {
-    let [first, second, third, rest @ ..] = text.as_bytes() else { return None };
+    match text.as_bytes() {
+        [b'/', b'.', rest @ ..] | [b'/', rest @ ..] => read_terser(rest),
+        rest => read_own(rest),
+    }
+}
+
+const fn read_terser(text: &[u8]) -> Option<(Path, Depth)> {
+    let [first, second, third, rest @ ..] = text else { return None };
+    let segment = [*first, *second, *third];
+    if !is_segment_id(segment) {
+        return None;
+    }
+    let rest = match rest {
+        [b'(', b'0', b')', rest @ ..] => rest,
+        _ => rest,
+    };
+    let path =
+        Path { segment, occurrence: 1, field: 1, repetition: 1, component: 1, subcomponent: 1 };
+    if rest.is_empty() {
+        return Some((path, Depth::Segment));
+    }
+    let Some((field, rest)) = dashed(rest) else { return None };
+    let path = Path { field, ..path };
+    let (path, rest, depth) = match rest {
+        [b'(', b'0', b')', rest @ ..] => (path, rest, Depth::Repetition),
+        [b'(', ..] => match count(rest) {
+            Some((before, rest)) if before < u16::MAX => {
+                (Path { repetition: before + 1, ..path }, rest, Depth::Repetition)
+            }
+            _ => return None,
+        },
+        _ => (path, rest, Depth::Field),
+    };
+    if rest.is_empty() {
+        return Some((path, depth));
+    }
+    let Some((component, rest)) = dashed(rest) else { return None };
+    let path = Path { component, ..path };
+    if rest.is_empty() {
+        return Some((path, Depth::Component));
+    }
+    match dashed(rest) {
+        Some((subcomponent, [])) => Some((Path { subcomponent, ..path }, Depth::Subcomponent)),
+        _ => None,
+    }
+}
+
+const fn dashed(input: &[u8]) -> Option<(u16, &[u8])> {
+    match input {
+        [b'-', rest @ ..] => number(rest),
+        _ => None,
+    }
+}
+
+const fn read_own(text: &[u8]) -> Option<(Path, Depth)> {
+    let [first, second, third, rest @ ..] = text else { return None };
     let segment = [*first, *second, *third];
     if !is_segment_id(segment) {
         return None;

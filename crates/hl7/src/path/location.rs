@@ -52,12 +52,13 @@ impl Location {
             Some((path, Depth::Segment)) if id.len() == 3 && occurrence > 0 => {
                 Ok(Self::new(path.in_occurrence(occurrence), Depth::Segment))
             }
-            _ => Err(InvalidPath),
+            _ => Err(InvalidPath::Spelling),
         }
     }
 
     /// Reads data type ERL (HL7 2.5.1 section 2.A.28), its components joined by `^`. Empty components count as 1
-    /// where a later one follows, and end the location where none does.
+    /// where a later one follows, and end the location where none does. ELD of ERR-1, whose fourth component is a code, is
+    /// read by [`Eld`](crate::datatype::Eld).
     ///
     /// # Errors
     /// [`InvalidPath`] when there is no segment id, or a component is no number from 1 to 65535.
@@ -76,10 +77,11 @@ impl Location {
             let Some(part) = parts.next() else { break };
             depth = deeper;
             if !part.is_empty() {
-                *place = part.parse().ok().filter(|&number| number > 0).ok_or(InvalidPath)?;
+                *place =
+                    part.parse().ok().filter(|&number| number > 0).ok_or(InvalidPath::Spelling)?;
             }
         }
-        if parts.next().is_some() { Err(InvalidPath) } else { Ok(Self { path, depth }) }
+        if parts.next().is_some() { Err(InvalidPath::Spelling) } else { Ok(Self { path, depth }) }
     }
 
     /// Data type ERL, its components joined by `^`.
@@ -133,7 +135,9 @@ impl FromStr for Location {
     type Err = InvalidPath;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        grammar::read(text).map(|(path, depth)| Self { path, depth }).ok_or(InvalidPath)
+        grammar::read(text)
+            .map(|(path, depth)| Self { path, depth })
+            .ok_or_else(|| InvalidPath::of(text))
     }
 }
 

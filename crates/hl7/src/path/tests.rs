@@ -45,7 +45,6 @@ fn what_is_no_path_is_refused() {
         "pid-3",
         "PID-3.",
         "PID-3.0",
-        "PID[0]-3",
         "PID0-3",
         "PID[1-3",
         "PID[1)-3",
@@ -62,10 +61,19 @@ fn what_is_no_path_is_refused() {
         "PID.R1",
         "PID.F5.S1",
         "PID.C5",
-        "/.PID-5(1)-1-1",
+        "PID-5()",
+        "/",
+        "/.",
+        "/PID-",
+        "/PID.5",
+        "/PID-0",
+        "/PID-5[1]",
+        "/PI*-5",
+        "/PID-5-1-1-1",
+        ".PID-5",
         "PID^1^3",
     ] {
-        check(text, Err(InvalidPath));
+        check(text, Err(InvalidPath::Spelling));
     }
 }
 
@@ -120,12 +128,12 @@ fn error_locations_of_others_are_read_where_they_say_something() {
     check("PID^^3", Ok("PID-3"));
     check("PID^1^3^^^", Ok("PID-3"));
     check("PID^1^3^^2", Ok("PID-3.2"));
-    check("", Err(InvalidPath));
-    check("PID^0^3", Err(InvalidPath));
-    check("PID^one", Err(InvalidPath));
-    check("PID^1^3^1^1^1^1", Err(InvalidPath));
-    check("OBX[2]^1", Err(InvalidPath));
-    check("pid^1", Err(InvalidPath));
+    check("", Err(InvalidPath::Spelling));
+    check("PID^0^3", Err(InvalidPath::Spelling));
+    check("PID^one", Err(InvalidPath::Spelling));
+    check("PID^1^3^1^1^1^1", Err(InvalidPath::Spelling));
+    check("OBX[2]^1", Err(InvalidPath::Spelling));
+    check("pid^1", Err(InvalidPath::Spelling));
 }
 
 #[test]
@@ -143,12 +151,42 @@ fn a_place_contains_what_is_in_it() {
     check("PID[2]", "PID-3", false);
 }
 
+/// HAPI's Terser counts in parentheses from 0.
+#[test]
+fn paths_of_the_terser_are_read_where_they_mean_one_place() {
+    check("/PID-5-1", Ok("PID-5"));
+    check("/.PID-5-2", Ok("PID-5.2"));
+    check("/.PID-5(1)-1-1", Ok("PID-5(2)"));
+    check("/.PID-5(0)-1-2", Ok("PID-5.1.2"));
+    check("/PID(0)-3(2)-4-2", Ok("PID-3(3).4.2"));
+    check("/MSH-9-2", Ok("MSH-9.2"));
+    check("/PID-5(65534)", Ok("PID-5(65535)"));
+    assert_eq!(crate::path!("/.PID-5(1)-2"), crate::path!("PID-5(2).2"));
+    let depths = ["/PID", "/PID-5", "/PID-5(0)", "/PID-5-1", "/PID-5-1-1"];
+    let depths = depths.map(|text| text.parse().map(|location: Location| location.depth()));
+    use Depth::{Component, Field, Repetition, Segment, Subcomponent};
+    assert_eq!(depths, [Segment, Field, Repetition, Component, Subcomponent].map(Ok));
+}
+
 #[test]
 fn the_error_says_what_was_expected() {
-    assert_eq!(
-        InvalidPath.to_string(),
-        "not a path like PID-3 or OBX[2]-5(1).2.1: counting starts at 1 and ends at 65535"
-    );
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let path = text.parse::<Path>().map_err(|error| error.to_string());
+        assert_eq!(path, Err(expected.to_owned()));
+    }
+    let spelling =
+        "not a path like PID-3 or OBX[2]-5(1).2.1: counting starts at 1 and ends at 65535";
+    check("PID--3", spelling);
+    check("/pid-3", spelling);
+    let group = "a Terser path through groups depends on the structure of the message: count the segments of \
+        the whole message from 1, as in OBX[2]-5";
+    check("/PATIENT_RESULT/ORDER_OBSERVATION/OBSERVATION(1)/OBX-5", group);
+    check("/PATIENT_RESULT/.OBX(1)-5", group);
+    check("/.OBX(1)-5", group);
+    let zero = "counting starts at 1, as in PID-5(1); a Terser path, which counts from 0, begins with a slash";
+    check("PID-5(0)-1", zero);
+    check("PID[0]-3", zero);
 }
 
 proptest! {
@@ -172,7 +210,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_reading_panic(text in "\\PC{0,20}") {
+    fn no_text_makes_reading_panic(text in "(\\PC|[/.()0-9A-Z-]){0,20}") {
         let _ = text.parse::<Location>();
         let _ = Location::from_error_location(&text);
     }

@@ -1,7 +1,7 @@
 //! Segments of reports, documents and answers (HL7 2.5.1 chapters 2, 7 and 9).
 
 use super::segment;
-use crate::datatype::{Ce, Cwe, Ei, Erl, Ppn, Ts, Xcn, Xon};
+use crate::datatype::{Ce, Cwe, Ei, Eld, Erl, Ppn, Ts, Xcn, Xon};
 
 segment! {
     /// OBX, observation (HL7 2.5.1 section 7.4.2), without its value, whose type OBX-2 names: read OBX-5 from the view.
@@ -110,8 +110,10 @@ segment! {
         6 error_condition: Ce,
     }
 
-    /// ERR, error, in the form of 2.5 (HL7 2.5.1 section 2.15.5).
+    /// ERR, error, in the form of 2.5 (HL7 2.5.1 section 2.15.5) with the field of the form before.
     Err "ERR" {
+        /// ERR-1, before 2.5.
+        1 error_code_and_location: Vec<Eld>,
         /// ERR-2
         2 location: Erl,
         /// ERR-3, table 0357.
