@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use telerad_core::Timestamp;
-use telerad_net::dicom::Peer;
+use telerad_net::dicom::{Peer, Pool, PoolConfig};
 use telerad_net::{Connector, Shutdown};
 use telerad_routing::{
     Breaker, BreakerState, DeliveryKey, DeliveryRecord, DestinationId, RetryPolicy,
@@ -37,17 +37,19 @@ pub(crate) fn start<C: Connector>(
     let mut ends = Vec::new();
     for destination in &state.configuration.destinations {
         let lane = Arc::new(Lane::new(state, destination));
+        let pool = pool(state, connector, destination);
         for number in 0..destination.associations_max {
             let worker = Worker {
                 state: Arc::clone(state),
-                connector: Arc::clone(connector),
                 lane: Arc::clone(&lane),
+                pool: pool.clone(),
                 shutdown: shutdown.clone(),
             };
             let (ended, end) = oneshot::channel();
             let name = format!("deliver {} {number}", destination.id.get_ref());
             let task = async move {
                 worker.run().await;
+                worker.pool.close().await;
                 let _ = ended.send(());
             };
             state.environment.spawn.spawn(&name, Box::pin(task));
@@ -55,6 +57,23 @@ pub(crate) fn start<C: Connector>(
         }
     }
     ends
+}
+
+/// Associations with one destination: as many as it has workers, so none of them ever waits for another.
+fn pool<C: Connector>(
+    state: &State,
+    connector: &Arc<C>,
+    destination: &Destination,
+) -> Pool<Arc<C>> {
+    let config = PoolConfig {
+        associations_max: destination.associations_max,
+        associations_per_peer_max: destination.associations_max,
+        clock: Arc::clone(&state.environment.clock),
+        drain: DRAIN_MAX,
+        linger: LINGER,
+        ..PoolConfig::default()
+    };
+    Pool::new(Arc::clone(connector), config, Arc::clone(&state.environment.spawn))
 }
 
 /// What the workers of one destination share.
@@ -102,13 +121,13 @@ impl Lane {
 
 struct Worker<C> {
     state: Arc<State>,
-    connector: Arc<C>,
     lane: Arc<Lane>,
+    pool: Pool<Arc<C>>,
     shutdown: Shutdown,
 }
 
 impl<C: Connector> Worker<C> {
-    async fn run(self) {
+    async fn run(&self) {
         while !self.shutdown.is_requested() {
             match self.claim().await {
                 Ok(batch) if batch.is_empty() => self.rest(None).await,
@@ -217,6 +236,10 @@ impl<C: Connector> Worker<C> {
 
 /// What is in flight at a stop gets this long, as long as the servers give to what comes in.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
+
+/// A destination's association stays open this long after a batch: the next batch of a study follows at once, while the
+/// places of a PACS are few and others want them too.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// A worker with nothing to do looks at the queue this often, whatever bells it may have missed.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);

@@ -1,10 +1,8 @@
 //! One association's worth of deliveries.
 
-use std::sync::Arc;
-
-use telerad_dimse::{ProposedContext, plan_contexts};
+use telerad_dimse::plan_contexts;
 use telerad_net::Connector;
-use telerad_net::dicom::{ClientAssociation, StoreRequest};
+use telerad_net::dicom::{ClientAssociation, PoolError, StoreRequest};
 use telerad_routing::{
     Breaker, BreakerState, DeliveryOutcome, DeliveryRecord, DeliveryState, FaultScope, settle,
 };
@@ -31,17 +29,19 @@ impl<C: Connector> Worker<C> {
             .collect();
         // A batch is far below the 128 contexts of an association, so the plan is always one.
         let contexts = plan_contexts(&needs).into_iter().next().unwrap_or_default();
-        let (clock, peer) = (Arc::clone(&self.state.environment.clock), &self.lane.peer);
-        let connecting =
-            ClientAssociation::connect_with(&*self.connector, clock, peer, contexts.clone());
-        let mut association = match connecting.await {
+        let mut association = match self.pool.checkout(&self.lane.peer, contexts).await {
             Ok(association) => association,
-            Err(error) => {
+            Err(PoolError::Association(error)) => {
                 let (now, random) = (self.state.now(), self.state.environment.rng.next_u64());
                 let fault = |breaker: &mut Breaker| {
                     breaker.on_fault(faults::scope(&error), now, random);
                 };
                 self.note(fault, &error.to_string());
+                return Ok(());
+            }
+            Err(error) => {
+                // Another worker has begun to stop. It says nothing of the destination.
+                tracing::debug!(destination = %self.lane.id, "no association: {error}");
                 return Ok(());
             }
         };
@@ -50,30 +50,29 @@ impl<C: Connector> Worker<C> {
             if self.shutdown.is_requested() {
                 break;
             }
-            let (outcome, recorded) = tokio::join!(
-                self.send(&mut association, &contexts, &delivery),
-                self.record(settled.take())
-            );
+            let (outcome, recorded) =
+                tokio::join!(self.send(&mut association, &delivery), self.record(settled.take()));
             settled = Some(self.settle(&delivery, &outcome));
             if recorded.is_err() || !leaves_others_alone(&outcome) {
                 break;
             }
         }
-        let recorded = self.record(settled).await;
-        if let Err(error) = association.release().await {
-            tracing::debug!(destination = %self.lane.id, "association not released: {error}");
-        }
-        recorded
+        // Whoever comes next may have it while this is recorded.
+        drop(association);
+        self.record(settled).await
     }
 
     async fn send(
         &self,
         association: &mut ClientAssociation,
-        proposed: &[ProposedContext],
         delivery: &DeliveryRecord,
     ) -> DeliveryOutcome {
-        let (accepted, refused) = (association.accepted(), association.refused());
-        if let Some(outcome) = faults::negotiated(delivery, proposed, accepted, refused) {
+        if let Some(outcome) = faults::negotiated(
+            delivery,
+            association.proposed(),
+            association.accepted(),
+            association.refused(),
+        ) {
             return outcome;
         }
         let reader = match self.state.environment.payloads.open(&delivery.digest).await {

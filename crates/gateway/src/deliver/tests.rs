@@ -14,7 +14,8 @@ async fn is_claimed(wait: Duration) -> bool {
     state.commit(vec![Effect::Delivery(record)]).await.unwrap();
     let lane = Arc::new(Lane::new(&state, &state.configuration.destinations[0]));
     let (_handle, shutdown) = shutdown();
-    let worker = Worker { state, connector: Arc::new(TcpConnector), lane, shutdown };
+    let pool = super::pool(&state, &Arc::new(TcpConnector), &state.configuration.destinations[0]);
+    let worker = Worker { state, lane, pool, shutdown };
     !worker.claim().await.unwrap().is_empty()
 }
 

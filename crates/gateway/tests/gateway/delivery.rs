@@ -71,6 +71,18 @@ async fn every_real_file_arrives_byte_for_byte_in_its_own_encoding() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_study_needs_no_more_associations_than_there_are_workers() {
+    let mut house = House::open();
+    let archive = Archive::open(&house.network);
+    // More than a batch, and one after the other.
+    house.accept_all("CT1", &slices(40)).await;
+    house.delivered(40).await;
+    // Two in the house's configuration.
+    let associations = archive.associations();
+    assert!((1..=2).contains(&associations), "{associations} associations");
+}
+
+#[tokio::test(start_paused = true)]
 async fn synthetic_oddities_arrive_byte_for_byte() {
     let with = |syntax| Instance { syntax, ..Instance::new(1) };
     for instance in [

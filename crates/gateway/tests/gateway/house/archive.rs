@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
@@ -47,6 +48,7 @@ pub struct Archive {
 struct Shared {
     script: Mutex<Option<Script>>,
     refuse: Mutex<Option<Refuse>>,
+    associations: AtomicUsize,
     /// Every SOP Instance UID that came, in order.
     offered: Mutex<Vec<String>>,
     kept: Mutex<Vec<Kept>>,
@@ -93,6 +95,11 @@ impl Archive {
         self
     }
 
+    /// How many associations have been asked for.
+    pub fn associations(&self) -> usize {
+        self.shared.associations.load(Ordering::Relaxed)
+    }
+
     pub fn kept(&self) -> Vec<Kept> {
         self.shared.kept.lock().unwrap().clone()
     }
@@ -132,6 +139,7 @@ struct Desk {
 
 impl Services for Desk {
     fn admit(&self, _: &AssociateRequest, _: &Remote) -> Result<(), Rejection> {
+        self.shared.associations.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
