@@ -141,7 +141,7 @@ proptest! {
 
     #[test]
     fn what_is_built_reads_as_it_was_written(text in texts("éüÃ¼Â€\u{85}Жﾔ山丂김功a"), to in 0..NAMED.len()) {
-        let head = MessageHead { charset: Some(NAMED[to]), ..MessageHead::default() };
+        let head = MessageHead { charset: Some(NAMED[to].into()), ..MessageHead::default() };
         let built = MessageBuilder::new(head).segment("PID", |pid| pid.components(5, &["x", &text])).build();
         let fits = CharacterSets::from(NAMED[to]).encode(&text, Separators::None).is_ok();
         match built {
