@@ -62,6 +62,9 @@ pub enum JoinError {
     /// The joined message is beyond the limits.
     #[error(transparent)]
     Parse(#[from] ParseError),
+    /// Another incomplete message of the sender goes on at the same pointer: what comes next could be of either.
+    #[error("another incomplete message goes on at the same pointer")]
+    PointerTaken,
     /// More fragments than [`JoinerLimits::fragments_max`].
     #[error("more than {fragments_max} fragments")]
     TooManyFragments {
@@ -144,6 +147,9 @@ impl Joiner {
         {
             return Err(JoinError::Mixed);
         }
+        if after.as_ref().is_some_and(|pointer| self.is_taken(pointer, &message, known)) {
+            return Err(JoinError::PointerTaken);
+        }
         match (known, after) {
             (None, None) => Ok(Joined::Whole(message)),
             (None, Some(pointer)) => {
@@ -178,6 +184,18 @@ impl Joiner {
                 Ok(Joined::Whole(whole))
             }
         }
+    }
+
+    /// Whether a message other than the one at `known` waits at a pointer. Senders that count their pointers from 1 in
+    /// every message would have the parts of two patients joined.
+    fn is_taken(&self, pointer: &str, message: &Message, known: Option<usize>) -> bool {
+        let key = key(message, pointer.to_owned());
+        let others = self.waiting.iter().enumerate().filter(|(place, _)| Some(*place) != known);
+        let mut same = others.filter(|(_, waiting)| waiting.key == key);
+        same.any(|(_, waiting)| match &waiting.fragments[..] {
+            [only] if known.is_none() => only.control_id() != message.control_id(),
+            _ => true,
+        })
     }
 
     /// How many messages are incomplete.

@@ -107,6 +107,24 @@ fn a_first_fragment_sent_again_replaces_itself() {
 }
 
 #[test]
+fn two_messages_that_go_on_at_one_pointer_are_not_mixed() {
+    let of = |control_id: &str, from: &str, body: &str, to: &str| {
+        let end = if to.is_empty() { String::new() } else { format!("DSC|{to}\r") };
+        message(&format!("MSH|^~\\&|A||||||ORU^R01|{control_id}|P|2.5||{from}\r{body}{end}"))
+    };
+    let mut joiner = Joiner::new(JoinerLimits::default());
+    let mut take = |message| short(joiner.take(message));
+    let taken = "another incomplete message goes on at the same pointer";
+    assert_eq!(take(of("1", "", "PID|1||1001\r", "p")), "waiting for p");
+    assert_eq!(take(of("2", "", "PID|1||2002\r", "p")), taken);
+    assert_eq!(take(of("3", "", "PID|1||3003\r", "q")), "waiting for q");
+    assert_eq!(take(of("4", "q", "NTE|1\r", "p")), taken);
+    assert_eq!(take(of("5", "p", "NTE|2\r", "")), "PID|1||1001 NTE|2");
+    assert_eq!(take(of("4", "q", "NTE|1\r", "p")), "waiting for p");
+    assert_eq!(take(of("6", "p", "NTE|3\r", "")), "PID|1||3003 NTE|1 NTE|3");
+}
+
+#[test]
 fn what_does_not_fit_is_refused_and_nothing_is_lost() {
     let limits = JoinerLimits {
         waiting_max: 1,

@@ -8,6 +8,7 @@ const VERSIONS: [Version; 2] = [Version::V2_5_1, Version::V2_3_1];
 fn rows() -> Vec<String> {
     let mut rows = Vec::new();
     for segment in segments() {
+        rows.push(format!("{} {}", segment.id, segment.name));
         for field in &segment.fields {
             let mut row = format!("{}-{} {}", segment.id, field.number, field.name);
             for version in VERSIONS {
@@ -25,6 +26,7 @@ fn rows() -> Vec<String> {
         }
     }
     for datatype in datatypes() {
+        rows.push(format!("{} {}", datatype.id, datatype.name));
         for version in VERSIONS {
             for (index, component) in datatype.components(version).iter().enumerate() {
                 let ComponentTable { name, datatype: kind, usage, table } = component;
@@ -38,15 +40,19 @@ fn rows() -> Vec<String> {
         }
     }
     for table in code_tables() {
+        rows.push(format!("{} {}", table.number, table.name));
         for code in &table.codes {
             let marks = VERSIONS.map(|version| code.is_in(version));
-            rows.push(format!("{} {}|{marks:?}", table.number, code.code));
+            rows.push(format!("{} {} {}|{marks:?}", table.number, code.code, code.meaning));
         }
     }
     for version in VERSIONS {
         for structure in structures(version) {
             rows.push(format!("{version} {} {}", structure.id, written(&structure.items)));
         }
+    }
+    for Event { version, code, event, structure } in &TABLES.events {
+        rows.push(format!("{version} {code} {event} {structure}"));
     }
     rows
 }
@@ -94,7 +100,7 @@ fn the_tables_are_the_ones_that_were_compared_with_the_reference() {
     let structures = VERSIONS.map(|version| structures(version).count());
     assert_eq!(structures, [37, 24]);
     let rows = rows();
-    assert_eq!((rows.len(), checksum(&rows)), (2150, 0xcc52_e865_f7d0_cb0d));
+    assert_eq!((rows.len(), checksum(&rows)), (2471, 0x57a5_9276_d89b_92e7));
 }
 
 #[test]
@@ -240,4 +246,103 @@ fn a_version_is_read_by_what_came_before_2_4() {
     check("2.10", Version::V2_5_1);
     check("", Version::V2_5_1);
     check("v2.3", Version::V2_5_1);
+}
+
+/// How many fields each segment has, in 2.5.1 and in 2.3.1, counted in the standard.
+const FIELD_COUNTS: [(&str, usize, usize); 38] = [
+    ("MSH", 21, 20),
+    ("MSA", 6, 6),
+    ("ERR", 12, 1),
+    ("SFT", 6, 0),
+    ("EVN", 7, 6),
+    ("PID", 39, 30),
+    ("PD1", 21, 12),
+    ("NK1", 39, 37),
+    ("MRG", 7, 7),
+    ("PV1", 52, 52),
+    ("PV2", 49, 37),
+    ("AL1", 6, 6),
+    ("DG1", 21, 19),
+    ("ORC", 31, 24),
+    ("TQ1", 14, 0),
+    ("TQ2", 10, 0),
+    ("OBR", 50, 45),
+    ("IPC", 9, 0),
+    ("OBX", 25, 17),
+    ("NTE", 4, 4),
+    ("TXA", 23, 23),
+    ("SCH", 27, 25),
+    ("RGS", 3, 3),
+    ("AIS", 12, 10),
+    ("AIG", 14, 14),
+    ("AIL", 12, 12),
+    ("AIP", 12, 12),
+    ("ROL", 12, 8),
+    ("CTD", 7, 7),
+    ("QPD", 3, 0),
+    ("RCP", 7, 0),
+    ("QAK", 6, 2),
+    ("DSC", 2, 1),
+    ("FHS", 12, 12),
+    ("BHS", 12, 12),
+    ("BTS", 3, 3),
+    ("FTS", 2, 2),
+    ("ZDS", 1, 1),
+];
+
+#[test]
+fn every_segment_has_as_many_fields_as_the_standard_says() {
+    let counts: Vec<_> = segments()
+        .iter()
+        .map(|segment| {
+            let [newer, older] = VERSIONS.map(|version| segment.field_count(version));
+            (segment.id, newer, older)
+        })
+        .collect();
+    assert_eq!(counts, FIELD_COUNTS);
+}
+
+/// Rows looked up one by one in the standard, from all over the tables.
+#[test]
+fn rows_are_as_they_are_printed() {
+    #[track_caller]
+    fn check(id: &str, n: usize, expected: &str) {
+        let field = segment(id).and_then(|segment| segment.field(n)).unwrap();
+        let rule = |version| match field.rule(version) {
+            None => "-".to_owned(),
+            Some(FieldRule { datatype, usage, repetitions_max, length }) => {
+                let repetitions = repetitions_max.map_or("*".to_owned(), |max| max.to_string());
+                let length = length.map_or("-".to_owned(), |length| length.to_string());
+                format!("{datatype} {usage:?} {repetitions} {length}")
+            }
+        };
+        let [newer, older] = VERSIONS.map(rule);
+        let table = field.table.unwrap_or("-");
+        assert_eq!(format!("{}; {newer}; {older}; {table}", field.name), expected);
+    }
+    check("MSH", 9, "Message Type; MSG Required 1 15; MSG Required 1 7; -");
+    check("MSA", 5, "Delayed Acknowledgment Type; ST Withdrawn 1 -; ID Backward 1 1; -");
+    check("ERR", 1, "Error Code and Location; ELD Backward * 493; ELD Required * 80; -");
+    check("ERR", 6, "Application Error Parameter; ST Optional 10 80; -; -");
+    check("EVN", 7, "Event Facility; HD Optional 1 241; -; -");
+    check("PID", 3, "Patient Identifier List; CX Required * 250; CX Required * 20; -");
+    check("PID", 13, "Phone Number - Home; XTN Optional * 250; XTN Optional * 40; -");
+    check("PV1", 19, "Visit Number; CX Optional 1 250; CX Optional 1 20; -");
+    check("PV2", 24, "Patient Status Code; IS Optional 1 2; IS Optional 1 2; 0216");
+    check("NK1", 7, "Contact Role; CE Optional 1 250; CE Optional 1 60; 0131");
+    check("ORC", 1, "Order Control; ID Required 1 2; ID Required 1 2; 0119");
+    check("ORC", 29, "Order Type; CWE Optional 1 250; -; 0482");
+    check("OBR", 16, "Ordering Provider; XCN Optional * 250; XCN Optional * 80; -");
+    check("OBR", 26, "Parent Result; PRL Optional 1 400; PRL Optional 1 400; -");
+    check("IPC", 3, "Study Instance UID; EI Required 1 70; -; -");
+    check("OBX", 5, "Observation Value; varies Conditional * 99999; varies Conditional * 65536; -");
+    check("OBX", 23, "Performing Organization Name; XON Optional 1 567; -; -");
+    check("NTE", 4, "Comment Type; CE Optional 1 250; CE Optional 1 60; 0364");
+    check("TXA", 12, "Unique Document Number; EI Required 1 30; EI Required 1 30; -");
+    check("SCH", 11, "Appointment Timing Quantity; TQ Backward * 200; TQ Required * 200; -");
+    check("TQ1", 9, "Priority; CWE Optional * 250; -; 0485");
+    check("AIS", 3, "Universal Service Identifier; CE Required 1 250; CE Required 1 200; -");
+    check("DSC", 2, "Continuation Style; ID Optional 1 1; -; 0398");
+    check("BTS", 2, "Batch Comment; ST Optional 1 80; ST Optional 1 80; -");
+    check("FHS", 12, "Reference File Control ID; ST Optional 1 20; ST Optional 1 20; -");
 }
