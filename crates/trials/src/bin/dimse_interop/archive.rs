@@ -8,21 +8,19 @@ use bytes::{Bytes, BytesMut};
 use telerad::core::AeTitle;
 use telerad::dicom::dataset::{DataSet, DataSetLimits};
 use telerad::dicom::{Status, tags, uids};
-use telerad::dimse::{
-    AcceptedContext, AssociateRequest, ContextResult, ProposedContext, Rejection,
-    UserIdentityResponse, UserItems,
-};
+use telerad::dimse::{AssociateRequest, Rejection, SyntaxOffer, UserIdentityResponse, UserItems};
 use telerad::net::dicom::{
-    AnyBody, AssociationContext, Body, CommitmentResult, EventReports, FindAnswers, FindRequest,
-    InstanceReference, InstanceSource, KeySupport, MoveDestination, MovePlan, NReply, NRequest,
-    Retrieval, RetrieveRequest, Services, StepStatus, StoreReply, StoreRequest, StoreScp, answers,
-    grant_receiving, is_storable,
+    AnyBody, AssociationContext, AvailabilityNotification, Body, CommitmentResult, Door,
+    FIND_MODELS, FindAnswers, FindRequest, FindScp, GET_MODELS, GetScp, InstanceReference,
+    InstanceSource, KeySupport, MOVE_MODELS, MoveDestination, MovePlan, MoveScp, NRequest,
+    Retrieval, RetrieveRequest, Server, StepStatus, StoreReply, StoreRequest, StoreScp, answers,
 };
 use telerad::net::{BoxFuture, Remote};
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::ours::{EXPLICIT, IMPLICIT};
+use crate::query;
 use crate::study::{Held, Sample};
-use crate::{notices, query};
 
 /// A provider of everything. Clones share it.
 #[derive(Clone, Default)]
@@ -47,7 +45,7 @@ pub struct State {
     /// Performed procedure steps.
     pub steps: BTreeMap<String, (StepStatus, DataSet)>,
     /// Instance availability.
-    pub notifications: Vec<DataSet>,
+    pub notifications: Vec<AvailabilityNotification>,
     /// Results of storage commitment that were reported to us.
     pub results: Vec<CommitmentResult>,
     /// How our own reports of storage commitment were answered.
@@ -97,27 +95,25 @@ impl Archive {
         self.state().received.len()
     }
 
-    fn answer(&self, request: &AssociateRequest, context: &ProposedContext) -> ContextResult {
-        let class = context.abstract_syntax.as_str();
-        if !is_storable(class) && !SERVICES.contains(&class) {
-            return ContextResult::AbstractSyntaxNotSupported;
-        }
-        let proposed = || context.transfer_syntaxes.iter();
-        let wants_to_receive = request.user.roles_of(class).is_some_and(|roles| roles.scp);
-        let kept = |syntax: &&String| {
-            let state = self.state();
-            let mut samples = state.samples.values();
-            samples.any(|it| it.sop_class_uid == class && &it.transfer_syntax_uid == *syntax)
-        };
-        let syntax = match is_storable(class) {
-            true if wants_to_receive => proposed().find(kept).or_else(|| proposed().next()),
-            true => proposed().next(),
-            false => proposed().find(|syntax| READABLE.contains(&syntax.as_str())),
-        };
-        match syntax {
-            Some(syntax) => ContextResult::Accepted { transfer_syntax: syntax.clone() },
-            None => ContextResult::TransferSyntaxesNotSupported,
-        }
+    /// A server with every service of the library.
+    pub fn server(&self) -> Server {
+        let list = |syntax: &str| vec![syntax.to_owned()];
+        Server::builder(self.clone())
+            .store(self.clone())
+            // What is kept here is in this encoding, and a C-GET has to be able to send it.
+            .storage_syntaxes(SyntaxOffer::Preferring(list(EXPLICIT)))
+            .find(&FIND_MODELS, self.clone())
+            .worklist(self.clone())
+            .move_scp(&MOVE_MODELS, self.clone())
+            .get(&GET_MODELS, self.clone())
+            .mpps(self.clone())
+            .n_service(&[STEP_RETRIEVE], self.clone())
+            .commitment(self.clone())
+            .commitment_results(self.clone())
+            // Reports are encoded before it is known on which association they go.
+            .syntaxes(uids::STORAGE_COMMITMENT_PUSH_MODEL, SyntaxOffer::OurOrder(list(IMPLICIT)))
+            .availability(self.clone())
+            .build()
     }
 
     fn retrieval(&self, request: &RetrieveRequest) -> Result<Retrieval, Status> {
@@ -167,7 +163,7 @@ impl Archive {
     }
 }
 
-impl Services for Archive {
+impl Door for Archive {
     fn admit(&self, request: &AssociateRequest, _: &Remote) -> Result<(), Rejection> {
         self.state().requests.push(request.clone());
         match request.called.as_str() == crate::TITLE {
@@ -176,77 +172,22 @@ impl Services for Archive {
         }
     }
 
-    fn negotiate(&self, request: &AssociateRequest) -> Vec<(u8, ContextResult)> {
-        request.contexts.iter().map(|it| (it.id, self.answer(request, it))).collect()
-    }
-
     fn answer_items(&self, request: &AssociateRequest) -> UserItems {
         UserItems {
             async_window: request.user.async_window,
             identity_response: Some(UserIdentityResponse::default()),
-            ..grant_receiving(request)
+            ..UserItems::default()
         }
-    }
-
-    fn store(
-        &self,
-        _: AssociationContext,
-        request: StoreRequest,
-        body: Body,
-    ) -> BoxFuture<'static, StoreReply> {
-        Box::pin(self.clone().receive(request, body))
-    }
-
-    fn find(
-        &self,
-        _: AssociationContext,
-        request: FindRequest,
-    ) -> BoxFuture<'static, Result<Box<dyn FindAnswers>, Status>> {
-        Box::pin(std::future::ready(self.found(&request)))
-    }
-
-    fn move_to(
-        &self,
-        _: AssociationContext,
-        request: RetrieveRequest,
-        destination: AeTitle,
-    ) -> BoxFuture<'static, Result<MovePlan, Status>> {
-        let known = self.state().destinations.get(destination.as_str()).cloned();
-        let plan = known.ok_or(Status::MOVE_DESTINATION_UNKNOWN).and_then(|destination| {
-            Ok(MovePlan { retrieval: self.retrieval(&request)?, destination })
-        });
-        Box::pin(std::future::ready(plan))
-    }
-
-    fn get(
-        &self,
-        _: AssociationContext,
-        request: RetrieveRequest,
-    ) -> BoxFuture<'static, Result<Retrieval, Status>> {
-        Box::pin(std::future::ready(self.retrieval(&request)))
-    }
-
-    fn n_service(
-        &self,
-        context: AssociationContext,
-        _: &str,
-        request: NRequest,
-    ) -> BoxFuture<'static, NReply> {
-        let reply = notices::answer(self, &context, &request).unwrap_or_else(|reply| *reply);
-        Box::pin(std::future::ready(reply))
-    }
-
-    fn reports(
-        &self,
-        context: AssociationContext,
-        _: &[AcceptedContext],
-    ) -> Vec<Box<dyn EventReports>> {
-        vec![Box::new(notices::Reports::of(self, context.association_id))]
     }
 }
 
-impl Archive {
-    async fn receive(self, request: StoreRequest, mut body: Body) -> StoreReply {
+impl StoreScp for Archive {
+    async fn store(
+        &self,
+        _: AssociationContext,
+        request: StoreRequest,
+        mut body: Body,
+    ) -> StoreReply {
         let mut data_set = BytesMut::new();
         while let Some(piece) = body.next().await {
             // Cut off: whatever came is no instance.
@@ -270,9 +211,36 @@ impl Archive {
     }
 }
 
-impl StoreScp for Archive {
-    async fn store(&self, _: AssociationContext, request: StoreRequest, body: Body) -> StoreReply {
-        self.clone().receive(request, body).await
+impl FindScp for Archive {
+    async fn find(
+        &self,
+        _: AssociationContext,
+        request: FindRequest,
+    ) -> Result<Box<dyn FindAnswers>, Status> {
+        self.found(&request)
+    }
+}
+
+impl MoveScp for Archive {
+    async fn move_to(
+        &self,
+        _: AssociationContext,
+        request: RetrieveRequest,
+        destination: AeTitle,
+    ) -> Result<MovePlan, Status> {
+        let known = self.state().destinations.get(destination.as_str()).cloned();
+        let destination = known.ok_or(Status::MOVE_DESTINATION_UNKNOWN)?;
+        Ok(MovePlan { retrieval: self.retrieval(&request)?, destination })
+    }
+}
+
+impl GetScp for Archive {
+    async fn get(
+        &self,
+        _: AssociationContext,
+        request: RetrieveRequest,
+    ) -> Result<Retrieval, Status> {
+        self.retrieval(&request)
     }
 }
 
@@ -297,26 +265,3 @@ pub const LONG_ANSWERS: usize = 10_000;
 
 /// MPPS Retrieve (PS3.4 section F.8).
 pub const STEP_RETRIEVE: &str = "1.2.840.10008.3.1.2.3.4";
-
-/// What is offered beside storage.
-const SERVICES: [&str; 12] = [
-    uids::VERIFICATION,
-    uids::PATIENT_ROOT_FIND,
-    uids::PATIENT_ROOT_MOVE,
-    uids::PATIENT_ROOT_GET,
-    uids::STUDY_ROOT_FIND,
-    uids::STUDY_ROOT_MOVE,
-    uids::STUDY_ROOT_GET,
-    uids::MODALITY_WORKLIST_FIND,
-    uids::MODALITY_PERFORMED_PROCEDURE_STEP,
-    STEP_RETRIEVE,
-    uids::STORAGE_COMMITMENT_PUSH_MODEL,
-    uids::INSTANCE_AVAILABILITY_NOTIFICATION,
-];
-
-/// The encodings of questions.
-const READABLE: [&str; 3] = [
-    uids::EXPLICIT_VR_LITTLE_ENDIAN,
-    uids::IMPLICIT_VR_LITTLE_ENDIAN,
-    uids::EXPLICIT_VR_BIG_ENDIAN,
-];

@@ -19,6 +19,8 @@ pub struct Target<'a> {
     pub connector: AnyConnector,
     pub ours: &'a Ours,
     pub sink: &'a Serving,
+    /// Whom its sub-operations name as the one who asked: us, if it keeps to PS3.7 section 9.1.1.1.
+    pub move_originator: &'a str,
     /// What it says to a destination that it does not know.
     pub unknown_destination: Status,
 }
@@ -139,14 +141,13 @@ impl Target<'_> {
     }
 
     fn retrieve_by_move(&self, study: &Study) -> Result<String> {
-        self.sink.archive.take();
         let outcome = self.moved(TITLE, &study.order.study_instance_uid)?;
         expect(outcome.status, Status::SUCCESS)?;
         counted(outcome.sub_operations, study.samples.len(), 0)?;
         for received in &self.sink.archive.state().received {
             let originator = received.move_originator.as_ref();
             let (title, _) = originator.context("a sub-operation does not name its originator")?;
-            ensure!(title.as_str() == TITLE, "the move originator is {title}");
+            ensure!(title.as_str() == self.move_originator, "the move originator is {title}");
         }
         same(&study.held(), &self.sink.archive.take())
     }
@@ -179,6 +180,7 @@ impl Target<'_> {
 
     /// One C-MOVE of a study; the association is used for another afterwards.
     pub fn moved(&self, destination: &str, study: &str) -> Result<RetrieveOutcome> {
+        self.sink.archive.take();
         self.ours.run(async {
             let proposed = contexts(&[
                 (uids::STUDY_ROOT_MOVE, &[EXPLICIT, IMPLICIT]),

@@ -30,6 +30,7 @@ pub fn check(verdict: &mut Verdict, ours: &Ours, folder: &Path) -> Result<()> {
         connector: AnyConnector::new(TcpConnector),
         ours,
         sink: &sink,
+        move_originator: TITLE,
         unknown_destination: Status::MOVE_DESTINATION_UNKNOWN,
     };
     let study = Study::new("DCM", 8, 20_000);

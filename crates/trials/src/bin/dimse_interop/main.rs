@@ -9,8 +9,11 @@ mod archive;
 mod battery;
 mod dcmtk;
 mod dcmtk_scu;
+mod n_services;
 mod notices;
 mod ours;
+mod pynetdicom;
+mod pynetdicom_scu;
 mod query;
 mod study;
 
@@ -23,6 +26,7 @@ use telerad_trials::tool::{self, Ended};
 use telerad_trials::verdict::{self, Verdict};
 
 use ours::Ours;
+use pynetdicom::Python;
 
 /// The title of everything that is ours.
 pub const TITLE: &str = "TELERAD";
@@ -37,6 +41,8 @@ fn trial(verdict: &mut Verdict) -> Result<()> {
     let ours = Ours::new()?;
     dcmtk::check(verdict, &ours, &folder.path().join("dcmtk"))?;
     dcmtk_scu::check(verdict, &ours, &folder.path().join("dcmtk_scu"))?;
+    let python = Python::install(&folder.path().join("python"))?;
+    pynetdicom::check(verdict, &ours, &python)?;
     if verdict.failed() > 0 {
         verdict::note(format!("logs and files are in {}", folder.keep().display()));
     }
@@ -57,7 +63,7 @@ fn run<S: AsRef<std::ffi::OsStr>>(program: &str, words: &[S]) -> Result<Ended> {
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What must be there, and the Debian package that brings it.
-const PROGRAMS: [(&str, &str); 13] = [
+const PROGRAMS: [(&str, &str); 14] = [
     ("/usr/bin/dcmqrscp", "dcmtk"),
     ("/usr/bin/dcmsend", "dcmtk"),
     ("/usr/bin/dump2dcm", "dcmtk"),
@@ -70,5 +76,6 @@ const PROGRAMS: [(&str, &str); 13] = [
     ("/usr/bin/wlmscpfs", "dcmtk"),
     ("/usr/bin/openssl", "openssl"),
     ("/usr/sbin/Orthanc", "orthanc"),
+    ("pip3", "python3-pip"),
     ("python3", "python3"),
 ];

@@ -1,115 +1,122 @@
 //! Our side as a provider of the N-services: performed procedure steps, storage commitment, instance availability.
 
-use telerad::dicom::dataset::DataSetLimits;
-use telerad::dicom::{Status, Tag, uids};
+use telerad::dicom::dataset::DataSet;
+use telerad::dicom::{Status, uids};
 use telerad::net::BoxFuture;
 use telerad::net::dicom::{
-    AssociationContext, ClientAssociation, CommitmentFailure, CommitmentRequest, CommitmentResult,
-    EventReports, MoveDestination, NOperation, NReply, NRequest, SopReference, StepMessage,
+    AssociationContext, AvailabilityNotification, AvailabilityScp, ClientAssociation,
+    CommitmentFailure, CommitmentRequest, CommitmentResult, CommitmentScp, CommitmentScu,
+    EventReports, MoveDestination, MppsScp, NOperation, NReply, NRequest, NServiceScp,
+    PerformedStep, SopReference, StepStatus,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::archive::{Archive, STEP_RETRIEVE};
+use crate::archive::Archive;
 use crate::ours::{IMPLICIT, contexts};
 use crate::query;
 
-/// Answers one request.
-///
-/// # Errors
-/// The reply that the peer is to hear instead.
-pub fn answer(
-    archive: &Archive,
-    context: &AssociationContext,
-    request: &NRequest,
-) -> Result<NReply, Box<NReply>> {
-    match (request.sop_class_uid.as_str(), &request.operation) {
-        (uids::MODALITY_PERFORMED_PROCEDURE_STEP, _) => step(archive, request),
-        (STEP_RETRIEVE, NOperation::Get { attributes }) => step_of(archive, request, attributes),
-        (uids::STORAGE_COMMITMENT_PUSH_MODEL, NOperation::Action { .. }) => {
-            let asked = CommitmentRequest::read(request, DataSetLimits::default())?;
-            commit(archive, context, request, &asked);
-            Ok(Status::SUCCESS.into())
+impl MppsScp for Archive {
+    async fn status_of(
+        &self,
+        _: AssociationContext,
+        sop_instance_uid: &str,
+    ) -> Result<Option<StepStatus>, Status> {
+        Ok(self.state().steps.get(sop_instance_uid).map(|(status, _)| *status))
+    }
+
+    async fn create(&self, _: AssociationContext, step: PerformedStep) -> NReply {
+        self.state().steps.insert(step.sop_instance_uid, (step.status, step.attributes));
+        Status::SUCCESS.into()
+    }
+
+    async fn set(&self, _: AssociationContext, step: PerformedStep) -> NReply {
+        let mut state = self.state();
+        let Some((status, attributes)) = state.steps.get_mut(&step.sop_instance_uid) else {
+            return Status::NO_SUCH_SOP_INSTANCE.into();
+        };
+        *status = step.status;
+        let changes = step.attributes;
+        for tag in changes.tags() {
+            match (changes.items(tag), changes.text(tag)) {
+                (Some(items), _) => attributes.set_items(tag, items),
+                (None, Some(text)) => attributes.set_text(tag, &text),
+                (None, None) => {}
+            }
         }
-        (uids::STORAGE_COMMITMENT_PUSH_MODEL, NOperation::EventReport { .. }) => {
-            let result = CommitmentResult::read(request, DataSetLimits::default())?;
-            archive.state().results.push(result);
-            Ok(Status::SUCCESS.into())
-        }
-        (uids::INSTANCE_AVAILABILITY_NOTIFICATION, NOperation::Create) => {
-            let notification = request.attributes(DataSetLimits::default())?;
-            archive.state().notifications.push(notification);
-            Ok(Status::SUCCESS.into())
-        }
-        _ => Err(Status::UNRECOGNIZED_OPERATION.into()),
+        Status::SUCCESS.into()
     }
 }
 
-fn step(archive: &Archive, request: &NRequest) -> Result<NReply, Box<NReply>> {
-    let message = StepMessage::read(request, DataSetLimits::default())?;
-    let mut state = archive.state();
-    let uid = request.sop_instance_uid.clone();
-    let status = message.apply(state.steps.get(&uid).map(|(status, _)| *status))?;
-    let changes = telerad::dicom::DataSet::from(message);
-    let (before, attributes) =
-        state.steps.entry(uid).or_insert_with(|| (status, telerad::dicom::DataSet::new()));
-    *before = status;
-    for tag in changes.tags() {
-        match (changes.items(tag), changes.text(tag)) {
-            (Some(items), _) => attributes.set_items(tag, items),
-            (None, Some(text)) => attributes.set_text(tag, &text),
-            (None, None) => {}
+/// N-GET of a performed procedure step.
+impl NServiceScp for Archive {
+    async fn n_service(&self, _: AssociationContext, request: NRequest) -> NReply {
+        let NOperation::Get { attributes } = &request.operation else {
+            return Status::UNRECOGNIZED_OPERATION.into();
+        };
+        let state = self.state();
+        let Some((_, step)) = state.steps.get(&request.sop_instance_uid) else {
+            return Status::NO_SUCH_SOP_INSTANCE.into();
+        };
+        let mut asked = DataSet::new();
+        for tag in attributes {
+            asked.set_empty(*tag);
+        }
+        let found = if attributes.is_empty() { step.clone() } else { query::project(&asked, step) };
+        match found.encode(&request.transfer_syntax_uid) {
+            Ok(encoded) => NReply { data_set: Some(encoded.into()), ..Status::SUCCESS.into() },
+            Err(_) => Status::PROCESSING_FAILURE.into(),
         }
     }
-    Ok(Status::SUCCESS.into())
 }
 
-/// N-GET of a step.
-fn step_of(
-    archive: &Archive,
-    request: &NRequest,
-    attributes: &[Tag],
-) -> Result<NReply, Box<NReply>> {
-    let state = archive.state();
-    let (_, step) =
-        state.steps.get(&request.sop_instance_uid).ok_or(Status::NO_SUCH_SOP_INSTANCE)?;
-    let mut asked = telerad::dicom::DataSet::new();
-    for tag in attributes {
-        asked.set_empty(*tag);
+impl CommitmentScp for Archive {
+    /// Has the result reported: on an association of our own to those who want that, else on the one of the request.
+    async fn commit(&self, context: AssociationContext, request: CommitmentRequest) -> Status {
+        let mut state = self.state();
+        let is_here = |it: &SopReference| {
+            let uid = &it.sop_instance_uid;
+            state.samples.contains_key(uid)
+                || state.received.iter().any(|it| &it.sample.sop_instance_uid == uid)
+        };
+        let (committed, missing) = request.instances.into_iter().partition::<Vec<_>, _>(is_here);
+        let reason = Status::NO_SUCH_SOP_INSTANCE.code();
+        let failure = |instance| CommitmentFailure { instance, reason };
+        let result = CommitmentResult {
+            transaction_uid: request.transaction_uid,
+            committed,
+            failed: missing.into_iter().map(failure).collect(),
+        };
+        if let Some(to) = state.committed_apart.get(context.calling.as_str()).cloned() {
+            tokio::task::spawn(report_apart(self.clone(), to, result));
+        } else if let Some(sender) = state.reporting.get_mut(&context.association_id) {
+            let report = result.report(IMPLICIT).expect("UIDs can be encoded");
+            // Without a receiver the association is over, and the row that waits for the report says so.
+            let _ = sender.send(report);
+        }
+        Status::SUCCESS
     }
-    let found = if attributes.is_empty() { step.clone() } else { query::project(&asked, step) };
-    let encoded = found.encode(&request.transfer_syntax_uid);
-    let data_set = Some(encoded.map_err(|_| Status::PROCESSING_FAILURE)?.into());
-    Ok(NReply { data_set, ..Status::SUCCESS.into() })
+
+    fn reports(&self, context: AssociationContext) -> Option<Box<dyn EventReports>> {
+        Some(Box::new(Reports::of(self, context.association_id)))
+    }
 }
 
-/// Decides what we answer for, and has it reported: on an association of our own to those who want that, else on the one
-/// of the request.
-fn commit(
-    archive: &Archive,
-    context: &AssociationContext,
-    request: &NRequest,
-    asked: &CommitmentRequest,
-) {
-    let mut state = archive.state();
-    let is_here = |it: &SopReference| {
-        state.samples.contains_key(&it.sop_instance_uid)
-            || state.received.iter().any(|r| r.sample.sop_instance_uid == it.sop_instance_uid)
-    };
-    let (committed, missing) = asked.instances.iter().cloned().partition::<Vec<_>, _>(is_here);
-    let failure =
-        |instance| CommitmentFailure { instance, reason: Status::NO_SUCH_SOP_INSTANCE.code() };
-    let result = CommitmentResult {
-        transaction_uid: asked.transaction_uid.clone(),
-        committed,
-        failed: missing.into_iter().map(failure).collect(),
-    };
-    if let Some(to) = state.committed_apart.get(context.calling.as_str()).cloned() {
-        tokio::task::spawn(report_apart(archive.clone(), to, result));
-    } else if let Some(sender) = state.reporting.get_mut(&context.association_id)
-        && let Ok(report) = result.report(&request.transfer_syntax_uid)
-    {
-        // Without a receiver the association is over, and the row that waits for the report says so.
-        let _ = sender.send(report);
+impl CommitmentScu for Archive {
+    async fn result(&self, _: AssociationContext, result: CommitmentResult) -> Status {
+        self.state().results.push(result);
+        Status::SUCCESS
+    }
+}
+
+impl AvailabilityScp for Archive {
+    async fn notify(
+        &self,
+        _: AssociationContext,
+        _: &str,
+        notification: AvailabilityNotification,
+    ) -> NReply {
+        self.state().notifications.push(notification);
+        Status::SUCCESS.into()
     }
 }
 

@@ -9,9 +9,7 @@ use telerad::core::AeTitle;
 use telerad::dicom::dataset::DataSet;
 use telerad::dicom::{Status, Tag, tags, uids};
 use telerad::dimse::ProposedContext;
-use telerad::net::dicom::{
-    ClientAssociation, MoveDestination, Peer, ServerConfig, StoreRequest, Timeouts, serve,
-};
+use telerad::net::dicom::{ClientAssociation, MoveDestination, Peer, StoreRequest, Timeouts};
 use telerad::net::{
     AnyConnector, Listener, ShutdownHandle, TcpAcceptor, TcpConnector, TokioSpawn, shutdown,
 };
@@ -57,8 +55,8 @@ impl Ours {
         let port = port.context("the listener has no port")?;
         let archive = Archive::default();
         let (stop, stopped) = shutdown();
-        let (services, config) = (Arc::new(archive.clone()), ServerConfig::default());
-        self.runtime.spawn(serve(listener, services, config, Arc::new(TokioSpawn), stopped));
+        let server = archive.server();
+        self.runtime.spawn(server.serve(listener, Arc::new(TokioSpawn), stopped));
         Ok(Serving { archive, port, _stop: stop })
     }
 
