@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use crate::Charset;
+use crate::{CharacterSets, Charset};
 
 const ALL: &[Charset] = &[
     Charset::Ascii,
@@ -196,6 +196,26 @@ fn a_printed_text_is_redacted() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// A set of any combination that both standards name comes back from the names of either.
+    #[test]
+    fn names_of_combinations_read_back(picks in proptest::collection::vec(0..ALL.len(), 1..6)) {
+        let mut picked = picks.iter().map(|&pick| ALL[pick]);
+        let sets = CharacterSets::new(picked.next().unwrap_or_default(), picked);
+        if let Some(names) = sets.to_hl7() {
+            prop_assert_eq!(CharacterSets::from_hl7(names), Ok(sets));
+        }
+        if let Some(terms) = sets.to_dicom() {
+            let read = CharacterSets::from_dicom(&terms).map(|read| read.iter().collect::<Vec<_>>());
+            let mut expected: Vec<_> = sets.iter().collect();
+            // A set of two-byte characters stands behind ASCII.
+            if read.as_ref().is_ok_and(|read| read.first() != expected.first()) {
+                prop_assert!(terms.starts_with('\\'), "{}", terms);
+                expected.insert(0, Charset::Ascii);
+            }
+            prop_assert_eq!(read, Ok(expected), "{}", terms);
+        }
+    }
 
     #[test]
     fn what_is_encoded_reads_back(text in "\\PC{0,12}", pick in 0..ALL.len()) {

@@ -161,8 +161,10 @@ const END_BLOCK: u8 = 0x1c;
 /// the beginning of the next, or of the buffer that it was sent from.
 fn frame_bytes_after(bytes: &[u8]) -> usize {
     let is_frame = |byte: &u8| matches!(*byte, 0 | START_BLOCK | END_BLOCK);
-    let ends =
-        bytes.iter().rev().take_while(|byte| is_frame(byte) || matches!(byte, b'\r' | b'\n'));
+    let ends = bytes
+        .iter()
+        .rev()
+        .take_while(|byte| is_frame(byte) || matches!(byte, b'\t' | b'\r' | b'\n' | b' '));
     let length = ends.count();
     let tail = bytes.get(bytes.len() - length..).unwrap_or_default();
     tail.iter().position(is_frame).map_or(0, |before| length - before)

@@ -594,6 +594,7 @@ fn frame_bytes_at_the_end_belong_to_no_field() {
         (&b"\x1c\r"[..], &[MissingTerminator, TrailingBytes][..]),
         (b"\x1c", &[MissingTerminator, TrailingBytes]),
         (b"\x1c\r\n", &[MissingTerminator, TrailingBytes]),
+        (b"\x1c\r \t\r", &[MissingTerminator, TrailingBytes]),
         (b"\x1c\r\x1c\r", &[MissingTerminator, TrailingBytes]),
         (b"\x1c\r\x0b", &[MissingTerminator, TrailingBytes]),
         (b"\0\0\0", &[MissingTerminator, TrailingBytes]),
