@@ -9,7 +9,6 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use telerad::dicom::{Status, uids};
@@ -17,6 +16,7 @@ use telerad::dimse::plan_contexts;
 use telerad::net::TcpConnector;
 use telerad::net::dicom::{ClientAssociation, Peer};
 use telerad_examples::finish;
+use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

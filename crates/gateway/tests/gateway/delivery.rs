@@ -59,9 +59,12 @@ async fn every_real_file_arrives_byte_for_byte_in_its_own_encoding() {
             transfer_syntax_uid: sample.transfer_syntax_uid.to_owned(),
             move_originator: None,
         };
-        let data_set = data_set_of(&sample);
-        let status = house.send_data_set("CT1", &sent, data_set.clone()).await;
+        let mut data_set = data_set_of(&sample).to_vec();
+        let status = house.send_data_set("CT1", &sent, data_set.clone().into()).await;
         assert_eq!(status, 0, "{}", sample.name);
+        // The encoder of one file left out the zero that an odd deflated stream gets (PS3.5 section A.5); on the wire every
+        // fragment is even.
+        data_set.resize(data_set.len().next_multiple_of(2), 0);
         house.delivered(1).await;
         let kept = archive.kept().remove(0);
         assert_eq!(kept.transfer_syntax_uid, sample.transfer_syntax_uid, "{}", sample.name);
