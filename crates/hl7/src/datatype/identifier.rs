@@ -65,12 +65,18 @@ composite! {
         2 organization_name_type_code: String,
         /// XON-3; XON-10 replaces it from 2.5.
         3 id_number: String,
+        /// XON-4
+        4 check_digit: String,
+        /// XON-5, table 0061.
+        5 check_digit_scheme: String,
         /// XON-6
         6 assigning_authority: Hd,
         /// XON-7, table 0203.
         7 identifier_type_code: String,
         /// XON-8
         8 assigning_facility: Hd,
+        /// XON-9, table 0465.
+        9 name_representation_code: String,
         /// XON-10
         10 organization_identifier: String,
     }

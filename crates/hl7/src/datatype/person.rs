@@ -45,6 +45,12 @@ composite! {
         10 name_validity_range: Dr,
         /// XPN-11, table 0444.
         11 name_assembly_order: String,
+        /// XPN-12, from 2.5.
+        12 effective_date: Ts,
+        /// XPN-13, from 2.5.
+        13 expiration_date: Ts,
+        /// XPN-14, from 2.5.
+        14 professional_suffix: String,
     }
 
     /// XCN, a person with an identifier (HL7 2.5.1 section 2.A.86).
@@ -79,6 +85,18 @@ composite! {
         14 assigning_facility: Hd,
         /// XCN-15, table 0465.
         15 name_representation_code: String,
+        /// XCN-16
+        16 name_context: Ce,
+        /// XCN-17
+        17 name_validity_range: Dr,
+        /// XCN-18, table 0444.
+        18 name_assembly_order: String,
+        /// XCN-19, from 2.5.
+        19 effective_date: Ts,
+        /// XCN-20, from 2.5.
+        20 expiration_date: Ts,
+        /// XCN-21, from 2.5.
+        21 professional_suffix: String,
     }
 
     /// PPN, a person and when the person acted (HL7 2.5.1 section 2.A.54).
@@ -119,6 +137,8 @@ composite! {
         6 prefix: String,
         /// CNN-7, table 0360.
         7 degree: String,
+        /// CNN-8, table 0297.
+        8 source_table: String,
         /// CNN-9
         9 assigning_authority_namespace_id: String,
         /// CNN-10
@@ -277,6 +297,7 @@ impl Cnn {
             suffix: self.suffix.clone(),
             prefix: self.prefix.clone(),
             degree: self.degree.clone(),
+            source_table: self.source_table.clone(),
             assigning_authority: Hd {
                 namespace_id: self.assigning_authority_namespace_id.clone(),
                 universal_id: self.assigning_authority_universal_id.clone(),

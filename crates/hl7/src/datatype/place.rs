@@ -1,7 +1,7 @@
 //! Locations, addresses and telephone numbers.
 
 use super::composite::composite;
-use super::{Ei, Hd};
+use super::{Dr, Ei, Hd, Ts};
 
 composite! {
     /// PL, a location of a person (HL7 2.5.1 section 2.A.53).
@@ -58,6 +58,18 @@ composite! {
         7 address_type: String,
         /// XAD-8
         8 other_geographic_designation: String,
+        /// XAD-9, table 0289.
+        9 county_parish_code: String,
+        /// XAD-10, table 0288.
+        10 census_tract: String,
+        /// XAD-11, table 0465.
+        11 address_representation_code: String,
+        /// XAD-12
+        12 address_validity_range: Dr,
+        /// XAD-13, from 2.5.
+        13 effective_date: Ts,
+        /// XAD-14, from 2.5.
+        14 expiration_date: Ts,
     }
 
     /// XTN, a telephone number or electronic address (HL7 2.5.1 section 2.A.89).
@@ -80,6 +92,10 @@ composite! {
         8 extension: String,
         /// XTN-9
         9 any_text: String,
+        /// XTN-10, from 2.5.
+        10 extension_prefix: String,
+        /// XTN-11, from 2.5.
+        11 speed_dial_code: String,
         /// XTN-12, from 2.5.
         12 unformatted_telephone_number: String,
     }

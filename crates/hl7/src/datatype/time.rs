@@ -58,6 +58,8 @@ composite! {
         8 text: String,
         /// TQ-9, table 0472.
         9 conjunction: String,
+        /// TQ-11
+        11 occurrence_duration: Ce,
         /// TQ-12
         12 total_occurrences: String,
     }
