@@ -97,7 +97,11 @@ impl Charset {
             return self.decode(bytes).malformed_at.first().map(|place| place.start);
         }
         let Some(encoding) = self.encoding() else {
-            return bytes.iter().position(|&byte| character(self, byte).is_none());
+            // Most chunks of a document are ASCII, which is told of many bytes at once.
+            let chunks = bytes.chunks(CHUNK).enumerate().filter(|(_, chunk)| !chunk.is_ascii());
+            let first =
+                |chunk: &[u8]| chunk.iter().position(|&byte| character(self, byte).is_none());
+            return { chunks }.find_map(|(n, chunk)| Some(n * CHUNK + first(chunk)?));
         };
         let mut decoder = encoding.new_decoder_without_bom_handling();
         let mut buffer = [0; 2048];
@@ -160,6 +164,8 @@ fn run(bytes: &[u8], belongs: impl Fn(&u8) -> bool) -> &[u8] {
     let end = bytes.iter().position(|byte| !belongs(byte)).unwrap_or(bytes.len());
     bytes.get(..end).unwrap_or_default()
 }
+
+const CHUNK: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -128,7 +128,10 @@ pub(crate) fn ends_of_values(delimiters: Delimiters) -> Separators {
 fn unshifted(message: &[u8], high: usize, sets: CharacterSets) -> (CharacterSets, Doubt) {
     let bytes = message.get(high..).unwrap_or_default();
     let is_utf8 = std::str::from_utf8(bytes).is_ok();
-    let first_c1 = || bytes.iter().position(|byte| (0x80..=0x9f).contains(byte));
+    let is_c1 = |byte: &u8| (0x80..=0x9f).contains(byte);
+    let chunks = || bytes.chunks(CHUNK).enumerate().filter(|(_, chunk)| !chunk.is_ascii());
+    let first_c1 =
+        || chunks().find_map(|(n, chunk)| Some(n * CHUNK + chunk.iter().position(is_c1)?));
     let has_c1 = || first_c1().is_some();
     let first_malformed = || Some(high + sets.first().first_malformed(bytes)?);
     let contradicted = Some((WarningKind::CharsetContradicted, high));
@@ -170,3 +173,6 @@ fn unshifted(message: &[u8], high: usize, sets: CharacterSets) -> (CharacterSets
 type Doubt = Option<(WarningKind, usize)>;
 
 const ESCAPE: u8 = 0x1b;
+
+/// Of so many bytes it is told at once whether they are ASCII.
+const CHUNK: usize = 64;
