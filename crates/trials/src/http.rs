@@ -11,10 +11,27 @@ use anyhow::{Context, Result, bail};
 /// # Errors
 /// No connection, another status, or an answer that is not HTTP.
 pub fn request(method: &str, port: u16, path: &str) -> Result<Vec<u8>> {
+    exchange(method, port, path, "")
+}
+
+/// Sends one POST with a body and returns the body of a 200 answer.
+///
+/// # Errors
+/// As [`request`].
+pub fn post(port: u16, path: &str, body: &str) -> Result<Vec<u8>> {
+    exchange("POST", port, path, body)
+}
+
+fn exchange(method: &str, port: u16, path: &str, body: &str) -> Result<Vec<u8>> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     // Version 1.0, so that the answer is not cut in chunks.
-    write!(stream, "{method} {path} HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n");

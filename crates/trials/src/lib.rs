@@ -15,9 +15,11 @@
 #![expect(clippy::disallowed_methods, reason = "programs with files, sockets, threads and a clock")]
 
 pub mod arguments;
+pub mod certificates;
 pub mod configuration;
 pub mod debian;
 pub mod dicom_client;
+pub mod dicom_rs;
 pub mod dicom_sink;
 pub mod gateway;
 pub mod hl7_client;

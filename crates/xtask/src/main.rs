@@ -21,7 +21,7 @@ usage: cargo xtask <command>
 
   ci [--without-tests]        formatting, lints, tests, documentation, tidy
   tidy                        the rules of the architecture that a tool can check
-  interop [--quick]           DCMTK and Orthanc against the gateway, HL7 programs of others
+  interop [--quick]           DICOM and HL7 programs of others against the gateway and the library
   bench-peers [--runs N] [--quick]
                               DICOM beside bare TCP, DCMTK and dicom-rs, and its memory
   crash [--count N --seed S]  kill the gateway at random moments, lose nothing

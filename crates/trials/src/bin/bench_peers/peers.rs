@@ -6,8 +6,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use telerad_trials::tool::{self, Running, free_port, last_line, wait_for_port};
-use telerad_trials::{debian, verdict};
+use telerad_trials::dicom_rs::Missing;
+use telerad_trials::tool::{Running, free_port, wait_for_port};
+use telerad_trials::{debian, dicom_rs, verdict};
 use tempfile::TempDir;
 
 use crate::process::time_program;
@@ -43,7 +44,8 @@ impl Peers {
     /// may be missing, where no registry is within reach.
     pub fn install() -> Result<Self> {
         debian::install(&[(STORESCU, "dcmtk"), (STORESCP, "dcmtk")])?;
-        let dicom_rs = install_dicom_rs().map_err(|error| format!("{error:#}"));
+        let dicom_rs =
+            dicom_rs::install(&DICOM_RS, Missing::AreBuilt).map_err(|error| format!("{error:#}"));
         if let Err(reason) = &dicom_rs {
             verdict::note(format!("no dicom-rs: {reason}"));
         }
@@ -148,33 +150,7 @@ impl Scp {
     }
 }
 
-/// The folder of their binaries.
-fn install_dicom_rs() -> Result<PathBuf> {
-    let ourselves = std::env::current_exe()?;
-    let target = ourselves.ancestors().nth(2).context("this program lies in no target folder")?;
-    let root = target.join("peers");
-    let is_there = |name: &&str| {
-        let program = root.join("bin").join(name).to_string_lossy().into_owned();
-        let version = tool::run(&program, &["--version"], Duration::from_secs(10));
-        version.is_ok_and(|it| it.success && it.output.trim_end().ends_with(DICOM_RS_VERSION))
-    };
-    let missing: Vec<&str> = DICOM_RS.into_iter().filter(|name| !is_there(name)).collect();
-    if !missing.is_empty() {
-        verdict::note(format!("building {} {DICOM_RS_VERSION}", missing.join(" and ")));
-        let (root, build) = (root.to_string_lossy(), root.join("build"));
-        let build = build.to_string_lossy();
-        let mut words = vec!["install", "--locked", "--root", &root, "--target-dir", &build];
-        let versions = missing.iter().map(|name| format!("{name}@{DICOM_RS_VERSION}"));
-        let versions: Vec<String> = versions.collect();
-        words.extend(versions.iter().map(String::as_str));
-        let install = tool::run("cargo", &words, Duration::from_secs(900))?;
-        ensure!(install.success, "cargo install: {}", last_line(&install.output));
-    }
-    Ok(root.join("bin"))
-}
-
 const STORESCU: &str = "/usr/bin/storescu";
 const STORESCP: &str = "/usr/bin/storescp";
 /// Receiver and sender.
 const DICOM_RS: [&str; 2] = ["dicom-storescp", "dicom-storescu"];
-const DICOM_RS_VERSION: &str = "0.10.0";

@@ -23,6 +23,8 @@ pub struct Target<'a> {
     pub move_originator: &'a str,
     /// What it says to a destination that it does not know.
     pub unknown_destination: Status,
+    /// With what it ends a C-MOVE at the first instance that is refused, instead of going on (PS3.4 section C.4.2.3.1).
+    pub gives_up: Option<Status>,
 }
 
 impl Target<'_> {
@@ -160,6 +162,11 @@ impl Target<'_> {
         archive.state().refused.clear();
         let outcome = outcome?;
         let arrived = archive.take().len();
+        if let Some(status) = self.gives_up {
+            expect(outcome.status, status)?;
+            ensure!(arrived < study.samples.len(), "{arrived} arrived");
+            return Ok(format!("{:04X}H, {arrived} arrived: the peer gives up", status.code()));
+        }
         ensure!(arrived == study.samples.len() - 1, "{arrived} arrived");
         failed_one(&outcome, study.samples.len(), uid)
     }

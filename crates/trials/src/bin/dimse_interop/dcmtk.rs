@@ -32,6 +32,7 @@ pub fn check(verdict: &mut Verdict, ours: &Ours, folder: &Path) -> Result<()> {
         sink: &sink,
         move_originator: TITLE,
         unknown_destination: Status::MOVE_DESTINATION_UNKNOWN,
+        gives_up: None,
     };
     let study = Study::new("DCM", 8, 20_000);
     target.check(verdict, &study);

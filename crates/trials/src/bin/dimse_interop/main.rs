@@ -9,19 +9,24 @@ mod archive;
 mod battery;
 mod dcmtk;
 mod dcmtk_scu;
+mod dicom_rs;
 mod n_services;
 mod notices;
+mod orthanc;
 mod ours;
 mod pynetdicom;
 mod pynetdicom_scu;
 mod query;
 mod study;
+mod tls;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
+use telerad_trials::arguments::Arguments;
 use telerad_trials::debian;
+use telerad_trials::dicom_rs::Missing;
 use telerad_trials::tool::{self, Ended};
 use telerad_trials::verdict::{self, Verdict};
 
@@ -36,13 +41,19 @@ fn main() -> ExitCode {
 }
 
 fn trial(verdict: &mut Verdict) -> Result<()> {
+    let quick = Arguments::read()?.quick;
+    // A quick run takes the tools of dicom-rs if they are there.
+    let what_is_missing = if quick { Missing::AreMissing } else { Missing::AreBuilt };
     debian::install(&PROGRAMS)?;
     let folder = tempfile::tempdir()?;
     let ours = Ours::new()?;
     dcmtk::check(verdict, &ours, &folder.path().join("dcmtk"))?;
     dcmtk_scu::check(verdict, &ours, &folder.path().join("dcmtk_scu"))?;
+    orthanc::check(verdict, &ours, &folder.path().join("orthanc"))?;
+    dicom_rs::check(verdict, &ours, &folder.path().join("dicom_rs"), what_is_missing)?;
     let python = Python::install(&folder.path().join("python"))?;
     pynetdicom::check(verdict, &ours, &python)?;
+    tls::check(verdict, &ours, &python, &folder.path().join("tls"))?;
     if verdict.failed() > 0 {
         verdict::note(format!("logs and files are in {}", folder.keep().display()));
     }

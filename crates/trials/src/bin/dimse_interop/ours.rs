@@ -10,6 +10,7 @@ use telerad::dicom::dataset::DataSet;
 use telerad::dicom::{Status, Tag, tags, uids};
 use telerad::dimse::ProposedContext;
 use telerad::net::dicom::{ClientAssociation, MoveDestination, Peer, StoreRequest, Timeouts};
+use telerad::net::tls::{ServerTls, TlsAcceptor};
 use telerad::net::{
     AnyConnector, Listener, ShutdownHandle, TcpAcceptor, TcpConnector, TokioSpawn, shutdown,
 };
@@ -47,6 +48,12 @@ impl Ours {
     pub fn serve(&self) -> Result<Serving> {
         let acceptor = self.runtime.block_on(TcpAcceptor::bind("127.0.0.1:0"))?;
         self.serve_on(acceptor)
+    }
+
+    /// The same over TLS.
+    pub fn serve_tls(&self, tls: ServerTls) -> Result<Serving> {
+        let acceptor = self.runtime.block_on(TcpAcceptor::bind("127.0.0.1:0"))?;
+        self.serve_on(TlsAcceptor::new(acceptor, tls))
     }
 
     fn serve_on(&self, listener: impl Listener) -> Result<Serving> {

@@ -37,6 +37,7 @@ pub fn check(verdict: &mut Verdict, ours: &Ours, python: &Python) -> Result<()> 
         // Its own title instead of that of the one who asked.
         move_originator: TITLE,
         unknown_destination: Status::MOVE_DESTINATION_UNKNOWN,
+        gives_up: None,
     };
     let study = Study::new("PYN", 8, 20_000);
     target.check(verdict, &study);

@@ -5,8 +5,9 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use telerad_trials::arguments::Arguments;
+use telerad_trials::certificates::Certificates;
 use telerad_trials::gateway::{Addresses, Gateway};
 use telerad_trials::tool::{self, Running, free_port, last_line};
 use telerad_trials::verdict::Verdict;
@@ -24,7 +25,9 @@ pub fn check(
 ) -> Result<()> {
     std::fs::create_dir_all(folder)?;
     let peers = Peers { folder };
-    peers.issue_all()?;
+    let mut names = ["gateway", "ct1", "ris", "scp"].map(|name| (name, "ca")).to_vec();
+    names.push(("stranger", "other"));
+    Certificates::issue(folder, &["ca", "other"], &names)?;
     let (straight, _straight_scp) = peers.storescp("straight")?;
     let (through, _through_scp) = peers.storescp("through")?;
     let configuration = folder.join("gateway.toml");
@@ -87,68 +90,6 @@ struct Peers<'a> {
 impl Peers<'_> {
     fn path(&self, file: &str) -> String {
         self.folder.join(file).to_string_lossy().into_owned()
-    }
-
-    fn issue_all(&self) -> Result<()> {
-        for authority in ["ca", "other"] {
-            let words = [
-                "req",
-                "-x509",
-                "-newkey",
-                "rsa:2048",
-                "-nodes",
-                "-days",
-                "30",
-                "-subj",
-                &format!("/CN={authority}"),
-                "-keyout",
-                &self.path(&format!("{authority}.key")),
-                "-out",
-                &self.path(&format!("{authority}.pem")),
-            ];
-            openssl(&words)?;
-        }
-        for (name, authority) in
-            [("gateway", "ca"), ("ct1", "ca"), ("ris", "ca"), ("scp", "ca"), ("stranger", "other")]
-        {
-            self.issue(name, authority)?;
-        }
-        Ok(())
-    }
-
-    fn issue(&self, name: &str, authority: &str) -> Result<()> {
-        let file = |ending: &str| self.path(&format!("{name}.{ending}"));
-        openssl(&[
-            "req",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-subj",
-            &format!("/O=North/CN={name}"),
-            "-keyout",
-            &file("key"),
-            "-out",
-            &file("csr"),
-        ])?;
-        let names = format!("subjectAltName=DNS:{name}.example,DNS:localhost,IP:127.0.0.1\n");
-        std::fs::write(file("ext"), names + "basicConstraints=CA:FALSE\n")?;
-        openssl(&[
-            "x509",
-            "-req",
-            "-days",
-            "20",
-            "-CAcreateserial",
-            "-in",
-            &file("csr"),
-            "-CA",
-            &self.path(&format!("{authority}.pem")),
-            "-CAkey",
-            &self.path(&format!("{authority}.key")),
-            "-extfile",
-            &file("ext"),
-            "-out",
-            &file("pem"),
-        ])
     }
 
     /// A receiver that wants a certificate.
@@ -282,14 +223,6 @@ impl Peers<'_> {
         }
         Ok(())
     }
-}
-
-fn openssl(words: &[&str]) -> Result<()> {
-    let ended = tool::run("/usr/bin/openssl", words, Duration::from_secs(60))?;
-    if !ended.success {
-        bail!("openssl {}: {}", words.first().context("no command")?, last_line(&ended.output));
-    }
-    Ok(())
 }
 
 fn text(storescp: u16) -> String {
