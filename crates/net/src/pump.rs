@@ -83,6 +83,14 @@ impl<M: Machine> Pump<M> {
 
     /// Moves bytes once. Ready when the machine may have news, or room for more output.
     pub(crate) fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match self.poll_bytes(context) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => self.poll_deadlines(context),
+        }
+    }
+
+    /// [`Self::poll_turn`] without deadlines, which can be waited for only inside a runtime.
+    pub(crate) fn poll_bytes(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.is_finished() {
             return Poll::Ready(());
         }
@@ -102,7 +110,7 @@ impl<M: Machine> Pump<M> {
                 self.fail(now, Broken::by(&error));
             }
             Poll::Ready(Turn::Wrote) => {}
-            Poll::Pending => return self.poll_deadlines(context),
+            Poll::Pending => return Poll::Pending,
         }
         Poll::Ready(())
     }

@@ -249,16 +249,21 @@ impl ClientAssociation {
         }
     }
 
-    /// Takes in, without waiting, what the peer has said between operations: there is nothing that it could say
-    /// and the association stay usable.
+    /// Takes in, without waiting, what the peer has said between operations: but for reports there is nothing that it
+    /// could say and the association stay usable.
     fn look(&mut self) -> Result<(), AssociationFault> {
         let mut context = Context::from_waker(Waker::noop());
         loop {
             if let Some(event) = self.poll_event()? {
                 return Err(unexpected(&event));
             }
-            if self.pump.poll_turn(&mut context).is_pending() {
-                return Ok(());
+            if self.pump.poll_bytes(&mut context).is_pending() {
+                let now = self.pump.now();
+                self.pump.machine.handle_timeout(now);
+                return match self.poll_event()? {
+                    Some(event) => Err(unexpected(&event)),
+                    None => Ok(()),
+                };
             }
         }
     }

@@ -30,6 +30,10 @@ mod sweep;
 /// with contexts that it has negotiated. How many there are, idle ones included, is bounded per peer and in all; who
 /// comes when there is no place waits in the order of arrival, at most [`PoolConfig::wait`].
 ///
+/// An N-EVENT-REPORT that comes while an association is idle waits there for its next user, who may take it with
+/// [`next_report`](ClientAssociation::next_report). The pool answers none: an association that comes back with one, or
+/// lingers with it, is released, and whoever reported has to report again on another.
+///
 /// One task, started with the first [`checkout`](Self::checkout), watches what is idle: it releases what has lingered, and
 /// lets go of what the peer has closed. The pool is cheap to clone; clones share the associations. When the last is
 /// dropped, idle associations are aborted: to part in peace, [`close`](Self::close).
@@ -288,13 +292,11 @@ impl<C: Connector> Pool<C> {
         };
         // A peer that closes at the moment at which we begin has not seen what we began.
         let is_stale = pooled.is_reused && error.association_fault().is_some_and(went_away);
-        match pooled.part() {
-            Some(place) if is_stale => {
-                let mut fresh = self.open(place, peer, contexts).await?;
-                Ok(operation(&mut fresh).await?)
-            }
-            _ => Err(error.into()),
-        }
+        let Some(place) = is_stale.then(|| pooled.part()).flatten() else {
+            return Err(error.into());
+        };
+        let mut fresh = self.open(place, peer, contexts).await?;
+        Ok(operation(&mut fresh).await?)
     }
 }
 

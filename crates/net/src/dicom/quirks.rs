@@ -19,7 +19,8 @@ pub struct Quirks {
     /// The peer answers a context that proposes several transfer syntaxes wrongly, or with the worst of them. Each is
     /// proposed in a context of its own instead, as long as the 128 identifiers of an association last.
     pub one_transfer_syntax_per_context: bool,
-    /// The peer fails after so many operations on one association; 1 means an association for each. A pool obeys.
+    /// The peer fails after so many operations on one association. A pool lends an association no more once it has had so
+    /// many; who borrows one for several operations has to count them. 1 means an association for each loan.
     pub operations_max: Option<NonZeroU32>,
     /// The peer aborts at, or is confused by, the items of PS3.7 section D.3.3 beyond the mandatory ones.
     /// [`Peer::user`](super::Peer::user) is not proposed: no roles, window, extended negotiation or identity.

@@ -569,6 +569,44 @@ async fn what_went_stale_under_an_operation_is_done_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_operation_that_is_refused_does_not_cost_the_association() {
+    let desk = Desk { find: Err(Status::OUT_OF_RESOURCES), ..Desk::default() };
+    let house = house_of(limits(2, 2), desk, ServerConfig::default());
+    let there = peer("there:104");
+    let question = DataSet::new();
+    for _ in 0..3 {
+        let found = house.pool.find_all(&there, uids::MODALITY_WORKLIST_FIND, &question).await;
+        let Err(PoolError::Association(error)) = found else { panic!("{found:?}") };
+        assert_eq!(error.fault, AssociationFault::Failed(Status::OUT_OF_RESOURCES));
+    }
+    assert_eq!((house.meter.made(), house.counts()), (1, (1, 0, 0)));
+}
+
+#[test]
+fn an_association_may_come_back_outside_its_runtime() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().start_paused(true).build().unwrap();
+    let (house, lent) = runtime.block_on(async {
+        let desk = Desk::storing(|_, _| async move {
+            pass(30).await;
+            Status::SUCCESS
+        });
+        let house = house_of(limits(1, 1), desk, ServerConfig::default());
+        let mut lent = house.lend(&peer("there:104")).await.unwrap();
+        // The alarm of the idle time, 60 s, rings while an answer is awaited, and is set for that.
+        pass(40).await;
+        assert!(lent.store(&ct_request(1), Bytes::new()).await.unwrap().is_delivered());
+        (house, lent)
+    });
+    drop(lent);
+    assert_eq!(house.counts(), (1, 0, 0));
+    let lent = runtime.block_on(house.lend(&peer("there:104"))).unwrap();
+    assert!(lent.is_reused());
+    drop(runtime);
+    drop(lent);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_answer_of_a_pooled_association_names_its_proposals() {
     let house = house(limits(2, 2));
     let quirks = Quirks { one_transfer_syntax_per_context: true, ..Quirks::default() };
