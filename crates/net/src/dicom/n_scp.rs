@@ -1,7 +1,7 @@
 //! The N-services (PS3.7 section 10): operations and notifications on SOP instances, of whatever class.
 
 use bytes::Bytes;
-use telerad_dicom::dataset::{DataSet, DataSetLimits};
+use telerad_dicom::dataset::{DataSet, DataSetError, DataSetLimits};
 use telerad_dicom::{Status, StatusClass, Tag};
 use telerad_dimse::{Command, StatusDetail};
 
@@ -256,4 +256,20 @@ pub(super) fn respond(command: &Command, reply: &NReply) -> Option<Command> {
         _ => {}
     }
     Some(response)
+}
+
+/// A data set in another transfer syntax; the same bytes where it is in that already.
+pub(super) fn recode(
+    data_set: Option<&Bytes>,
+    from: &str,
+    to: &str,
+    limits: DataSetLimits,
+) -> Result<Option<Bytes>, DataSetError> {
+    match data_set {
+        Some(bytes) if from != to => {
+            let data_set = DataSet::decode(bytes, from, limits)?;
+            Ok(Some(data_set.encode(to)?.into()))
+        }
+        same => Ok(same.cloned()),
+    }
 }

@@ -9,15 +9,19 @@ use super::n_scp::{NOperation, NReply, NRequest};
 impl ClientAssociation {
     /// Invokes an N-service; the peer's reply, whatever its status.
     ///
-    /// The data set of the request is in the transfer syntax that was accepted for the SOP class.
+    /// A request with a data set goes to the presentation context that was accepted for the SOP class in the transfer
+    /// syntax of that data set; the data set of the reply is in the same one.
     ///
     /// # Errors
-    /// A failure of the association, or a request with a data set where its service has none or without where it must.
+    /// A failure of the association, no such context, or a request with a data set where its service has none or without
+    /// where it must.
     ///
     /// # Cancel safety
     /// Dropping the future half-way makes the association unusable.
     pub async fn n_service(&mut self, request: &NRequest) -> Result<NReply, AssociationError> {
-        let context = self.context_of(&request.sop_class_uid, None)?;
+        // Bytes on a context of another transfer syntax would be read as something else.
+        let syntax = request.data_set.as_ref().map(|_| request.transfer_syntax_uid.as_str());
+        let context = self.context_of(&request.sop_class_uid, syntax)?;
         let fits = match request.operation {
             NOperation::Set => request.data_set.is_some(),
             NOperation::Get { .. } | NOperation::Delete => request.data_set.is_none(),

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use telerad_dicom::dataset::{DataSet, DataSetError, DataSetLimits};
+use telerad_dicom::dataset::{DataSetError, DataSetLimits};
 use telerad_dicom::{Status, uids};
 use telerad_dimse::{ProposedContext, StatusDetail};
 
 use super::client::ClientAssociation;
 use super::context::AssociationContext;
 use super::error::AssociationError;
-use super::n_scp::{NReply, NRequest};
+use super::n_scp::{NReply, NRequest, recode};
 use super::n_service_scp::NServiceScp;
 use super::peer::Peer;
 use crate::any_connector::AnyConnector;
@@ -59,7 +58,7 @@ impl NServiceRelay {
         let accepted = association.accepted().first();
         let spoken = accepted.map_or_else(|| asked.to_owned(), |it| it.transfer_syntax.clone());
         let request = NRequest {
-            data_set: self.recode(request.data_set.as_ref(), asked, &spoken)?,
+            data_set: recode(request.data_set.as_ref(), asked, &spoken, self.limits)?,
             transfer_syntax_uid: spoken.clone(),
             ..request.clone()
         };
@@ -68,23 +67,8 @@ impl NServiceRelay {
         if let Err(error) = association.release().await {
             tracing::debug!("not released: {error}");
         }
-        let data_set = self.recode(reply.data_set.as_ref(), &spoken, asked)?;
+        let data_set = recode(reply.data_set.as_ref(), &spoken, asked, self.limits)?;
         Ok(NReply { data_set, ..reply })
-    }
-
-    fn recode(
-        &self,
-        data_set: Option<&Bytes>,
-        from: &str,
-        to: &str,
-    ) -> Result<Option<Bytes>, DataSetError> {
-        match data_set {
-            Some(bytes) if from != to => {
-                let data_set = DataSet::decode(bytes, from, self.limits)?;
-                Ok(Some(data_set.encode(to)?.into()))
-            }
-            same => Ok(same.cloned()),
-        }
     }
 }
 

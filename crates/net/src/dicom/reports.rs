@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use telerad_dicom::dataset::DataSetLimits;
 use telerad_dimse::AcceptedContext;
 
 use super::config::ServerConfig;
 use super::dialogue::{Dialogue, Gone, InvokeError};
-use super::n_scp::{NReply, NRequest};
+use super::n_scp::{NReply, NRequest, recode};
 use crate::BoxFuture;
 use crate::clock::{after, until};
 
@@ -17,10 +18,13 @@ use crate::clock::{after, until};
 /// has to be reported again on another association.
 pub trait EventReports: Send {
     /// Waits for the next report; `None` when there will be no more. The future is dropped when the association ends.
+    ///
+    /// A report may be in any transfer syntax that we can read; where the association has another for its SOP class, it is
+    /// re-encoded.
     fn next(&mut self) -> BoxFuture<'_, Option<NRequest>>;
 
     /// The peer has answered this report; `None` when it cannot be reported on this association, for want of a
-    /// presentation context or of an answer.
+    /// presentation context, an encoding or an answer.
     fn answered(&mut self, report: NRequest, reply: Option<NReply>) -> BoxFuture<'_, ()>;
 }
 
@@ -39,9 +43,8 @@ pub(super) async fn run(
             next = reports.next() => next,
         };
         let Some(report) = next else { return };
-        let context = contexts.iter().find(|it| it.abstract_syntax == report.sop_class_uid);
-        let reply = match context {
-            Some(context) => send(&mut dialogue, context.id, &report, &config).await,
+        let reply = match context_of(&contexts, &report) {
+            Some(context) => send(&mut dialogue, context, &report, &config).await,
             None => Ok(None),
         };
         let Ok(reply) = reply else { return };
@@ -49,14 +52,32 @@ pub(super) async fn run(
     }
 }
 
+/// If possible one that takes the data set as it is.
+fn context_of<'a>(
+    contexts: &'a [AcceptedContext],
+    report: &NRequest,
+) -> Option<&'a AcceptedContext> {
+    let of_class = || contexts.iter().filter(|it| it.abstract_syntax == report.sop_class_uid);
+    let as_it_is = of_class().find(|it| it.transfer_syntax == report.transfer_syntax_uid);
+    as_it_is.or_else(|| of_class().next())
+}
+
 async fn send(
     dialogue: &mut Dialogue,
-    context_id: u8,
+    context: &AcceptedContext,
     report: &NRequest,
     config: &ServerConfig,
 ) -> Result<Option<NReply>, Gone> {
-    let data_set = report.data_set.clone().unwrap_or_default();
-    let said = dialogue.say_request(context_id, |id| report.command(id), data_set).await;
+    let (from, to) = (&report.transfer_syntax_uid, &context.transfer_syntax);
+    let recoded = recode(report.data_set.as_ref(), from, to, DataSetLimits::default());
+    let data_set = match recoded {
+        Ok(data_set) => data_set.unwrap_or_default(),
+        Err(error) => {
+            tracing::warn!(class = report.sop_class_uid, "report cannot be told in {to}: {error}");
+            return Ok(None);
+        }
+    };
+    let said = dialogue.say_request(context.id, |id| report.command(id), data_set).await;
     let message_id = match said {
         Ok(message_id) => message_id,
         Err(InvokeError::Gone(gone)) => return Err(gone),

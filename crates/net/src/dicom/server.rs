@@ -195,8 +195,11 @@ impl Services for Server {
         body: Body,
     ) -> BoxFuture<'static, StoreReply> {
         match &self.storage {
-            Some(storage) => Arc::clone(&storage.scp).store(context, request, body),
-            None => ready(Status::SOP_CLASS_NOT_SUPPORTED.into()),
+            // The context was negotiated for a class that is taken; the request may name another.
+            Some(storage) if self.serves(DimseService::Store, &request.sop_class_uid) => {
+                Arc::clone(&storage.scp).store(context, request, body)
+            }
+            _ => ready(Status::SOP_CLASS_NOT_SUPPORTED.into()),
         }
     }
 

@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use telerad_dicom::dataset::DataSetLimits;
 use telerad_dicom::{Status, uids};
-use telerad_dimse::Roles;
-use telerad_net::BoxFuture;
+use telerad_dimse::{Roles, plan_contexts};
 use telerad_net::dicom::{
     AssociationContext, ClientAssociation, CommitmentFailure, CommitmentRequest, CommitmentResult,
-    CommitmentScp, CommitmentScu, EventReports, NReply, NRequest, Peer, SopReference,
+    CommitmentScp, CommitmentScu, EventReports, NReply, NRequest, Peer, Pool, PoolConfig,
+    PoolCounts, Pooled, SopReference,
 };
+use telerad_net::{BoxFuture, TokioSpawn, shutdown};
 use tokio::sync::Notify;
 
-use crate::peers::peer;
+use crate::peers::{Queue, QueueConnector, peer};
 use crate::server::{self, builder};
 
 const SYNTAX: &str = uids::EXPLICIT_VR_LITTLE_ENDIAN;
@@ -139,6 +140,69 @@ async fn a_result_waits_for_a_later_association() {
     later.release().await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(*vault.answered.lock().unwrap(), [Some(Status::SUCCESS)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_is_told_in_the_transfer_syntax_of_its_context() {
+    let vault = Vault { hasty: true, ..Vault::default() };
+    let server = builder().commitment(vault.clone()).build();
+    let implicit = uids::IMPLICIT_VR_LITTLE_ENDIAN;
+    let contexts: &[(&str, &[&str])] = &[(uids::STORAGE_COMMITMENT_PUSH_MODEL, &[implicit])];
+    let mut association = server::associate(server, &peer("vault:104"), contexts).await;
+    let action = request().action(implicit).unwrap();
+    assert_eq!(association.n_service(&action).await.unwrap().status, Status::SUCCESS);
+    take(&mut association).await;
+}
+
+fn pool(vault: &Vault) -> Pool<QueueConnector> {
+    let server = builder().commitment(vault.clone()).build();
+    let (listener, connector) = Queue::new();
+    tokio::task::spawn(async move {
+        let (_handle, stop) = shutdown();
+        server.serve(listener, Arc::new(TokioSpawn), stop).await;
+    });
+    Pool::new(connector, PoolConfig::default(), Arc::new(TokioSpawn))
+}
+
+async fn lend(pool: &Pool<QueueConnector>) -> Pooled {
+    let needs = [(uids::STORAGE_COMMITMENT_PUSH_MODEL, SYNTAX)];
+    pool.checkout(&peer("vault:104"), plan_contexts(&needs).remove(0)).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_finds_an_association_idle_waits_for_its_next_user() {
+    let vault = Vault::default();
+    let pool = pool(&vault);
+    ask(&mut *lend(&pool).await).await;
+    vault.news.notify_one();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!((pool.counts().idle, vault.results.lock().unwrap().len()), (1, 0));
+    let mut lent = lend(&pool).await;
+    assert!(lent.is_reused());
+    take(&mut lent).await;
+    drop(lent);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(*vault.answered.lock().unwrap(), [Some(Status::SUCCESS)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_nobody_takes_is_never_answered() {
+    let vault = Vault::default();
+    let pool = pool(&vault);
+    ask(&mut *lend(&pool).await).await;
+    vault.news.notify_one();
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert_eq!((pool.counts(), vault.results.lock().unwrap().len()), (PoolCounts::default(), 0));
+    // One who does not ask for it gives the association back with it.
+    drop(lend(&pool).await);
+    vault.results.lock().unwrap().push_back(result(&request()));
+    vault.news.notify_one();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!((pool.counts().idle, vault.results.lock().unwrap().len()), (1, 0));
+    drop(lend(&pool).await);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(pool.counts(), PoolCounts::default());
+    assert!(vault.answered.lock().unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -328,6 +328,7 @@ impl Listener for Failing {
 
 /// Identifiers of [`every_context`].
 pub const VERIFICATION: u8 = 1;
+pub const CT: u8 = 3;
 pub const WORKLIST: u8 = 5;
 
 /// A peer that says what it likes, when it likes.
@@ -339,10 +340,14 @@ pub struct Raw {
 
 impl Raw {
     pub async fn associate(desk: Desk, config: ServerConfig) -> Self {
+        Self::calling(Arc::new(desk), config).await
+    }
+
+    pub async fn calling(services: Arc<dyn Services>, config: ServerConfig) -> Self {
         let (stream, far) = tokio::io::duplex(65_536);
         let server = tokio::task::spawn(async move {
             let (_handle, stop) = shutdown();
-            serve_stream(far, "raw:1", Arc::new(desk), config, stop).await;
+            serve_stream(far, "raw:1", services, config, stop).await;
         });
         // Some peers send requests ahead; this one can.
         let config = Config { operations_ahead_max: 64, ..Config::default() };
@@ -389,9 +394,14 @@ impl Raw {
     pub async fn find(&mut self, message_id: u16) {
         let sop_class_uid = uids::MODALITY_WORKLIST_FIND.to_owned();
         self.send(WORKLIST, &Command::FindRq { message_id, sop_class_uid, priority: 0 }).await;
-        let identifier = DataSet::new().encode(uids::EXPLICIT_VR_LITTLE_ENDIAN).unwrap();
-        if !identifier.is_empty() {
-            self.machine.send_body(SystemClock.now(), identifier.into()).unwrap();
+        self.finish(&DataSet::new().encode(uids::EXPLICIT_VR_LITTLE_ENDIAN).unwrap()).await;
+    }
+
+    /// Sends the data set of the last command.
+    pub async fn finish(&mut self, data_set: &[u8]) {
+        if !data_set.is_empty() {
+            let data_set = Bytes::copy_from_slice(data_set);
+            self.machine.send_body(SystemClock.now(), data_set).unwrap();
         }
         self.machine.finish_body(SystemClock.now()).unwrap();
         self.transmit().await;

@@ -7,18 +7,18 @@ use telerad_core::AeTitle;
 use telerad_dicom::dataset::DataSetLimits;
 use telerad_dicom::{DataSet, Status, tags, uids};
 use telerad_dimse::{
-    AssociateRequest, ProposedContext, Rejection, RoleSelection, Roles, SyntaxOffer,
+    AssociateRequest, Command, ProposedContext, Rejection, RoleSelection, Roles, SyntaxOffer,
 };
 use telerad_net::dicom::{
     AnyBody, AssociationContext, AssociationFault, Body, CalledTitle, ClientAssociation, Door,
     FIND_MODELS, FindAnswers, FindRequest, FindScp, GET_MODELS, GetScp, InstanceReference,
     InstanceSource, KeySupport, MOVE_MODELS, MovePlan, MoveScp, NOperation, NReply, NRequest,
-    NServiceScp, Peer, Retrieval, RetrieveRequest, Server, ServerBuilder, StoreReply, StoreRequest,
-    StoreScp, answers,
+    NServiceScp, Peer, Retrieval, RetrieveRequest, Server, ServerBuilder, ServerConfig, StoreReply,
+    StoreRequest, StoreScp, answers,
 };
 use telerad_net::{BoxFuture, Remote, SystemClock, shutdown};
 
-use crate::peers::{self, peer, title};
+use crate::peers::{self, Raw, peer, title};
 
 pub const EXPLICIT: &str = uids::EXPLICIT_VR_LITTLE_ENDIAN;
 pub const IMPLICIT: &str = uids::IMPLICIT_VR_LITTLE_ENDIAN;
@@ -347,4 +347,63 @@ async fn each_service_answers_for_its_classes_and_no_others() {
     create.sop_class_uid = PRIVATE_CLASS.to_owned();
     let reply = association.n_service(&create).await.unwrap();
     assert_eq!(reply.status, Status::UNRECOGNIZED_OPERATION);
+}
+
+#[tokio::test]
+async fn a_class_that_is_not_taken_cannot_come_on_the_context_of_another() {
+    let all = Everything::default();
+    let server = builder().store_classes(&[uids::CT_IMAGE_STORAGE], all.clone()).build();
+    let mut raw = Raw::calling(Arc::new(server), ServerConfig::default()).await;
+    let store = |message_id, class: &str| Command::StoreRq {
+        message_id,
+        sop_class_uid: class.to_owned(),
+        sop_instance_uid: "1.2.3.1".to_owned(),
+        priority: 0,
+        move_originator: None,
+    };
+    raw.send(peers::CT, &store(1, uids::ENCAPSULATED_PDF_STORAGE)).await;
+    raw.finish(b"data").await;
+    assert_eq!(raw.status().await, Status::SOP_CLASS_NOT_SUPPORTED);
+    raw.send(peers::CT, &store(2, uids::CT_IMAGE_STORAGE)).await;
+    raw.finish(b"data").await;
+    assert_eq!(raw.status().await, Status::SUCCESS);
+    assert_eq!(all.stored.lock().unwrap().len(), 1);
+}
+
+/// Succeeds where a step in progress can be read.
+struct Reader;
+
+impl NServiceScp for Reader {
+    async fn n_service(&self, _: AssociationContext, request: NRequest) -> NReply {
+        let read = request.attributes(DataSetLimits::default());
+        let status = read.ok().and_then(|it| it.text(tags::PERFORMED_PROCEDURE_STEP_STATUS));
+        match status.as_deref() {
+            Some("IN PROGRESS") => Status::SUCCESS.into(),
+            _ => Status::INVALID_ATTRIBUTE_VALUE.into(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_n_service_takes_the_context_of_its_transfer_syntax() {
+    let contexts: &[(&str, &[&str])] = &[(STEP, &[IMPLICIT]), (STEP, &[EXPLICIT])];
+    let server = builder().n_service(&[STEP], Reader).build();
+    let mut association = associate(server, &peer("there:104"), contexts).await;
+    let mut attributes = DataSet::new();
+    attributes.set_text(tags::PERFORMED_PROCEDURE_STEP_STATUS, "IN PROGRESS");
+    let create = |syntax: &str| NRequest {
+        sop_class_uid: STEP.to_owned(),
+        sop_instance_uid: "1.2.1".to_owned(),
+        operation: NOperation::Create,
+        data_set: Some(attributes.encode(syntax).unwrap().into()),
+        transfer_syntax_uid: syntax.to_owned(),
+    };
+    for syntax in [EXPLICIT, IMPLICIT] {
+        let reply = association.n_service(&create(syntax)).await.unwrap();
+        assert_eq!(reply.status, Status::SUCCESS, "{syntax}");
+    }
+    // What the peer would take for something else is not sent.
+    let error = association.n_service(&create(uids::EXPLICIT_VR_BIG_ENDIAN)).await.unwrap_err();
+    assert!(matches!(error.fault, AssociationFault::NoContext { .. }), "{error}");
+    assert!(association.is_usable());
 }
