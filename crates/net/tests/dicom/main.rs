@@ -4,6 +4,7 @@
 mod commitment;
 mod copies;
 mod find;
+mod idle;
 mod n_services;
 mod peers;
 mod pool;
