@@ -256,7 +256,7 @@ fn echo_store_find_and_n_set_without_a_runtime() {
         sop_instance_uid: "1.2.3.9".to_owned(),
         operation: NOperation::Set,
         data_set: Some(asking_for(1).encode(uids::EXPLICIT_VR_LITTLE_ENDIAN).unwrap().into()),
-        transfer_syntax_uid: String::new(),
+        transfer_syntax_uid: uids::EXPLICIT_VR_LITTLE_ENDIAN.to_owned(),
     };
     assert_eq!(association.n_service(&request).unwrap().status, Status::SUCCESS);
     assert!(association.is_usable());
