@@ -38,6 +38,8 @@ pub struct State {
     pub destinations: BTreeMap<String, MoveDestination>,
     /// Those to whom results of storage commitment go on an association of our own, by calling title.
     pub committed_apart: BTreeMap<String, MoveDestination>,
+    /// Reports of storage commitment that wait for the next association of these calling titles.
+    pub committed_later: BTreeMap<String, Vec<NRequest>>,
     /// Instances that are refused for want of resources (A700H).
     pub refused: BTreeSet<String>,
     /// What arrived whole.

@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a program with files, sockets and other programs")]
 
+mod answers;
 mod archive;
 mod battery;
 mod dcmtk;

@@ -32,6 +32,7 @@ pub fn check(verdict: &mut Verdict, target: &Target<'_>, scp: &Scp, study: &Stud
     row(verdict, &name("C-CANCEL of 10,000 answers"), cancel(target, scp));
     row(verdict, &name("MPPS N-CREATE, N-SET, N-GET"), mpps(target, scp));
     row(verdict, &name("commitment on the same association"), commit_here(target, scp, study));
+    row(verdict, &name("commitment on a later association"), commit_later(target, scp, study));
     row(verdict, &name("commitment on an association of theirs"), commit_apart(target, scp, study));
     row(verdict, &name("instance availability"), available(target, scp, study));
 }
@@ -183,24 +184,41 @@ fn check_result(request: &CommitmentRequest, result: &CommitmentResult) -> Resul
 }
 
 fn commit_here(target: &Target<'_>, scp: &Scp, study: &Study) -> Result<String> {
-    let request = request("2.25.7.1", study);
+    commit(target, scp, &request("2.25.7.1", study), "here")
+}
+
+/// The association of the request is released before the result is known.
+fn commit_later(target: &Target<'_>, scp: &Scp, study: &Study) -> Result<String> {
+    commit(target, scp, &request("2.25.7.3", study), "later")
+}
+
+fn commit(
+    target: &Target<'_>,
+    scp: &Scp,
+    request: &CommitmentRequest,
+    place: &str,
+) -> Result<String> {
     let remark = target.ours.run(async {
         let class = uids::STORAGE_COMMITMENT_PUSH_MODEL;
-        let mut association = target.connect(contexts(&[(class, &[EXPLICIT])])).await?;
+        let proposed = || contexts(&[(class, &[EXPLICIT])]);
+        let mut association = target.connect(proposed()).await?;
         let reply = association.n_service(&request.action(EXPLICIT)?).await?;
         expect(reply.status, Status::SUCCESS)?;
+        if place == "later" {
+            association.release().await?;
+            association = target.connect(proposed()).await?;
+        }
         let report = association.next_report(Duration::from_secs(20)).await?;
         let report = report.context("no report came")?;
         let result = CommitmentResult::read(&report.request, Default::default());
         let result = result.map_err(|status| anyhow::anyhow!("{:04X}H", status.code()))?;
         association.answer_report(report, Status::SUCCESS.into()).await?;
         // The answer is on its way; the peer waits for it before it hears of a release.
-        let answered = || scp.events("reported").is_ok_and(|events| !events.is_empty());
-        wait::until(Duration::from_secs(10), answered);
+        wait::until(Duration::from_secs(10), || told(scp, place).is_ok());
         association.release().await?;
-        check_result(&request, &result)
+        check_result(request, &result)
     })?;
-    told(scp, false)?;
+    told(scp, place)?;
     Ok(remark)
 }
 
@@ -217,15 +235,15 @@ fn commit_apart(target: &Target<'_>, scp: &Scp, study: &Study) -> Result<String>
     })?;
     let came = || !archive.state().results.is_empty();
     ensure!(wait::until(Duration::from_secs(20), came), "no report came");
-    wait::until(Duration::from_secs(10), || told(scp, true).is_ok());
-    told(scp, true)?;
+    wait::until(Duration::from_secs(10), || told(scp, "apart").is_ok());
+    told(scp, "apart")?;
     check_result(&request, &archive.state().results[0])
 }
 
 /// The peer heard that we took its report.
-fn told(scp: &Scp, apart: bool) -> Result<()> {
+fn told(scp: &Scp, place: &str) -> Result<()> {
     let reported = scp.events("reported")?;
-    let mine = reported.iter().find(|it| it["apart"] == json!(apart)).context("no report")?;
+    let mine = reported.iter().find(|it| it["place"] == json!(place)).context("no report")?;
     ensure!(mine["status"] == json!(0), "the report was answered {}", mine["status"]);
     Ok(())
 }

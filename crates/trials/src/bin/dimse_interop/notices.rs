@@ -70,7 +70,8 @@ impl NServiceScp for Archive {
 }
 
 impl CommitmentScp for Archive {
-    /// Has the result reported: on an association of our own to those who want that, else on the one of the request.
+    /// Has the result reported: on an association of our own or on a later one of theirs to those who want that, else on
+    /// the one of the request.
     async fn commit(&self, context: AssociationContext, request: CommitmentRequest) -> Status {
         let mut state = self.state();
         let is_here = |it: &SopReference| {
@@ -86,10 +87,13 @@ impl CommitmentScp for Archive {
             committed,
             failed: missing.into_iter().map(failure).collect(),
         };
-        if let Some(to) = state.committed_apart.get(context.calling.as_str()).cloned() {
-            tokio::task::spawn(report_apart(self.clone(), to, result));
+        let calling = context.calling.as_str();
+        let report = result.report(IMPLICIT).expect("UIDs can be encoded");
+        if let Some(to) = state.committed_apart.get(calling).cloned() {
+            tokio::task::spawn(report_apart(self.clone(), to, report));
+        } else if let Some(waiting) = state.committed_later.get_mut(calling) {
+            waiting.push(report);
         } else if let Some(sender) = state.reporting.get_mut(&context.association_id) {
-            let report = result.report(IMPLICIT).expect("UIDs can be encoded");
             // Without a receiver the association is over, and the row that waits for the report says so.
             let _ = sender.send(report);
         }
@@ -97,7 +101,7 @@ impl CommitmentScp for Archive {
     }
 
     fn reports(&self, context: AssociationContext) -> Option<Box<dyn EventReports>> {
-        Some(Box::new(Reports::of(self, context.association_id)))
+        Some(Box::new(Reports::of(self, &context)))
     }
 }
 
@@ -120,11 +124,10 @@ impl AvailabilityScp for Archive {
     }
 }
 
-async fn report_apart(archive: Archive, to: MoveDestination, result: CommitmentResult) {
+async fn report_apart(archive: Archive, to: MoveDestination, report: NRequest) {
     let mut peer = to.peer;
     peer.user.roles.push(CommitmentResult::reporting_role());
     let contexts = contexts(&[(uids::STORAGE_COMMITMENT_PUSH_MODEL, &[IMPLICIT])]);
-    let report = result.report(IMPLICIT).expect("UIDs can be encoded");
     let Ok(mut association) = ClientAssociation::connect(&to.connector, &peer, contexts).await
     else {
         return;
@@ -144,10 +147,17 @@ pub struct Reports {
 }
 
 impl Reports {
-    /// From now on, reports for this association come here.
-    pub fn of(archive: &Archive, association_id: u64) -> Self {
+    /// From now on, reports for this association come here, and at once those that have waited for it.
+    pub fn of(archive: &Archive, context: &AssociationContext) -> Self {
         let (sender, waiting) = unbounded_channel();
-        archive.state().reporting.insert(association_id, sender);
+        let (mut state, association_id) = (archive.state(), context.association_id);
+        let before = state.committed_later.get_mut(context.calling.as_str());
+        for report in before.into_iter().flat_map(std::mem::take) {
+            // The receiver is here.
+            let _ = sender.send(report);
+        }
+        state.reporting.insert(association_id, sender);
+        drop(state);
         Self { archive: archive.clone(), association_id, waiting }
     }
 }

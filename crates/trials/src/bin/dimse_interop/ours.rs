@@ -9,7 +9,9 @@ use telerad::core::AeTitle;
 use telerad::dicom::dataset::DataSet;
 use telerad::dicom::{Status, Tag, tags, uids};
 use telerad::dimse::ProposedContext;
-use telerad::net::dicom::{ClientAssociation, MoveDestination, Peer, StoreRequest, Timeouts};
+use telerad::net::dicom::{
+    ClientAssociation, MoveDestination, Peer, Server, StoreRequest, Timeouts,
+};
 use telerad::net::tls::{ServerTls, TlsAcceptor};
 use telerad::net::{
     AnyConnector, Listener, ShutdownHandle, TcpAcceptor, TcpConnector, TokioSpawn, shutdown,
@@ -56,13 +58,23 @@ impl Ours {
         self.serve_on(TlsAcceptor::new(acceptor, tls))
     }
 
+    /// Serves something else than an archive.
+    pub fn serve_with(&self, server: Server) -> Result<Serving> {
+        let acceptor = self.runtime.block_on(TcpAcceptor::bind("127.0.0.1:0"))?;
+        self.start(acceptor, Archive::default(), server)
+    }
+
     fn serve_on(&self, listener: impl Listener) -> Result<Serving> {
+        let archive = Archive::default();
+        let server = archive.server();
+        self.start(listener, archive, server)
+    }
+
+    fn start(&self, listener: impl Listener, archive: Archive, server: Server) -> Result<Serving> {
         let address = listener.local_address();
         let port = address.rsplit(':').next().and_then(|port| port.parse().ok());
         let port = port.context("the listener has no port")?;
-        let archive = Archive::default();
         let (stop, stopped) = shutdown();
-        let server = archive.server();
         self.runtime.spawn(server.serve(listener, Arc::new(TokioSpawn), stopped));
         Ok(Serving { archive, port, _stop: stop })
     }

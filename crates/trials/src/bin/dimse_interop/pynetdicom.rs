@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use telerad::dicom::Status;
+use telerad::core::AeTitle;
+use telerad::dicom::{Status, uids};
+use telerad::net::dicom::{CalledTitle, NServiceRelay, Server};
 use telerad::net::{AnyConnector, TcpConnector};
 use telerad_trials::tool::{self, Running, free_port, last_line};
 use telerad_trials::verdict::{self, Verdict};
 
+use crate::archive::STEP_RETRIEVE;
 use crate::battery::Target;
 use crate::ours::{Ours, Serving, peer};
 use crate::study::{Held, Study};
-use crate::{PATIENCE, n_services, pynetdicom_scu, row};
+use crate::{PATIENCE, answers, n_services, pynetdicom_scu, row};
 
 /// The package and the scripts, in a folder of its own.
 pub struct Python {
@@ -43,7 +46,25 @@ pub fn check(verdict: &mut Verdict, ours: &Ours, python: &Python) -> Result<()> 
     target.check(verdict, &study);
     row(verdict, "telerad → pynetdicom: what arrived", scp.arrived(&study.held()));
     n_services::check(verdict, &target, &scp, &study);
+    answers::check(verdict, &target);
+    row(verdict, "pynetdicom → telerad → pynetdicom: MPPS relay", relay(ours, python, &scp));
     pynetdicom_scu::check(verdict, ours, python)
+}
+
+/// A step that is passed on: what the far side answers comes back.
+fn relay(ours: &Ours, python: &Python, scp: &Scp) -> Result<String> {
+    let door = CalledTitle(AeTitle::new(crate::TITLE)?);
+    let classes = [uids::MODALITY_PERFORMED_PROCEDURE_STEP, STEP_RETRIEVE];
+    let relay = NServiceRelay::new(peer(scp.port, TITLE), TcpConnector);
+    let serving = ours.serve_with(Server::builder(door).n_service(&classes, relay).build())?;
+    let uid = "2.25.9003";
+    let told = python.scu("-", &serving, &["mpps", uid])?;
+    expect(&told, "statuses", json!([0, 0x0111, 0, 0x0110, 0x0112, 0]))?;
+    expect(&told, "step", json!(["COMPLETED", "PPS1"]))?;
+    let set = scp.events("set")?;
+    let arrived = set.iter().filter(|it| it["uid"] == json!(uid)).count();
+    ensure!(arrived == 1, "{arrived} changes arrived");
+    Ok("the far side's six answers".to_owned())
 }
 
 /// The title of both scripts.

@@ -28,7 +28,7 @@ from pynetdicom.sop_class import (
 
 port, folder, our_port = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 LEVELS = {"PATIENT": "PatientID", "STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}
-instances, steps, lock = {}, {}, threading.Lock()
+instances, steps, late, lock = {}, {}, [], threading.Lock()
 os.makedirs(folder, exist_ok=True)
 events = open(os.path.join(folder, "events.json"), "w")
 
@@ -54,6 +54,8 @@ def requested(event):
 
 
 def store(event):
+    if event.request.AffectedSOPInstanceUID.startswith("2.25.88."):
+        return int(event.request.AffectedSOPInstanceUID.rsplit(".")[-1])
     # As it came: what pydicom makes of it is another matter.
     raw = event.request.DataSet.getvalue()
     with open(os.path.join(folder, event.request.AffectedSOPInstanceUID), "wb") as file:
@@ -194,22 +196,35 @@ def act(event):
     if missing:
         result.FailedSOPSequence = missing
     kind = 2 if missing else 1
-    apart = asked.TransactionUID.endswith(".2")
-    threading.Thread(target=report, args=(event.assoc, result, kind, apart), daemon=True).start()
+    place = {"1": "here", "2": "apart", "3": "later"}[asked.TransactionUID[-1]]
+    if place == "later":
+        late.append((result, kind, place))
+    else:
+        start_report(event.assoc, result, kind, place)
     return 0x0000, None
 
 
-def report(association, result, kind, apart):
+def established(event):
+    accepted = [context.abstract_syntax for context in event.assoc.accepted_contexts]
+    while late and StorageCommitmentPushModel in accepted:
+        start_report(event.assoc, *late.pop())
+
+
+def start_report(*words):
+    threading.Thread(target=report, args=words, daemon=True).start()
+
+
+def report(association, result, kind, place):
     time.sleep(0.3)
-    if apart:
+    if place == "apart":
         client = AE("PYNETDICOM")
         client.add_requested_context(StorageCommitmentPushModel)
         role = build_role(StorageCommitmentPushModel, scp_role=True)
         association = client.associate("127.0.0.1", our_port, ae_title="TELERAD", ext_neg=[role], **client_tls)
     names = StorageCommitmentPushModel, StorageCommitmentPushModelInstance
     status, _ = association.send_n_event_report(result, kind, *names)
-    told("reported", status=status.get("Status"), apart=apart)
-    if apart:
+    told("reported", status=status.get("Status"), place=place)
+    if place == "apart":
         association.release()
 
 
@@ -245,6 +260,7 @@ for service in (
     ae.add_supported_context(service, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
 handlers = [
     (evt.EVT_REQUESTED, requested),
+    (evt.EVT_ESTABLISHED, established),
     (evt.EVT_C_STORE, store),
     (evt.EVT_C_FIND, find),
     (evt.EVT_C_MOVE, move),

@@ -185,7 +185,7 @@ def mpps(uid):
 
 
 def commit(transaction, listening, *uids):
-    """With a port to listen on, the result has to come there; else on the association of the request."""
+    """With a port to listen on, the result has to come there; "later", on the next association; else on this one."""
     results, came = [], threading.Event()
 
     def reported(event):
@@ -198,12 +198,13 @@ def commit(transaction, listening, *uids):
 
     handlers = [(evt.EVT_N_EVENT_REPORT, reported)]
     server = None
-    if listening:
+    elsewhere, apart = bool(listening), listening not in ("", "later")
+    if apart:
         ae = AE("PYNETDICOM")
         # Here the one who connects is the provider.
         ae.add_supported_context(StorageCommitmentPushModel, scu_role=False, scp_role=True)
         server = ae.start_server(("127.0.0.1", int(listening)), block=False, evt_handlers=handlers)
-    association = connect(StorageCommitmentPushModel, evt_handlers=[] if listening else handlers)
+    association = connect(StorageCommitmentPushModel, evt_handlers=[] if elsewhere else handlers)
     asked = Dataset()
     asked.TransactionUID, asked.ReferencedSOPSequence = transaction, []
     for uid in uids:
@@ -212,8 +213,10 @@ def commit(transaction, listening, *uids):
         asked.ReferencedSOPSequence.append(item)
     names = StorageCommitmentPushModel, StorageCommitmentPushModelInstance
     status, _ = association.send_n_action(asked, 1, *names)
-    if listening:
+    if elsewhere:
         association.release()
+    if listening == "later":
+        association = connect(StorageCommitmentPushModel, evt_handlers=handlers)
     came.wait(20)
     echo = 0
     if server is not None:
