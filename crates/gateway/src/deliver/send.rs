@@ -2,7 +2,9 @@
 
 use telerad_dimse::plan_contexts;
 use telerad_net::Connector;
-use telerad_net::dicom::{ClientAssociation, PoolError, StoreRequest};
+use telerad_net::dicom::{
+    ClientAssociation, PoolError, Pooled, StoreError as SendError, StoreRequest,
+};
 use telerad_routing::{
     Breaker, BreakerState, DeliveryOutcome, DeliveryRecord, DeliveryState, FaultScope, settle,
 };
@@ -62,26 +64,48 @@ impl<C: Connector> Worker<C> {
         self.record(settled).await
     }
 
-    async fn send(
+    async fn send(&self, association: &mut Pooled, delivery: &DeliveryRecord) -> DeliveryOutcome {
+        let error = match self.send_once(association, delivery).await {
+            Ok(outcome) => return outcome,
+            Err(error) => error,
+        };
+        // A peer that has closed what it saw idle is not down, and storing twice is storing once.
+        if error.association_fault().is_some_and(|fault| association.is_stale(fault)) {
+            match self.pool.renew(association).await {
+                Ok(()) => {
+                    let again = self.send_once(association, delivery).await;
+                    return again.unwrap_or_else(|error| faults::outcome(&error));
+                }
+                Err(renewal) => {
+                    tracing::debug!(destination = %self.lane.id, "no association: {renewal}");
+                }
+            }
+        }
+        faults::outcome(&error)
+    }
+
+    /// # Errors
+    /// When there is no answer.
+    async fn send_once(
         &self,
         association: &mut ClientAssociation,
         delivery: &DeliveryRecord,
-    ) -> DeliveryOutcome {
+    ) -> Result<DeliveryOutcome, SendError> {
         if let Some(outcome) = faults::negotiated(
             delivery,
             association.proposed(),
             association.accepted(),
             association.refused(),
         ) {
-            return outcome;
+            return Ok(outcome);
         }
         let reader = match self.state.environment.payloads.open(&delivery.digest).await {
             Ok(reader) => reader,
             Err(error) => {
-                return DeliveryOutcome::Refused {
+                return Ok(DeliveryOutcome::Refused {
                     scope: FaultScope::Local,
                     reason: format!("payload cannot be read: {error}"),
-                };
+                });
             }
         };
         let request = StoreRequest {
@@ -91,10 +115,8 @@ impl<C: Connector> Worker<C> {
             transfer_syntax_uid: delivery.transfer_syntax_uid.clone(),
             move_originator: None,
         };
-        match association.store(&request, SpoolSource(reader)).await {
-            Ok(answer) => DeliveryOutcome::Answered(answer),
-            Err(error) => faults::outcome(&error),
-        }
+        let answer = association.store(&request, SpoolSource(reader)).await?;
+        Ok(DeliveryOutcome::Answered(answer))
     }
 
     /// The delivery's next state, and what the outcome says of the destination.

@@ -192,6 +192,22 @@ async fn an_association_that_breaks_in_the_middle_costs_no_instance() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_destination_that_closes_what_was_idle_is_not_down() {
+    let mut house = House::open();
+    let slices = slices(2);
+    let closes = slices[1].sop_instance_uid.clone();
+    let archive = Archive::open(&house.network).script(move |uid, times| {
+        if uid == closes && times == 1 { Answer::Abort } else { Answer::Status(0) }
+    });
+    house.accept_all("CT1", &slices[..1]).await;
+    house.delivered(1).await;
+    house.accept_all("CT1", &slices[1..]).await;
+    house.delivered(1).await;
+    assert_eq!((archive.kept_uids(), archive.associations()), (uids(&slices), 2));
+    assert_eq!(house.count(is_down), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_instance_that_breaks_every_association_does_not_hold_up_the_others() {
     let mut house = House::open();
     let slices = slices(40);

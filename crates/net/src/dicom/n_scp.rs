@@ -20,8 +20,8 @@ pub struct NRequest {
     pub operation: NOperation,
     /// The data set, if one comes with the request.
     pub data_set: Option<Bytes>,
-    /// The encoding of the data set and of that of the reply. A requestor's own value is not used: the presentation
-    /// context decides.
+    /// The encoding of the data set and of that of the reply. A requestor's own value chooses the presentation context for
+    /// the data set.
     pub transfer_syntax_uid: String,
 }
 

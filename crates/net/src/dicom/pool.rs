@@ -259,6 +259,21 @@ impl<C: Connector> Pool<C> {
         counts.idle + counts.in_use
     }
 
+    /// Opens a new association, with the same proposals, in the place of one that has failed: see [`Pooled::is_stale`].
+    ///
+    /// # Errors
+    /// [`PoolError`]; the one that failed stays.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection that is being made. The place goes to another then.
+    pub async fn renew(&self, failed: &mut Pooled) -> Result<(), PoolError> {
+        let (peer, contexts) = (failed.peer().clone(), failed.proposed().to_vec());
+        failed.poison(AssociationFault::Poisoned);
+        let place = failed.place.take().ok_or(PoolError::Closed)?;
+        *failed = self.open(place, &peer, contexts).await?;
+        Ok(())
+    }
+
     /// How many associations there are.
     pub fn counts(&self) -> PoolCounts {
         self.shared.counts()
@@ -290,13 +305,11 @@ impl<C: Connector> Pool<C> {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        // A peer that closes at the moment at which we begin has not seen what we began.
-        let is_stale = pooled.is_reused && error.association_fault().is_some_and(went_away);
-        let Some(place) = is_stale.then(|| pooled.part()).flatten() else {
+        if !error.association_fault().is_some_and(|fault| pooled.is_stale(fault)) {
             return Err(error.into());
-        };
-        let mut fresh = self.open(place, peer, contexts).await?;
-        Ok(operation(&mut fresh).await?)
+        }
+        self.renew(&mut pooled).await?;
+        Ok(operation(&mut pooled).await?)
     }
 }
 
@@ -304,6 +317,13 @@ impl Pooled {
     /// Whether others have used it before, so that the peer may have closed it at this very moment.
     pub fn is_reused(&self) -> bool {
         self.is_reused
+    }
+
+    /// Whether this failure may mean no more than that the peer closed the association, which it saw idle, at the very
+    /// moment at which we began. What can be done twice without harm is then to be done once more, after
+    /// [`Pool::renew`].
+    pub fn is_stale(&self, fault: &AssociationFault) -> bool {
+        self.is_reused && went_away(fault)
     }
 
     /// Releases the association now, instead of keeping it for others.
