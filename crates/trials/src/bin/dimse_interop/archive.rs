@@ -145,6 +145,8 @@ impl Archive {
                 archive.state().long_answers += 1;
                 let mut answer = keys.clone();
                 answer.set_text(tags::STUDY_INSTANCE_UID, &format!("2.25.{number}"));
+                // All of them shall not fit into the buffers between us.
+                answer.set_text(tags::PATIENT_COMMENTS, &"made up ".repeat(500));
                 request.answer(&answer, KeySupport::All)
             })));
         }
@@ -264,6 +266,8 @@ impl InstanceSource for Shelf {
 pub const LONG_ANSWER: &str = "TENTHOUSAND";
 /// How many answers the long query has.
 pub const LONG_ANSWERS: usize = 10_000;
+/// How many instances a study has that is to be cancelled: more than are sent before the peer has said so.
+pub const LONG_STUDY: u64 = 1_500;
 
 /// MPPS Retrieve (PS3.4 section F.8).
 pub const STEP_RETRIEVE: &str = "1.2.840.10008.3.1.2.3.4";

@@ -7,7 +7,7 @@ use telerad::dicom::tags;
 use telerad_trials::tool::{Ended, free_port, last_line};
 use telerad_trials::verdict::Verdict;
 
-use crate::archive::{LONG_ANSWER, LONG_ANSWERS};
+use crate::archive::{LONG_ANSWER, LONG_ANSWERS, LONG_STUDY};
 use crate::dcmtk::{STORESCP, Storescp};
 use crate::ours::{Ours, Serving, destination, keys};
 use crate::study::{Study, read_folder, same};
@@ -171,7 +171,7 @@ impl Asking<'_> {
         let moved = Storescp::start(&self.folder.join("moved"), &[])?;
         let refusing = Storescp::start(&self.folder.join("refusing"), &["--refuse"])?;
         let aborting = Storescp::start(&self.folder.join("aborting"), &["--abort-after"])?;
-        let long = Study::new("LNG", 300, 2_000);
+        let long = Study::new("LNG", LONG_STUDY, 2_000);
         self.serving.archive.keep(&long.samples);
         let closed = free_port()?;
         for (title, port) in [
@@ -208,7 +208,7 @@ impl Asking<'_> {
             ensure!(told.status == "fe00", "status {}", told.status);
             let [remaining, completed, failed, warning] = told.counts.map(|it| it.unwrap_or(0));
             let total = remaining + completed + failed + warning;
-            ensure!(total == 300 && remaining > 0, "{:?}", told.counts);
+            ensure!(total == long.samples.len() && remaining > 0, "{:?}", told.counts);
             let arrived = moved.settled(completed)?.len();
             ensure!(arrived == completed, "{completed} completed and {arrived} arrived");
             Ok(format!("{completed} completed and arrived, {remaining} remain"))
