@@ -188,6 +188,6 @@ pub(super) async fn serve(
 }
 
 /// A service that ends with a pending status would leave the peer waiting for ever.
-fn final_of(status: Status) -> Status {
+pub(super) fn final_of(status: Status) -> Status {
     if status.class() == StatusClass::Pending { Status::PROCESSING_FAILURE } else { status }
 }

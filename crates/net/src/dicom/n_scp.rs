@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use telerad_dicom::dataset::{DataSet, DataSetError, DataSetLimits};
-use telerad_dicom::{Status, StatusClass, Tag};
+use telerad_dicom::{Status, Tag};
 use telerad_dimse::{Command, StatusDetail};
 
 use super::body::Body;
 use super::dialogue::{CollectError, Dialogue, Gone, collect};
+use super::find_scp::final_of;
 use crate::BoxFuture;
 
 /// A request of an N-service, in either direction.
@@ -225,9 +226,7 @@ pub(super) async fn serve(
         };
     }
     let mut reply = answer(request).await;
-    if reply.status.class() == StatusClass::Pending {
-        reply.status = Status::PROCESSING_FAILURE;
-    }
+    reply.status = final_of(reply.status);
     match respond(command, &reply) {
         Some(response) => {
             let data_set = reply.data_set.filter(|_| response.has_data_set());

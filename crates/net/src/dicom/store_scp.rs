@@ -9,6 +9,7 @@ use telerad_dimse::Command;
 use super::body::Body;
 use super::context::AssociationContext;
 use super::dialogue::{Dialogue, Gone};
+use super::find_scp::final_of;
 use crate::BoxFuture;
 
 /// What is said about an instance before its data set (PS3.7 section 9.1.1).
@@ -49,7 +50,7 @@ impl StoreReply {
             message_id: request.message_id,
             sop_class_uid: request.sop_class_uid.clone(),
             sop_instance_uid: request.sop_instance_uid.clone(),
-            status: self.status,
+            status: final_of(self.status),
             comment: self.comment,
         }
     }

@@ -64,6 +64,15 @@ async fn an_empty_data_set_is_a_data_set() {
 }
 
 #[tokio::test]
+async fn a_service_that_ends_with_a_pending_status_has_failed() {
+    let desk = Desk::storing(|_, _| async { Status::PENDING });
+    let (mut association, _server) = pair(desk, ServerConfig::default()).await;
+    let answer = association.store(&ct_request(1), pieces(1, 3000)).await.unwrap();
+    assert_eq!(answer.status(), Status::PROCESSING_FAILURE);
+    assert_eq!(association.echo().await.unwrap(), Status::SUCCESS);
+}
+
+#[tokio::test]
 async fn a_server_on_tcp_serves_until_it_is_asked_to_stop() {
     let listener = TcpAcceptor::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_address();
