@@ -22,8 +22,9 @@ pub struct Config {
     pub command_bytes_max: usize,
     /// How much of an outgoing body is buffered, in bytes; never less than two PDUs.
     pub body_buffer_bytes_max: usize,
-    /// How many requests of the peer may be unanswered by us where no asynchronous operations window limits them: none
-    /// was agreed, so that a correct peer has one but some send a few ahead, or one without a limit was.
+    /// How many requests of the peer may be unanswered by us. A correct peer keeps to the asynchronous operations window,
+    /// which is one where none was agreed, but some send a few ahead: those wait for their turn, and only more than this
+    /// end the association. A larger window that was agreed counts in its place.
     pub operations_max: usize,
     /// How many requests of ours may be unanswered when no asynchronous operations window was agreed. PS3.7 section
     /// D.3.3.3 says 1; more only to peers that are known to take them.

@@ -217,7 +217,7 @@ impl Exchange {
 
 /// How many operations may be outstanding.
 pub(crate) struct OperationLimits {
-    /// Of the peer, where no window says.
+    /// Of the peer, where no larger window was agreed.
     pub(crate) performed_max: usize,
     /// Of ours, where no window was agreed.
     pub(crate) ahead_max: usize,
@@ -236,17 +236,10 @@ pub(crate) struct Window {
 
 impl OperationLimits {
     fn check_performed(&self, outstanding: usize) -> Result<(), ProtocolError> {
-        match self.window {
-            Some(Window { performed, .. }) if performed > 0 => {
-                let limit = usize::from(performed);
-                if outstanding >= limit {
-                    return Err(ProtocolError::WindowExceeded { limit });
-                }
-            }
-            _ if outstanding >= self.performed_max => {
-                return Err(ProtocolError::TooManyOperations { limit: self.performed_max });
-            }
-            _ => {}
+        let agreed = self.window.map_or(1, |window| usize::from(window.performed));
+        let limit = self.performed_max.max(agreed);
+        if outstanding >= limit {
+            return Err(ProtocolError::TooManyOperations { limit });
         }
         Ok(())
     }

@@ -66,7 +66,8 @@
 //!
 //! # Asynchronous operations
 //! Without an agreed window one request of ours is outstanding at a time, and requests that the peer sends ahead wait
-//! for their turn. With a window there are as many as it says, answered in any order. The fragments of two messages are
+//! for their turn. With a window there are as many as it says, answered in any order, and a peer that exceeds it has to wait
+//! in the same way. The fragments of two messages are
 //! never mixed on the wire (PS3.8 annex E): a body is finished before the next command goes.
 //!
 //! # The standard

@@ -252,12 +252,6 @@ pub enum ProtocolError {
         /// The limit, in requests.
         limit: usize,
     },
-    /// More unanswered requests than the agreed asynchronous operations window (PS3.7 section D.3.3.3).
-    #[error("more unanswered requests than the agreed window of {limit}")]
-    WindowExceeded {
-        /// The window, in requests.
-        limit: usize,
-    },
     /// A maximum PDU length into which no useful fragment fits.
     #[error("maximum PDU length {0} is too small")]
     PduMaximumTooSmall(u32),
@@ -281,8 +275,7 @@ impl ProtocolError {
             Self::CommandTooLong { .. }
             | Self::Command(_)
             | Self::UnsolicitedResponse(_)
-            | Self::TooManyOperations { .. }
-            | Self::WindowExceeded { .. } => AbortReason::ServiceUser,
+            | Self::TooManyOperations { .. } => AbortReason::ServiceUser,
         }
     }
 }

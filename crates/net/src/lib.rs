@@ -69,8 +69,9 @@
 //! Every wait ends at a named deadline and every buffer has a bound; both are fields of [`dicom::ServerConfig`],
 //! [`dicom::Peer`], [`mllp::ServerConfig`] and [`mllp::Timeouts`], with safe defaults. An instance of any size passes
 //! through a few hundred kilobytes. A whole MLLP frame is held in memory; an MLLP server bounds what all of its
-//! connections hold together. An association has one operation of the peer at a time; [`dicom::Pool`] keeps several open,
-//! and bounds them per peer and in all.
+//! connections hold together. An association has one operation of the peer at a time, or
+//! as many as an asynchronous operations window allows that [`dicom::Door::answer_items`] grants; [`dicom::Pool`] keeps
+//! several associations open, and bounds them per peer and in all.
 //!
 //! # Parts of the standards
 //! DICOM PS3.7 C-ECHO, C-STORE, C-FIND, C-MOVE, C-GET, C-CANCEL and the N-services in both roles; PS3.4 annexes A

@@ -22,7 +22,8 @@ use crate::tls::TlsFault;
 use crate::transport::Connector;
 use crate::wire::Duplex;
 
-/// An association that we opened. One operation at a time; dropping it aborts it.
+/// An association that we opened. One operation at a time, but for those of [`ClientAssociation::store_many`]; dropping it
+/// aborts it.
 ///
 /// A failed, timed-out or dropped operation leaves the conversation at an unknown point, so it ends the association:
 /// later operations answer [`AssociationFault::Poisoned`]. A status that the peer answers is not a failure in this
@@ -295,10 +296,19 @@ impl ClientAssociation {
         if let Err(fault) = self.look() {
             return Err(self.poison(fault));
         }
+        Ok(self.begin_beside(|_| false))
+    }
+
+    /// Starts an operation while others of ours are outstanding; its message ID, which is none of theirs.
+    pub(super) fn begin_beside(&mut self, is_outstanding: impl Fn(u16) -> bool) -> u16 {
         self.busy = true;
         self.operations += 1;
-        self.message_id = self.message_id.checked_add(1).unwrap_or(1);
-        Ok(self.message_id)
+        loop {
+            self.message_id = self.message_id.checked_add(1).unwrap_or(1);
+            if !is_outstanding(self.message_id) {
+                return self.message_id;
+            }
+        }
     }
 
     /// [`Self::begin`], with the patience of a retrieval.

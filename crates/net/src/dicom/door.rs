@@ -26,7 +26,13 @@ pub trait Door: Send + Sync + 'static {
         true
     }
 
-    /// Answers extended negotiation and identity, by default with nothing. Roles are answered by what is registered.
+    /// Answers asynchronous operations, extended negotiation and identity, by default with nothing. Roles are answered by
+    /// what is registered.
+    ///
+    /// A caller who asks for an operations window (PS3.7 section D.3.3.3) is granted what this allows: with `invoked` of the
+    /// [`AsyncWindow`](telerad_dimse::AsyncWindow) above 1, so many of its requests are served at once, each with its body
+    /// buffer, and answered as they get ready. More wait. Services are polled by turns on the task of the association, so
+    /// what computes for long belongs on a thread of its own.
     fn answer_items(&self, request: &AssociateRequest) -> UserItems {
         let _ = request;
         UserItems::default()

@@ -43,6 +43,7 @@ mod source;
 mod start;
 mod store_scp;
 mod store_scu;
+mod store_stream;
 mod tally;
 
 pub use availability::{
@@ -81,3 +82,4 @@ pub use server::{FIND_MODELS, GET_MODELS, MOVE_MODELS, Server, ServerBuilder};
 pub use services::{DimseService, Services};
 pub use source::{AnyBody, BodySource};
 pub use store_scp::{StoreReply, StoreRequest, StoreScp};
+pub use store_stream::{StoreStream, Stored};

@@ -1,5 +1,6 @@
 //! One operation on an association, from its request to its final response.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use crate::pump::Pump;
 
 /// A request that is being served, or one of our own.
 pub(super) struct Operation {
+    number: u64,
     context_id: u8,
     request: Option<Command>,
     incoming: Incoming,
@@ -57,8 +59,9 @@ pub(super) enum OperationError {
 }
 
 impl Operation {
-    /// A request of the peer. `feed` takes its data set, if it has one.
+    /// A request of the peer, with a number of its own. `feed` takes its data set, if it has one.
     pub(super) fn served(
+        number: u64,
         context_id: u8,
         request: Command,
         feed: Feed,
@@ -72,15 +75,16 @@ impl Operation {
             feed.finish();
             Incoming::Ended
         };
-        Self::new(context_id, Some(request), incoming, channel, work, patience)
+        Self::new(number, context_id, Some(request), incoming, channel, work, patience)
     }
 
     /// Something that we have to say of our own accord, for as long as `work` likes.
     pub(super) fn own(context_id: u8, channel: Channel, work: BoxFuture<'static, ()>) -> Self {
-        Self::new(context_id, None, Incoming::Ended, channel, work, Duration::MAX)
+        Self::new(0, context_id, None, Incoming::Ended, channel, work, Duration::MAX)
     }
 
     fn new(
+        number: u64,
         context_id: u8,
         request: Option<Command>,
         incoming: Incoming,
@@ -89,6 +93,7 @@ impl Operation {
         patience: Duration,
     ) -> Self {
         Self {
+            number,
             context_id,
             answered: request.as_ref().is_none_or(|request| !request.wants_response()),
             request,
@@ -108,9 +113,15 @@ impl Operation {
         self.request.as_ref()
     }
 
-    /// Whether the peer's request with this message ID is what is being served.
+    /// Whether this serves the request with this number. A message ID would not do: a careless peer may repeat one.
+    pub(super) fn has_number(&self, number: u64) -> bool {
+        self.request.is_some() && self.number == number
+    }
+
+    /// Whether this serves the peer's request with this message ID, and has not given its final response.
     pub(super) fn serves(&self, message_id: u16) -> bool {
-        self.request.as_ref().is_some_and(|request| request.message_id() == message_id)
+        let named = |request: &Command| request.message_id() == message_id;
+        !self.answered && self.request.as_ref().is_some_and(named)
     }
 
     pub(super) fn take_body(
@@ -197,11 +208,17 @@ impl Operation {
         }
     }
 
-    /// Lets the service work. Ready when it has come to an end or has something to say.
+    /// Lets the service work. Ready when it has come to an end or has something to say. One that panics has come to its
+    /// end without an answer; the other operations of the association have nothing to do with it.
     pub(super) fn poll_service(&mut self, context: &mut Context<'_>, may_speak: bool) -> Poll<()> {
         if let Some(work) = &mut self.work
-            && work.as_mut().poll(context).is_ready()
+            // Nothing of the future is looked at after it has panicked: it is dropped.
+            && let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)))
+            && !matches!(polled, Ok(Poll::Pending))
         {
+            if polled.is_err() {
+                tracing::error!(request = ?self.request, "the service panicked");
+            }
             self.work = None;
             if !matches!(self.incoming, Incoming::Ended) {
                 self.incoming = Incoming::Discard;
@@ -246,14 +263,15 @@ impl Operation {
             && self.is_heard()
     }
 
-    /// Gives the machine as much of what the service said as it has room for.
+    /// Gives the machine as much of one message of the service as it has room for; whether that was the rest of one. The
+    /// next message is for another call, since other operations may have something to say in between.
     pub(super) fn speak(
         &mut self,
         now: Instant,
         pump: &mut Pump<Association>,
-    ) -> Result<(), OperationError> {
+    ) -> Result<bool, OperationError> {
         if !self.is_heard() {
-            return Ok(());
+            return Ok(false);
         }
         loop {
             let Some(said) = self.next.take().or_else(|| self.channel.outgoing.try_recv().ok())
@@ -265,17 +283,20 @@ impl Operation {
                 // Little of what has not left yet: a cancellation shall take effect soon.
                 Said::Command { .. } if pump.backlog() >= BACKLOG_BYTES_MAX => {
                     self.next = Some(said);
-                    return Ok(());
+                    return Ok(false);
                 }
                 Said::Command { ref command, .. }
                     if command.wants_response() && pump.machine.invocations_left() == 0 =>
                 {
                     self.next = Some(said);
-                    return Ok(());
+                    return Ok(false);
                 }
                 Said::Command { context_id, command } => {
                     self.announce(&command);
                     pump.machine.send_command(now, context_id, &command)?;
+                    if !self.mid_message {
+                        return Ok(true);
+                    }
                 }
                 Said::Piece(mut bytes) => {
                     let credit = pump.machine.body_credit().min(bytes.len());
@@ -284,19 +305,20 @@ impl Operation {
                     }
                     if !bytes.is_empty() {
                         self.next = Some(Said::Piece(bytes));
-                        return Ok(());
+                        return Ok(false);
                     }
                 }
                 Said::End => {
                     self.mid_message = false;
                     pump.machine.finish_body(now)?;
+                    return Ok(true);
                 }
             }
         }
         match (&self.work, self.mid_message, self.answered) {
             (None, true, _) => Err(OperationError::HalfSent),
             (None, false, false) => self.answer_in_its_place(now, pump),
-            _ => Ok(()),
+            _ => Ok(false),
         }
     }
 
@@ -305,14 +327,14 @@ impl Operation {
         &mut self,
         now: Instant,
         pump: &mut Pump<Association>,
-    ) -> Result<(), OperationError> {
+    ) -> Result<bool, OperationError> {
         self.answered = true;
         let request = self.request.as_ref();
         if let Some(response) = request.and_then(|it| it.response(Status::PROCESSING_FAILURE)) {
             tracing::error!(?request, "the service did not answer");
             pump.machine.send_command(now, self.context_id, &response)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn announce(&mut self, command: &Command) {

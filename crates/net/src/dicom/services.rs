@@ -38,7 +38,8 @@ pub trait Services: Send + Sync + 'static {
     }
 
     /// Answers roles, window, extended negotiation and identity. By default a requestor that wants to be the provider
-    /// of a storage class, for C-GET, is granted that; nothing else.
+    /// of a storage class, for C-GET, is granted that; nothing else. What a window means,
+    /// [`Door::answer_items`](super::Door::answer_items) says.
     fn answer_items(&self, request: &AssociateRequest) -> UserItems {
         grant_receiving(request)
     }

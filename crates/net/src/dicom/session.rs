@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use telerad_dimse::{
-    AbortReason, AcceptedContext, AssociateRequest, Association, CloseReason, Command, Event,
-    Rejection,
+    AbortReason, AcceptedContext, AssociateRequest, Association, AsyncWindow, CloseReason, Command,
+    Event, Rejection,
 };
 use tracing::Instrument;
 
@@ -39,10 +39,14 @@ pub(super) struct Session {
     admission: Admission,
     contexts: Arc<[AcceptedContext]>,
     caller: Option<AssociationContext>,
-    /// At most one that the peer asked for, and those of our own.
+    /// Those that the peer asked for, and those of our own.
     operations: Vec<Operation>,
-    /// Requests that came before the one before them was answered. They wait, and behind one with a data set so does
-    /// all input; a cancellation behind one without is heard.
+    /// How many operations of the peer we perform at once: what its asynchronous operations window says.
+    operations_max: usize,
+    /// Whose turn it is to speak.
+    turn: usize,
+    /// Requests beyond that number. They wait, and behind one with a data set so does all input; a cancellation behind one
+    /// without is heard.
     waiting: VecDeque<(u8, Command)>,
     receiving: Receiving,
     waits_for_room: bool,
@@ -58,8 +62,8 @@ pub(super) struct Session {
 /// Whose data set is arriving.
 enum Receiving {
     Nothing,
-    /// That of the request with this message ID.
-    Request(u16),
+    /// That of the request with this number.
+    Request(u64),
     /// That of an answer to a request of ours; `None` once it is too long to be kept.
     Reply(Command, Option<Vec<u8>>),
 }
@@ -92,6 +96,8 @@ impl Session {
             contexts: Arc::default(),
             caller: None,
             operations: Vec::new(),
+            operations_max: 1,
+            turn: 0,
             waiting: VecDeque::new(),
             receiving: Receiving::Nothing,
             waits_for_room: false,
@@ -149,9 +155,11 @@ impl Session {
             if operation.poll_service(context, may_speak).is_ready() {
                 return Poll::Ready(());
             }
-            if self.waits_for_room && operation.poll_room(context).is_ready() {
-                return Poll::Ready(());
-            }
+        }
+        // All of them: those without a data set on its way always have room.
+        let mut roomy = self.operations.iter().map(|it| it.poll_room(context).is_ready());
+        if self.waits_for_room && roomy.all(|has_room| has_room) {
+            return Poll::Ready(());
         }
         if !self.pump.is_finished() && self.pump.poll_turn(context).is_ready() {
             return Poll::Ready(());
@@ -208,6 +216,7 @@ impl Session {
                     "association accepted"
                 );
                 self.contexts = agreed.contexts.into();
+                self.operations_max = usize::from(agreed.async_window.invoked.max(1));
                 self.start_reports();
             }
             Event::Command { context_id, command } => self.take_command(context_id, command),
@@ -243,7 +252,11 @@ impl Session {
             return;
         }
         let results = self.services.negotiate(&request);
-        let items = self.services.answer_items(&request);
+        let mut items = self.services.answer_items(&request);
+        let performed = self.config.association.operations_max.max(1);
+        // No more is granted than is performed; how many operations of ours the peer performs is for the services to say.
+        let ours = AsyncWindow { invoked: performed.try_into().unwrap_or(u16::MAX), performed: 0 };
+        items.async_window = items.async_window.map(|window| window.and(ours));
         self.caller = Some(AssociationContext {
             association_id: self.association_id,
             calling: request.calling,
@@ -274,7 +287,7 @@ impl Session {
             tracing::warn!(?command, "not served: shutting down");
             return;
         }
-        if self.is_serving() || !self.waiting.is_empty() {
+        if self.is_full() || !self.waiting.is_empty() {
             self.waiting.push_back((context_id, command));
             return;
         }
@@ -302,13 +315,14 @@ impl Session {
 
     fn start(&mut self, context_id: u8, command: Command) {
         self.served += 1;
+        let number = self.served;
         let context = self.contexts.iter().find(|it| it.id == context_id).cloned();
         let (Some(context), Some(caller)) = (context, self.caller.clone()) else {
             // The machine has checked the context already; this keeps the two in step.
             return self.abort(BodyError::Stopped("unknown presentation context".to_owned()));
         };
         if command.has_data_set() {
-            self.receiving = Receiving::Request(command.message_id());
+            self.receiving = Receiving::Request(number);
         }
         let ids = Arc::clone(&self.message_ids);
         let (dialogue, channel) = dialogue(context, Some(command.clone()), ids);
@@ -316,9 +330,14 @@ impl Session {
         let patience = start::patience(&command, &self.config);
         let (services, config) = (&self.services, &self.config);
         let contexts = Arc::clone(&self.contexts);
-        let work = start::work(services, config, caller, command.clone(), dialogue, contexts, body);
-        let operation = Operation::served(context_id, command, feed, channel, work, patience);
-        self.operations.push(operation);
+        let work = match self.operations.iter().any(|it| it.serves(command.message_id())) {
+            true => start::duplicate(dialogue),
+            false => {
+                start::work(services, config, caller, command.clone(), dialogue, contexts, body)
+            }
+        };
+        self.operations
+            .push(Operation::served(number, context_id, command, feed, channel, work, patience));
     }
 
     fn start_reports(&mut self) {
@@ -337,9 +356,9 @@ impl Session {
     fn take_body(&mut self, bytes: Bytes) {
         match &mut self.receiving {
             Receiving::Nothing => {}
-            Receiving::Request(message_id) => {
-                let message_id = *message_id;
-                let operation = self.operations.iter_mut().find(|it| it.serves(message_id));
+            Receiving::Request(number) => {
+                let number = *number;
+                let operation = self.operations.iter_mut().find(|it| it.has_number(number));
                 if let Some(Err(error)) = operation.map(|it| it.take_body(bytes, &self.config)) {
                     self.abort_operation(&error);
                 }
@@ -361,8 +380,8 @@ impl Session {
     fn end_body(&mut self) {
         match std::mem::replace(&mut self.receiving, Receiving::Nothing) {
             Receiving::Nothing => {}
-            Receiving::Request(message_id) => {
-                let operation = self.operations.iter_mut().find(|it| it.serves(message_id));
+            Receiving::Request(number) => {
+                let operation = self.operations.iter_mut().find(|it| it.has_number(number));
                 if let Some(operation) = operation {
                     operation.end_body();
                 }
@@ -380,7 +399,7 @@ impl Session {
             self.speak(now);
             let over = self.over;
             self.operations.retain(|it| !(it.is_finished() || over && !it.is_working()));
-            if self.is_serving() {
+            if self.is_full() {
                 break;
             }
             let Some((context_id, command)) = self.waiting.pop_front() else { break };
@@ -397,19 +416,21 @@ impl Session {
         }
     }
 
-    /// One message after the other: parts of two are never mixed.
+    /// One message after the other, since parts of two are never mixed, and one operation after the other, so that a long
+    /// list of answers does not hold up a short one.
     fn speak(&mut self, now: Instant) {
-        let mut at = self.speaker().unwrap_or(0);
-        while !self.over
-            && let Some(operation) = self.operations.get_mut(at)
-        {
-            if let Err(error) = operation.speak(now, &mut self.pump) {
-                return self.abort_operation(&error);
+        self.turn = self.speaker().unwrap_or(self.turn);
+        let mut silent = 0;
+        while !self.over && silent < self.operations.len() {
+            self.turn %= self.operations.len();
+            let operation = &mut self.operations[self.turn];
+            match operation.speak(now, &mut self.pump) {
+                Err(error) => return self.abort_operation(&error),
+                Ok(_) if operation.is_mid_message() => return,
+                Ok(true) => silent = 0,
+                Ok(false) => silent += 1,
             }
-            if operation.is_mid_message() {
-                return;
-            }
-            at += 1;
+            self.turn += 1;
         }
     }
 
@@ -418,8 +439,10 @@ impl Session {
         self.operations.iter().position(Operation::is_mid_message)
     }
 
-    fn is_serving(&self) -> bool {
-        self.operations.iter().any(|operation| operation.request().is_some())
+    /// Whether the peer's next request has to wait.
+    fn is_full(&self) -> bool {
+        let served = self.operations.iter().filter(|operation| operation.request().is_some());
+        served.count() >= self.operations_max
     }
 
     fn begin_stopping(&mut self) {

@@ -35,6 +35,15 @@ pub(super) fn work(
     })
 }
 
+/// The answer to a request whose message ID is that of another one which has no answer yet (PS3.7 annex C).
+pub(super) fn duplicate(dialogue: Dialogue) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        tracing::warn!("refused: duplicate invocation");
+        // An error means that nobody waits for the answer any more.
+        let _ = dialogue.answer(Status::DUPLICATE_INVOCATION).await;
+    })
+}
+
 /// How long a service may be silent about `request`.
 pub(super) fn patience(request: &Command, config: &ServerConfig) -> Duration {
     Duration::from_secs(match request {

@@ -12,6 +12,7 @@ mod probes;
 mod retrieve;
 mod server;
 mod steps;
+mod windows;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -12,12 +12,13 @@ use telerad_core::AeTitle;
 use telerad_dicom::dataset::DataSetLimits;
 use telerad_dicom::{DataSet, Status, tags, uids};
 use telerad_dimse::{
-    AssociateRequest, Association, Command, Config, Event, ProposedContext, Rejection, UserItems,
+    AssociateRequest, Association, AsyncWindow, Command, Config, ContextResult, Event,
+    ProposedContext, Rejection, UserItems,
 };
 use telerad_net::dicom::{
     AssociationContext, AssociationError, Body, BodyError, BodySource, ClientAssociation,
     FindAnswers, FindRequest, KeySupport, Peer, ServerConfig, Services, StoreReply, StoreRequest,
-    answers, serve_stream,
+    answers, grant_receiving, serve_stream,
 };
 use telerad_net::{BoxFuture, Clock, Connector, Listener, Remote, SystemClock, shutdown};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -38,6 +39,8 @@ pub struct Desk {
     pub asked: Arc<AtomicUsize>,
     pub storing: Option<Storing>,
     pub stored: Stored,
+    /// How many operations a peer is granted that asks for several at once.
+    pub window: Option<u16>,
 }
 
 impl Default for Desk {
@@ -49,6 +52,7 @@ impl Default for Desk {
             asked: Arc::default(),
             storing: None,
             stored: Stored::default(),
+            window: None,
         }
     }
 }
@@ -85,6 +89,11 @@ impl Desk {
 impl Services for Desk {
     fn admit(&self, _: &AssociateRequest, _: &Remote) -> Result<(), Rejection> {
         self.admit
+    }
+
+    fn answer_items(&self, request: &AssociateRequest) -> UserItems {
+        let async_window = self.window.map(|invoked| AsyncWindow { invoked, performed: 1 });
+        UserItems { async_window, ..grant_receiving(request) }
     }
 
     fn store(
@@ -331,6 +340,35 @@ pub const VERIFICATION: u8 = 1;
 pub const CT: u8 = 3;
 pub const WORKLIST: u8 = 5;
 
+/// A command in a PDU of its own.
+pub fn by_hand(context_id: u8, command: &Command) -> Vec<u8> {
+    let command_set = command.encode();
+    let length = u32::try_from(command_set.len()).unwrap() + 2;
+    let [pdu, pdv] = [length + 4, length].map(u32::to_be_bytes);
+    [&[4, 0], pdu.as_slice(), &pdv, &[context_id, 3], &command_set].concat()
+}
+
+fn calling(contexts: Vec<ProposedContext>, user: UserItems) -> Association {
+    // Some peers send requests ahead; this one can.
+    let config = Config { operations_ahead_max: 64, ..Config::default() };
+    let request = AssociateRequest {
+        calling: title("CT1"),
+        called: title("TELERAD"),
+        contexts,
+        pdu_bytes_max: config.pdu_bytes_max,
+        implementation_class_uid: config.implementation_class_uid.clone(),
+        implementation_version_name: config.implementation_version_name.clone(),
+        user,
+    };
+    Association::requestor(config, request, SystemClock.now())
+}
+
+fn carry(from: &mut Association, to: &mut Association) {
+    let mut pieces = Vec::new();
+    from.poll_transmit(&mut pieces);
+    to.handle_input(SystemClock.now(), pieces.concat().into());
+}
+
 /// A peer that says what it likes, when it likes.
 pub struct Raw {
     machine: Association,
@@ -344,29 +382,56 @@ impl Raw {
     }
 
     pub async fn calling(services: Arc<dyn Services>, config: ServerConfig) -> Self {
+        Self::asking(services, config, every_context(), UserItems::default()).await
+    }
+
+    /// With these contexts and items proposed.
+    pub async fn asking(
+        services: Arc<dyn Services>,
+        config: ServerConfig,
+        contexts: Vec<ProposedContext>,
+        user: UserItems,
+    ) -> Self {
         let (stream, far) = tokio::io::duplex(65_536);
         let server = tokio::task::spawn(async move {
             let (_handle, stop) = shutdown();
             serve_stream(far, "raw:1", services, config, stop).await;
         });
-        // Some peers send requests ahead; this one can.
-        let config = Config { operations_ahead_max: 64, ..Config::default() };
-        let request = AssociateRequest {
-            calling: title("CT1"),
-            called: title("TELERAD"),
-            contexts: every_context(),
-            pdu_bytes_max: config.pdu_bytes_max,
-            implementation_class_uid: config.implementation_class_uid.clone(),
-            implementation_version_name: config.implementation_version_name.clone(),
-            user: UserItems::default(),
-        };
-        let machine = Association::requestor(config, request, SystemClock.now());
-        let mut raw = Self { machine, stream, server };
+        let mut raw = Self { machine: calling(contexts, user), stream, server };
         let Event::Established(_) = raw.event().await else { panic!("no association") };
         raw
     }
 
-    async fn event(&mut self) -> Event {
+    /// Takes no notice any more of the window that was agreed.
+    pub fn forget_window(&mut self) {
+        let now = SystemClock.now();
+        let mut machine = calling(every_context(), UserItems::default());
+        let mut acceptor = Association::acceptor(Config::default(), now);
+        carry(&mut machine, &mut acceptor);
+        let Some(Event::Requested(request)) = acceptor.poll_event() else { panic!("no request") };
+        let accepted = request.contexts.into_iter().map(|mut context| {
+            let transfer_syntax = context.transfer_syntaxes.remove(0);
+            (context.id, ContextResult::Accepted { transfer_syntax })
+        });
+        acceptor.accept(now, accepted.collect());
+        carry(&mut acceptor, &mut machine);
+        assert!(matches!(machine.poll_event(), Some(Event::Established(_))));
+        self.machine = machine;
+    }
+
+    /// Sends a command that the machine would not send, and will not remember.
+    pub async fn smuggle(&mut self, context_id: u8, command: &Command) {
+        self.stream.write_all(&by_hand(context_id, command)).await.unwrap();
+    }
+
+    /// Waits for an answer to a request that was not sent, or not by the machine.
+    pub fn expect(&mut self, message_id: u16) {
+        let echo = Command::EchoRq { message_id };
+        self.machine.send_command(SystemClock.now(), VERIFICATION, &echo).unwrap();
+        self.machine.poll_transmit(&mut Vec::new());
+    }
+
+    pub async fn event(&mut self) -> Event {
         loop {
             if let Some(event) = self.machine.poll_event() {
                 return event;
@@ -393,7 +458,8 @@ impl Raw {
 
     pub async fn find(&mut self, message_id: u16) {
         let sop_class_uid = uids::MODALITY_WORKLIST_FIND.to_owned();
-        self.send(WORKLIST, &Command::FindRq { message_id, sop_class_uid, priority: 0 }).await;
+        let find = Command::FindRq { message_id, sop_class_uid, priority: 0 };
+        self.send(WORKLIST, &find).await;
         self.finish(&DataSet::new().encode(uids::EXPLICIT_VR_LITTLE_ENDIAN).unwrap()).await;
     }
 

@@ -3,8 +3,8 @@
 use std::io;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -545,20 +545,22 @@ async fn operations_of_the_pool_borrow_for_themselves() {
 #[tokio::test(start_paused = true)]
 async fn what_went_stale_under_an_operation_is_done_once_more() {
     let calls = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&calls);
+    let line = Arc::new(OnceLock::<Meter>::new());
+    let (counted, severed) = (Arc::clone(&calls), Arc::clone(&line));
     let desk = Desk::storing(move |_, body| {
         let number = counted.fetch_add(1, Ordering::SeqCst);
+        let severed = Arc::clone(&severed);
         async move {
             let whole = super::peers::read(body).await.is_ok();
-            match number {
-                // Dies instead of answering, for once.
-                1 => panic!("on purpose"),
-                _ if whole => Status::SUCCESS,
-                _ => Status::CANNOT_UNDERSTAND,
+            // This answer does not arrive, for once.
+            if number == 1 {
+                severed.get().unwrap().0.cut.store(1, Ordering::SeqCst);
             }
+            if whole { Status::SUCCESS } else { Status::CANNOT_UNDERSTAND }
         }
     });
     let house = house_of(limits(2, 2), desk, ServerConfig::default());
+    assert!(line.set(house.meter.clone()).is_ok());
     let there = peer("there:104");
     for seed in 0..2 {
         let data_set = Bytes::from_static(&[7; 5000]);

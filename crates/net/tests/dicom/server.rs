@@ -22,7 +22,7 @@ use crate::peers::{self, Raw, peer, title};
 
 pub const EXPLICIT: &str = uids::EXPLICIT_VR_LITTLE_ENDIAN;
 pub const IMPLICIT: &str = uids::IMPLICIT_VR_LITTLE_ENDIAN;
-const JPEG_2000: &str = uids::JPEG_2000_LOSSLESS;
+pub const JPEG_2000: &str = uids::JPEG_2000_LOSSLESS;
 const PRIVATE_CLASS: &str = "1.3.46.670589.5.0.1";
 const PRIVATE_SYNTAX: &str = uids::GE_PRIVATE_IMPLICIT_VR;
 const STEP: &str = uids::MODALITY_PERFORMED_PROCEDURE_STEP;
@@ -53,7 +53,7 @@ pub async fn associate(
 
 /// One service of each kind, which says which it was.
 #[derive(Clone, Default)]
-struct Everything {
+pub struct Everything {
     stored: peers::Stored,
 }
 
