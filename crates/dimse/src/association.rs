@@ -48,6 +48,8 @@ pub struct Association {
     refused: Vec<(u8, ContextResult)>,
     /// The longest P-DATA-TF PDU that we announce.
     pdu_bytes_max: u32,
+    /// The longest P-DATA-TF PDU that the peer announced; 0 before it did, and when any will do.
+    peer_pdu_bytes_max: u32,
     /// Which name ARTIM goes by in Sta13.
     closing: Timer,
 }
@@ -98,6 +100,7 @@ impl Association {
             request: None,
             refused: Vec::new(),
             pdu_bytes_max,
+            peer_pdu_bytes_max: 0,
             closing: Timer::Abort,
         }
     }
@@ -166,7 +169,8 @@ impl Association {
     /// [`Self::finish_body`] before anything else.
     ///
     /// # Errors
-    /// [`UseError`] when the association, the context or the conversation does not allow it; nothing is sent then.
+    /// [`UseError`] when the association, the context or the conversation does not allow it; nothing is sent then. To a
+    /// requestor that can receive next to nothing ([`ProtocolError::PduMaximumTooSmall`]) the answer is an A-ABORT.
     pub fn send_command(
         &mut self,
         now: Instant,
@@ -175,6 +179,12 @@ impl Association {
     ) -> Result<(), UseError> {
         self.observe(now);
         self.check_may_send()?;
+        if let Err(error) = incoming::check_pdu_maximum(self.peer_pdu_bytes_max) {
+            // Nothing but our A-ASSOCIATE-AC can be queued for this peer, and it may hear that first.
+            let reason = error.abort_reason();
+            self.push_abort(reason, Event::Closed(CloseReason::Protocol(error)));
+            return Err(UseError::NotEstablished);
+        }
         self.exchange.send_command(context_id, command, &mut self.outgoing)?;
         self.clock.touch();
         self.settle();
@@ -410,6 +420,7 @@ impl Association {
             _ => None,
         };
         self.exchange.open(contexts.clone(), agreed.map(|window| self.own_window(window)));
+        self.peer_pdu_bytes_max = peer.pdu_bytes_max;
         self.outgoing.limit_pdus(peer.pdu_bytes_max, self.config.outgoing_pdu_bytes_max);
         self.enter(action.next(self.role));
         self.events.push_back(Event::Established(Established {
@@ -458,6 +469,10 @@ impl Association {
 
     fn send_abort(&mut self, reason: AbortReason, event: Event) {
         self.outgoing.clear();
+        self.push_abort(reason, event);
+    }
+
+    fn push_abort(&mut self, reason: AbortReason, event: Event) {
         self.outgoing.push(control::write_abort(reason));
         self.closing = Timer::Abort;
         self.finish(Action::Aa1.next(self.role), event);

@@ -96,7 +96,6 @@ impl Association {
         match control::read_request(body)? {
             control::Request::Unacceptable(rejection) => self.send_rejection(rejection),
             control::Request::Acceptable { request, refused } => {
-                check_pdu_maximum(request.pdu_bytes_max)?;
                 self.request = Some((*request).clone());
                 self.refused = refused;
                 self.enter(Action::Ae6.next(self.role));
@@ -119,7 +118,9 @@ impl Association {
     }
 }
 
-fn check_pdu_maximum(pdu_bytes_max: u32) -> Result<(), ProtocolError> {
+/// An acceptor's is checked when it comes. A requestor may ask and be answered what it could use: only a message to it
+/// would not get through.
+pub(super) fn check_pdu_maximum(pdu_bytes_max: u32) -> Result<(), ProtocolError> {
     match pdu_bytes_max {
         0 | PDU_BYTES_MIN.. => Ok(()),
         _ => Err(ProtocolError::PduMaximumTooSmall(pdu_bytes_max)),

@@ -5,6 +5,7 @@ use super::{
     transmitted,
 };
 use crate::association::Association;
+use crate::command::Command;
 use crate::config::Config;
 use crate::event::Event;
 use crate::negotiation::{AcceptedContext, AssociateRequest, ContextResult, Established};
@@ -141,15 +142,36 @@ fn a_request_that_cannot_be_written_sends_nothing() {
 }
 
 #[test]
-fn a_peer_that_can_receive_next_to_nothing_is_aborted() {
+fn an_acceptor_that_can_receive_next_to_nothing_is_aborted() {
     for (pdu_bytes_max, aborts) in [(0, false), (1, true), (127, true), (128, false)] {
-        let mut request = request();
-        request.pdu_bytes_max = pdu_bytes_max;
-        let mut pair = Pair::new(Config::default(), Config::default(), request);
+        let called = Config { pdu_bytes_max, ..Config::default() };
+        let mut pair = Pair::new(Config::default(), called, request());
+        pair.carry();
+        pair.called.accept(pair.now, accepted(&[1]));
         pair.carry();
         let error = ProtocolError::PduMaximumTooSmall(pdu_bytes_max);
         let expected = Event::Closed(CloseReason::Protocol(error));
-        assert_eq!(events(&mut pair.called).contains(&expected), aborts, "{pdu_bytes_max}");
+        assert_eq!(events(&mut pair.calling).contains(&expected), aborts, "{pdu_bytes_max}");
+    }
+}
+
+#[test]
+fn a_requestor_that_can_receive_next_to_nothing_is_aborted_when_it_has_to_be_answered() {
+    for (pdu_bytes_max, aborts) in [(0, false), (1, true), (127, true), (128, false)] {
+        let now = origin();
+        let mut called = Association::acceptor(Config::default(), now);
+        let proposal = AssociateRequest { pdu_bytes_max, ..request() };
+        let mut calling = Association::requestor(Config::default(), proposal, now);
+        called.handle_input(now, transmitted(&mut calling).into());
+        called.accept(now, accepted(&[1]));
+        let echo = Command::EchoRq { message_id: 1 };
+        let sent = called.send_command(now, 1, &echo);
+        assert_eq!(sent.is_err(), aborts, "{pdu_bytes_max}");
+        let error = ProtocolError::PduMaximumTooSmall(pdu_bytes_max);
+        let expected = Event::Closed(CloseReason::Protocol(error));
+        assert_eq!(events(&mut called).contains(&expected), aborts, "{pdu_bytes_max}");
+        // The acceptance stays in front of the A-ABORT.
+        assert_eq!(transmitted(&mut called)[0], 2);
     }
 }
 

@@ -279,14 +279,16 @@ fn a_request_may_be_large_slow_or_followed_at_once() {
 }
 
 #[test]
-fn a_maximum_of_nothing_means_any_and_a_maximum_of_next_to_nothing_is_refused() {
+fn a_maximum_of_nothing_means_any_and_a_maximum_of_next_to_nothing_ends_at_our_first_answer() {
     let asking = |length: u32| {
         let user = item(0x50, &item(0x51, &length.to_be_bytes()));
         request_of(1, &[application(), context(1, VERIFICATION), user].concat())
     };
     check(At::Start, &[asking(0), echo(), release()], "AC, RSP 0000, RELRP, end");
     for tiny in (1..=16).chain([127]) {
-        check(At::Start, &[asking(tiny), echo()], "ABORT 00, end");
+        check(At::Start, &[asking(tiny), release()], "AC, RELRP, end");
+        check(At::Start, &[asking(tiny), echo()], "AC, ABORT 26, end");
+        check_pieces(At::Start, &[asking(tiny)], Then::Waits, "AC, …");
     }
     check(At::Start, &[asking(128), echo(), release()], "AC, RSP 0000, RELRP, end");
 }
@@ -308,6 +310,8 @@ fn fragments_that_do_not_nest_end_an_association() {
     check(At::Association, &[with_length(400, b"abcd")], "ABORT 26, end");
     check(At::Association, &[pdu(4, &pdv(99, 3, &echo_set(1)))], "ABORT 26, end");
     check(At::Association, &[pdu(4, &pdv(1, 1, &[0; 300_000]))], "ABORT 26, end");
+    // Within the maximum of a PDU, and far beyond that of a command set.
+    check(At::Association, &[pdu(4, &pdv(1, 1, &[0; 200_000]))], "ABORT 00, end");
     check(At::Association, &[pdu(4, &pdv(1, 2, &[0; 8]))], "ABORT 25, end");
 }
 
