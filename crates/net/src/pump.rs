@@ -116,6 +116,12 @@ impl<M: Machine> Pump<M> {
     }
 
     fn poll_deadlines(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let now = self.clock.now();
+        // The machine hears that its events have been taken, so that its deadlines begin here. What is due is judged
+        // below.
+        if self.machine.poll_timeout().is_some_and(|due| now < due) {
+            self.machine.handle_timeout(now);
+        }
         let stalled = self.wire.progress_deadline(self.send_progress);
         let due = self.machine.poll_timeout().into_iter().chain(stalled).min();
         std::task::ready!(self.alarm.poll(context, due));

@@ -11,7 +11,7 @@ use telerad_net::dicom::{Server, ServerConfig};
 use telerad_net::{BoxFuture, Clock, Listener, Spawn, SystemClock, shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 
-use crate::peers::{Queue, every_context, peer};
+use crate::peers::{Desk, Queue, Raw, every_context, peer};
 use crate::server::builder;
 
 /// Counts what lives.
@@ -155,4 +155,14 @@ async fn no_probe_leaves_a_task_or_a_connection_behind() {
         check(said, true).await;
         check(said, false).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_falls_silent_after_its_request_is_let_go_at_the_idle_deadline() {
+    let config = ServerConfig::default();
+    let timers = config.association.timers;
+    let silent = Raw::associate(Desk::default(), config).await;
+    let start = SystemClock.now();
+    silent.server.await.unwrap();
+    assert_eq!(SystemClock.now() - start, timers.idle + timers.abort);
 }
