@@ -19,6 +19,9 @@ pub struct Configuration {
     pub ris_port: u16,
     /// Where "report available" is announced.
     pub announcement_port: u16,
+    /// A folder with `gateway.pem`, `gateway.key` and `ca.pem`: the DICOM port speaks TLS, and whoever shows a certificate of
+    /// that authority may use any title. Without it the port is plain.
+    pub certificates: Option<PathBuf>,
 }
 
 impl Configuration {
@@ -32,12 +35,24 @@ impl Configuration {
         Ok(path)
     }
 
+    /// The line of the DICOM listener, and what each source adds.
+    fn listener_tls(&self) -> (String, &'static str) {
+        let Some(folder) = &self.certificates else { return (String::new(), "") };
+        let file = |name| folder.join(name).display().to_string();
+        let [certificate, key, ca] = ["gateway.pem", "gateway.key", "ca.pem"].map(file);
+        let tls =
+            format!("tls = {{ certificate = \"{certificate}\", key = \"{key}\", ca = \"{ca}\" }}");
+        (tls, "\ncertificate = \"any\"")
+    }
+
     fn text(&self) -> Result<String> {
+        let (tls, entitled) = self.listener_tls();
         let mut text = format!(
             r#"data_directory = "data"
 [dicom]
 ae_title = "{GATEWAY_TITLE}"
 listen = "127.0.0.1:0"
+{tls}
 [hl7]
 listen = "127.0.0.1:0"
 application = "TELERAD"
@@ -75,7 +90,7 @@ address = "127.0.0.1:{announcement}"
             writeln!(
                 text,
                 "[[source]]\nsite = \"north\"\nae_title = \"{title}\"\n\
-                 services = [\"echo\", \"store\", \"worklist\"]"
+                 services = [\"echo\", \"store\", \"worklist\"]{entitled}"
             )?;
         }
         let mut ids = Vec::new();

@@ -21,6 +21,7 @@ pub mod debian;
 pub mod dicom_client;
 pub mod dicom_rs;
 pub mod dicom_sink;
+pub mod footprint;
 pub mod gateway;
 pub mod hl7_client;
 pub mod hl7_sink;

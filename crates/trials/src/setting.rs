@@ -1,6 +1,6 @@
 //! Where a trial's gateway lives: its folder, its configuration, its log.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use tempfile::TempDir;
@@ -26,11 +26,29 @@ impl Setting {
     /// # Errors
     /// When the folder or the file cannot be written.
     pub fn between(reader: u16, ris: u16, announcements: u16) -> Result<Self> {
+        Self::configured(reader, ris, announcements, None)
+    }
+
+    /// As [`Self::between`], with TLS on the DICOM port from the files in this folder.
+    ///
+    /// # Errors
+    /// When the folder or the file cannot be written.
+    pub fn with_tls(reader: u16, ris: u16, certificates: &Path) -> Result<Self> {
+        Self::configured(reader, ris, ris, Some(certificates.to_owned()))
+    }
+
+    fn configured(
+        reader: u16,
+        ris: u16,
+        announcements: u16,
+        certificates: Option<PathBuf>,
+    ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let configuration = Configuration {
             destinations: vec![("READER".to_owned(), reader)],
             ris_port: ris,
             announcement_port: announcements,
+            certificates,
         };
         let configuration = configuration.write(folder.path())?;
         let log = folder.path().join("gateway.log");

@@ -28,7 +28,7 @@ usage: cargo xtask <command>
   down                        a destination that is away for the whole run
   duplicates                  the same instance again, and the same UID with other content
   memory                      one very large instance within a small memory
-  malformed                   nonsense on both ports; the gateway goes on serving
+  malformed [--quick]         nonsense and probes, plain and with TLS: each is answered as it should be, nothing stays
 
 arguments after the name of a trial are handed to the trial";
 

@@ -73,7 +73,8 @@ fn gateway(
     }
     // Nothing listens there: these runs send no reports.
     let port = free_port()?;
-    let configuration = Configuration { destinations, ris_port: port, announcement_port: port };
+    let configuration =
+        Configuration { destinations, ris_port: port, announcement_port: port, certificates: None };
     let configuration = configuration.write(folder)?;
     Gateway::start(&arguments.gateway, &configuration, &folder.join("gateway.log"))
 }

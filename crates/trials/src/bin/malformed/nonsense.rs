@@ -1,15 +1,11 @@
-//! Nonsense on both ports: each piece is turned away and logged, and the gateway goes on serving.
-
-#![expect(clippy::disallowed_methods, reason = "a program with sockets and threads")]
+//! Nonsense on both ports that the gateway has to log, and what only a timer ends.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use telerad::dicom::Status;
-use telerad_trials::GATEWAY_TITLE;
 use telerad_trials::arguments::Arguments;
 use telerad_trials::dicom_client::DicomClient;
 use telerad_trials::dicom_sink::{DicomSink, Records};
@@ -19,20 +15,17 @@ use telerad_trials::hl7_sink::Hl7Sink;
 use telerad_trials::messages::{Order, head};
 use telerad_trials::setting::Setting;
 use telerad_trials::synthetic::Instance;
-use telerad_trials::verdict::{self, Verdict};
+use telerad_trials::verdict::Verdict;
 use telerad_trials::wait;
 
-fn main() -> ExitCode {
-    verdict::finish("malformed", trial)
-}
+use crate::bytes::usual_request;
 
-fn trial(verdict: &mut Verdict) -> Result<()> {
-    let arguments = Arguments::read()?;
+pub fn check(verdict: &mut Verdict, arguments: &Arguments) -> Result<()> {
     let records = Records::default();
     let sink = DicomSink::start(0, &records)?;
     let ris = Hl7Sink::start(0)?;
     let setting = Setting::between(sink.port(), ris.port(), ris.port())?;
-    let (mut gateway, addresses) = setting.start(&arguments)?;
+    let (mut gateway, addresses) = setting.start(arguments)?;
     let mut log = Log::new(&setting.log);
 
     for case in &cases() {
@@ -99,7 +92,7 @@ fn cases() -> Vec<Case> {
         associated: false,
     };
     let http = "GET / HTTP/1.1\r\nHost: pacs\r\n\r\n";
-    let request = associate_request();
+    let request = usual_request();
     let no_control_id = head("RIS", "NORTH", "ADT^A04^ADT_A01", "");
     let stranger = head("STRANGER", "NOWHERE", "ADT^A04^ADT_A01", "S1");
     vec![
@@ -148,7 +141,7 @@ fn provoke(case: &Case, addresses: &Addresses, limit: Duration) -> Result<Reacti
     stream.set_read_timeout(Some(limit))?;
     stream.set_write_timeout(Some(limit))?;
     if case.associated {
-        stream.write_all(&associate_request())?;
+        stream.write_all(&usual_request())?;
         let mut kind = [0; 6];
         stream.read_exact(&mut kind)?;
         if kind[0] != 2 {
@@ -228,7 +221,7 @@ fn is_nak(answer: &[u8]) -> bool {
 /// Half of something, then silence: only a timer can end these. Both wait at the same time.
 fn silent(verdict: &mut Verdict, addresses: &Addresses, log: &mut Log) {
     log.news();
-    let request = associate_request();
+    let request = usual_request();
     let half = |name, port, bytes: &[u8]| Case {
         name,
         port,
@@ -283,30 +276,4 @@ fn serves(verdict: &mut Verdict, addresses: &Addresses, records: &Records) -> Re
     });
     verdict.claim("afterwards: C-STORE and delivery", status == Status::SUCCESS && arrived, "");
     modality.release()
-}
-
-/// A well-formed A-ASSOCIATE-RQ (PS3.8 section 9.3.2) with one context for Verification.
-fn associate_request() -> Vec<u8> {
-    fn item(kind: u8, content: &[u8]) -> Vec<u8> {
-        let length = u16::try_from(content.len()).expect("a short item").to_be_bytes();
-        [&[kind, 0, length[0], length[1]], content].concat()
-    }
-    let context = [
-        [1, 0, 0, 0].as_slice(),
-        &item(0x30, b"1.2.840.10008.1.1"),
-        &item(0x40, b"1.2.840.10008.1.2"),
-    ]
-    .concat();
-    let user = [item(0x51, &16384u32.to_be_bytes()), item(0x52, b"2.25.1")].concat();
-    let body = [
-        [0, 1, 0, 0].as_slice(),
-        format!("{GATEWAY_TITLE:<16}{:<16}", "CT1").as_bytes(),
-        &[0; 32],
-        &item(0x10, b"1.2.840.10008.3.1.1.1"),
-        &item(0x20, &context),
-        &item(0x50, &user),
-    ]
-    .concat();
-    let length = u32::try_from(body.len()).expect("a short request").to_be_bytes();
-    [[1, 0].as_slice(), &length, &body].concat()
 }
