@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Every program that is measured is a process of its own: DCMTK from Debian, the tools of dicom-rs built by cargo, and
-//! ours and the bare ones, which are this program again, called with the name of a [role](role). In each run all of them
+//! ours and the bare ones, which are this program again, called with the name of a [role]. In each run all of them
 //! take their turn, so that a busy machine is busy for all; a row shows medians, and the median of the ratios of each run.
 //! Against bare TCP a sender times itself, with the instances in memory; against programs of others it is timed from its
 //! start to its end, with the instances in files, as they are. Where there is one association, ours have one thread.
