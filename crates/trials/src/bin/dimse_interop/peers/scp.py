@@ -111,6 +111,8 @@ def find(event):
                 return
             keys.StudyInstanceUID = f"2.25.{number}"
             yield 0xFF00, keys
+            # pynetdicom reads nothing while answers wait to be sent, so they must not be made faster than they leave.
+            time.sleep(0.001)
         told("exhausted")
         return
     if event.context.abstract_syntax == ModalityWorklistInformationFind:
