@@ -1,5 +1,7 @@
 //! Our side as a provider of the N-services: performed procedure steps, storage commitment, instance availability.
 
+use std::time::Duration;
+
 use telerad::dicom::dataset::DataSet;
 use telerad::dicom::{Status, uids};
 use telerad::net::BoxFuture;
@@ -144,6 +146,7 @@ pub struct Reports {
     archive: Archive,
     association_id: u64,
     waiting: UnboundedReceiver<NRequest>,
+    settled: bool,
 }
 
 impl Reports {
@@ -158,13 +161,20 @@ impl Reports {
         }
         state.reporting.insert(association_id, sender);
         drop(state);
-        Self { archive: archive.clone(), association_id, waiting }
+        Self { archive: archive.clone(), association_id, waiting, settled: false }
     }
 }
 
 impl EventReports for Reports {
     fn next(&mut self) -> BoxFuture<'_, Option<NRequest>> {
-        Box::pin(self.waiting.recv())
+        Box::pin(async {
+            // A requestor of pynetdicom that is told something before it has noted which contexts were accepted aborts.
+            if !self.settled {
+                tokio::time::sleep(SETTLING).await;
+                self.settled = true;
+            }
+            self.waiting.recv().await
+        })
     }
 
     fn answered(&mut self, _: NRequest, reply: Option<NReply>) -> BoxFuture<'_, ()> {
@@ -178,3 +188,6 @@ impl Drop for Reports {
         self.archive.state().reporting.remove(&self.association_id);
     }
 }
+
+/// What a requestor gets to take in that it is associated.
+const SETTLING: Duration = Duration::from_millis(200);

@@ -33,6 +33,7 @@ pub fn check(verdict: &mut Verdict, ours: &Ours, python: &Python) -> Result<()> 
     asking.retrieve(verdict)?;
     row(verdict, &name("MPPS N-CREATE, N-SET, N-GET"), asking.mpps());
     row(verdict, &name("commitment on the same association"), asking.commit_here());
+    row(verdict, &name("commitment on a later association"), asking.commit_later());
     row(verdict, &name("commitment on an association of ours"), asking.commit_apart());
     row(verdict, &name("instance availability"), asking.available());
     Ok(())
@@ -191,6 +192,19 @@ impl Asking<'_> {
         let told = self.scu(&["commit", "2.25.8001", "", here, "2.25.404"])?;
         expect(&told, "status", json!(0))?;
         expect(&told, "results", json!([["2.25.8001", 2, [here], ["2.25.404"]]]))?;
+        self.reported()
+    }
+
+    /// The association of the request is released before we report.
+    fn commit_later(&self) -> Result<String> {
+        let here = self.study.samples[0].sop_instance_uid.as_str();
+        let archive = &self.serving.archive;
+        archive.state().committed_later.insert(TITLE.to_owned(), Vec::new());
+        let told = self.scu(&["commit", "2.25.8003", "later", here]);
+        archive.state().committed_later.clear();
+        let told = told?;
+        expect(&told, "status", json!(0))?;
+        expect(&told, "results", json!([["2.25.8003", 1, [here], []]]))?;
         self.reported()
     }
 
