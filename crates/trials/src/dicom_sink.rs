@@ -7,11 +7,9 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
 use telerad::dicom::Status;
-use telerad::dimse::{AssociateRequest, Rejection};
-use telerad::net::dicom::{
-    AssociationContext, Body, ServerConfig, Services, StoreReply, StoreRequest, serve,
-};
-use telerad::net::{BoxFuture, Remote, ShutdownHandle, TcpAcceptor, TokioSpawn, shutdown};
+use telerad::dimse::AssociateRequest;
+use telerad::net::dicom::{AssociationContext, Body, Server, StoreReply, StoreRequest, StoreScp};
+use telerad::net::{Remote, ShutdownHandle, TcpAcceptor, TokioSpawn, shutdown};
 
 /// One complete instance that arrived.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -62,7 +60,8 @@ impl DicomSink {
     /// When the port is taken.
     pub fn start(port: u16, records: &Records) -> Result<Self> {
         let (handle, wish) = shutdown();
-        let services = Arc::new(Recorder(records.clone()));
+        let everybody = |_: &AssociateRequest, _: &Remote| Ok(());
+        let server = Server::builder(everybody).store(Recorder(records.clone())).build();
         let (started, bound) = channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -74,8 +73,7 @@ impl DicomSink {
                 };
                 let address = telerad::net::Listener::local_address(&listener);
                 drop(started.send(Ok(address)));
-                let spawn = Arc::new(TokioSpawn);
-                serve(listener, services, ServerConfig::default(), spawn, wish).await;
+                server.serve(listener, Arc::new(TokioSpawn), wish).await;
             });
         });
         let address = bound.recv().context("the sink's thread ended")??;
@@ -101,36 +99,29 @@ impl Drop for DicomSink {
 
 struct Recorder(Records);
 
-impl Services for Recorder {
-    fn admit(&self, _: &AssociateRequest, _: &Remote) -> Result<(), Rejection> {
-        Ok(())
-    }
-
-    fn store(
+impl StoreScp for Recorder {
+    async fn store(
         &self,
         _: AssociationContext,
         request: StoreRequest,
         mut body: Body,
-    ) -> BoxFuture<'static, StoreReply> {
-        let records = self.0.clone();
-        Box::pin(async move {
-            let mut hasher = blake3::Hasher::new();
-            let mut count = 0;
-            while let Some(piece) = body.next().await {
-                let Ok(piece) = piece else {
-                    // Cut off: whatever came is no instance.
-                    return StoreReply::from(Status::OUT_OF_RESOURCES);
-                };
-                hasher.update(&piece);
-                count += piece.len() as u64;
-            }
-            records.all().push(Received {
-                sop_instance_uid: request.sop_instance_uid,
-                transfer_syntax_uid: request.transfer_syntax_uid,
-                digest: hasher.finalize(),
-                bytes: count,
-            });
-            StoreReply::from(Status::SUCCESS)
-        })
+    ) -> StoreReply {
+        let mut hasher = blake3::Hasher::new();
+        let mut count = 0;
+        while let Some(piece) = body.next().await {
+            let Ok(piece) = piece else {
+                // Cut off: whatever came is no instance.
+                return StoreReply::from(Status::OUT_OF_RESOURCES);
+            };
+            hasher.update(&piece);
+            count += piece.len() as u64;
+        }
+        self.0.all().push(Received {
+            sop_instance_uid: request.sop_instance_uid,
+            transfer_syntax_uid: request.transfer_syntax_uid,
+            digest: hasher.finalize(),
+            bytes: count,
+        });
+        StoreReply::from(Status::SUCCESS)
     }
 }
