@@ -81,6 +81,9 @@ pub(crate) fn delivery(destination: &str, not_before: Timestamp) -> DeliveryReco
         attempts: 0,
         state: DeliveryState::Pending,
         last_fault: None,
+        group: None,
+        round: 0,
+        unknown_since: None,
     }
 }
 

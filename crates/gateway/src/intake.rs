@@ -214,7 +214,9 @@ async fn decide(state: &State, mut record: InstanceRecord) -> Result<Decided, St
     for effect in decision.effects {
         effects.push(match effect {
             routing::Effect::PutInstance(record) => Effect::Instance { record, keys: keys.clone() },
-            routing::Effect::FreezeStudy(study) => Effect::Study(study),
+            routing::Effect::FreezeStudy(study) | routing::Effect::PutStudy(study) => {
+                Effect::Study(study)
+            }
             routing::Effect::PutDelivery(delivery) => {
                 wake.push(delivery.key.destination.clone());
                 Effect::Delivery(delivery)

@@ -1,9 +1,35 @@
 //! Leaving a failing destination alone.
 
+use serde::{Deserialize, Serialize};
 use telerad_core::Timestamp;
 
+use crate::DestinationId;
 use crate::retry::{FaultScope, RetryPolicy};
 use crate::settle::DeliveryOutcome;
+
+/// What is kept of a breaker, so that a restart neither forgets an outage nor how long it has lasted.
+///
+/// Written when it opens, when a probe fails, and when it closes; one row for each destination.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct BreakerRecord {
+    /// The destination.
+    pub destination: DestinationId,
+    /// Faults in a row; 0 = closed, and the other fields tell of the last outage.
+    pub consecutive: u32,
+    /// When it may be probed next.
+    pub until: Timestamp,
+    /// When the outage began.
+    pub opened_at: Timestamp,
+    /// The last fault in words, without patient data.
+    pub cause: String,
+}
+
+impl BreakerRecord {
+    /// Whether the destination works, as far as is known.
+    pub fn is_closed(&self) -> bool {
+        self.consecutive == 0
+    }
+}
 
 /// Keeps a failing destination from being tried all the time; one per destination, lost at restart on purpose.
 ///

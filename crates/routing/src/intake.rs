@@ -47,8 +47,10 @@ pub enum Effect {
     PutInstance(InstanceRecord),
     /// The decision of its study; it must not exist yet.
     FreezeStudy(StudyDecision),
-    /// A delivery to make.
+    /// A delivery to make, or what became of one.
     PutDelivery(DeliveryRecord),
+    /// A decision that exists already, changed; it carries the revision it was read at.
+    PutStudy(StudyDecision),
 }
 
 /// Decides what follows from an instance.
@@ -136,6 +138,9 @@ pub fn deliveries(
         attempts: 0,
         state: DeliveryState::Pending,
         last_fault: None,
+        group: None,
+        round: 0,
+        unknown_since: None,
     };
     study.destinations.iter().map(delivery).collect()
 }
@@ -189,6 +194,9 @@ fn plan(
         rules: wanted.rules,
         destinations: wanted.destinations,
         priority,
+        held: None,
+        cancelled: Vec::new(),
+        groups: Vec::new(),
         revision: 0,
     };
     let deliveries = deliveries(&fresh, instance, now, priority);

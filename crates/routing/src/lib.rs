@@ -36,6 +36,7 @@
 mod breaker;
 mod destination;
 mod digest;
+mod group;
 mod intake;
 mod predicate;
 mod record;
@@ -43,17 +44,20 @@ mod relation;
 mod retry;
 mod rule;
 mod settle;
+mod state;
 
-pub use breaker::{Breaker, BreakerState};
+pub use breaker::{Breaker, BreakerRecord, BreakerState};
 pub use destination::{DestinationId, InvalidDestinationId};
 pub use digest::{Digest, InvalidDigest};
+pub use group::{DestinationGroup, GroupChoice, GroupId, StickyMember};
 pub use intake::{Effect, Intake, IntakeDecision, decide, deliveries};
 pub use predicate::{NoValues, OneOf, Predicate};
 pub use record::{
-    DeliveryKey, DeliveryRecord, DeliveryState, InstanceRecord, MarkKind, Relation, StudyDecision,
-    StudyMark,
+    Cancellation, DeliveryKey, DeliveryRecord, Hold, InstanceRecord, MarkKind, Relation,
+    StudyDecision, StudyMark,
 };
 pub use relation::relate;
 pub use retry::{FaultScope, RetryPolicy};
 pub use rule::{InvalidRule, Rule, RuleSet, Wanted};
 pub use settle::{DeliveryOutcome, settle};
+pub use state::{DeliveryState, NotWantedReason, SentEvidence};

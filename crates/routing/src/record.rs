@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use telerad_core::{AeTitle, Priority, SiteId, Timestamp, Uid};
-use telerad_dicom::{InstanceHead, PeerAnswer};
+use telerad_dicom::InstanceHead;
 
-use crate::{DestinationId, Digest};
+use crate::{DeliveryState, DestinationId, Digest, GroupChoice, GroupId};
 
 /// How a study stands to the orders of its site.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
@@ -128,8 +128,37 @@ pub struct StudyDecision {
     pub destinations: Vec<DestinationId>,
     /// How urgent its delivery is.
     pub priority: Priority,
+    /// A person holds it back: instances that come later start [`DeliveryState::Held`].
+    #[serde(default)]
+    pub held: Option<Hold>,
+    /// Destinations that a person took back: instances that come later are not sent there.
+    #[serde(default)]
+    pub cancelled: Vec<Cancellation>,
+    /// The destinations that were chosen from groups; each is among `destinations`.
+    #[serde(default)]
+    pub groups: Vec<GroupChoice>,
     /// The revision it was read at; 0 = new.
     pub revision: u64,
+}
+
+/// A person's word that a study is not to be sent for now.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Hold {
+    /// Who, by the name that the operators' side knows.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A person's word that a study is not to be sent to a destination any more.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Cancellation {
+    /// Where it is not to be sent.
+    pub destination: DestinationId,
+    /// Who, by the name that the operators' side knows.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// What a delivery is identified by: one instance, one destination.
@@ -174,46 +203,13 @@ pub struct DeliveryRecord {
     pub state: DeliveryState,
     /// The last fault in words, without patient data.
     pub last_fault: Option<String>,
-}
-
-/// How a delivery stands.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub enum DeliveryState {
-    /// To be sent. Every fault that is not the instance's own leads back here.
-    Pending,
-    /// The peer itself said that it has the instance.
-    Sent {
-        /// What it said. There is no other way to make one than from its response.
-        answer: PeerAnswer,
-        /// When its answer came.
-        at: Timestamp,
-    },
-    /// The peer keeps refusing this very instance: a dead letter for a person.
-    Failed {
-        /// The DIMSE status of the last refusal; 0 when it was refused before a status could be given, for example
-        /// because no presentation context was accepted for its SOP class.
-        status: u16,
-        /// The refusal in words.
-        reason: String,
-    },
-    /// The destination does not take its SOP class, or a person or a rule took it back before it was sent.
-    NotWanted,
-    /// Waits for a person.
-    Parked {
-        /// Why, without patient data.
-        reason: String,
-    },
-}
-
-impl DeliveryState {
-    /// The state's name in counts and tables.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Sent { .. } => "sent",
-            Self::Failed { .. } => "failed",
-            Self::NotWanted => "not wanted",
-            Self::Parked { .. } => "parked",
-        }
-    }
+    /// The group that its destination was chosen from: the study moves to another member when this one fails.
+    #[serde(default)]
+    pub group: Option<GroupId>,
+    /// How often a person asked for it to be sent again. Only a higher round replaces a delivery that was sent.
+    #[serde(default)]
+    pub round: u32,
+    /// Since when it is unknown whether the peer has it: it was sent, or may have been, and no answer came.
+    #[serde(default)]
+    pub unknown_since: Option<Timestamp>,
 }

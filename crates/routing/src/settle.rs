@@ -3,7 +3,9 @@
 use telerad_core::Timestamp;
 use telerad_dicom::{PeerAnswer, Status};
 
-use crate::{DeliveryRecord, DeliveryState, FaultScope, RetryPolicy};
+use crate::{
+    DeliveryRecord, DeliveryState, FaultScope, NotWantedReason, RetryPolicy, SentEvidence,
+};
 
 /// How one try to deliver an instance went.
 #[derive(Clone, Debug)]
@@ -73,7 +75,8 @@ pub fn settle(
     }
     let fault = match outcome {
         DeliveryOutcome::Answered(answer) if answer.is_delivered() => {
-            next.state = DeliveryState::Sent { answer: *answer, at: now };
+            let evidence = SentEvidence::StoreResponse;
+            next.state = DeliveryState::Sent { answer: *answer, at: now, evidence };
             next.last_fault = None;
             return next;
         }
@@ -92,7 +95,7 @@ pub fn settle(
     next.last_fault = Some(fault.clone());
     match outcome {
         DeliveryOutcome::ClassNotTaken { .. } => {
-            next.state = DeliveryState::NotWanted;
+            next.state = DeliveryState::NotWanted { reason: NotWantedReason::ClassNotTaken };
             return next;
         }
         DeliveryOutcome::SyntaxNotTaken { .. } => {

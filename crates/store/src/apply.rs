@@ -150,8 +150,9 @@ fn delivery(record: &DeliveryRecord, rows: &mut impl Rows) -> Result<Change, Sto
         if known == record {
             return Ok(Change::None);
         }
-        // The peer has it. Writing anything else would send it again, or forget the peer's answer.
-        if matches!(known.state, DeliveryState::Sent { .. }) {
+        // The peer has it. Writing anything else would send it again, or forget the peer's answer; unless a person asks
+        // for just that, which is a round of its own.
+        if matches!(known.state, DeliveryState::Sent { .. }) && record.round <= known.round {
             return Err(StoreError::conflict(RecordKind::Delivery, "already sent"));
         }
     }

@@ -152,8 +152,10 @@ impl<C: Connector> Worker<C> {
         let (word, needs_person) = match settled.state {
             DeliveryState::Failed { .. } => ("delivery failed", true),
             DeliveryState::Parked { .. } => ("delivery parked", true),
-            DeliveryState::NotWanted => ("not wanted", false),
-            DeliveryState::Pending | DeliveryState::Sent { .. } => return Vec::new(),
+            DeliveryState::NotWanted { .. } => ("not wanted", false),
+            DeliveryState::Held { .. } | DeliveryState::Pending | DeliveryState::Sent { .. } => {
+                return Vec::new();
+            }
         };
         let (site, uid) = (&settled.key.site, settled.key.sop_instance_uid.as_str());
         let evidence = format!("{}: {}", self.lane.id, cause(settled));
@@ -181,7 +183,7 @@ impl<C: Connector> Worker<C> {
                 tracing::info!(%destination, %sop_instance_uid, bytes = settled.bytes, "instance delivered");
                 self.state.tell(Event::InstanceDelivered { destination, sop_instance_uid });
             }
-            DeliveryState::Pending => {
+            DeliveryState::Held { .. } | DeliveryState::Pending => {
                 tracing::warn!(%destination, %sop_instance_uid, "delivery waits: {cause}");
             }
             DeliveryState::Failed { .. } | DeliveryState::Parked { .. } => {
@@ -189,7 +191,7 @@ impl<C: Connector> Worker<C> {
                 let cause = cause.to_owned();
                 self.state.tell(Event::InstanceFailed { destination, sop_instance_uid, cause });
             }
-            DeliveryState::NotWanted => {
+            DeliveryState::NotWanted { .. } => {
                 tracing::warn!(%destination, %sop_instance_uid, "not wanted: {cause}");
                 let cause = cause.to_owned();
                 self.state.tell(Event::InstanceNotWanted { destination, sop_instance_uid, cause });

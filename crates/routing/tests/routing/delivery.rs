@@ -24,6 +24,9 @@ fn delivery() -> DeliveryRecord {
         rules: Vec::new(),
         destinations: vec![DestinationId::new("reading").unwrap()],
         priority: Priority::Routine,
+        held: None,
+        cancelled: Vec::new(),
+        groups: Vec::new(),
         revision: 1,
     };
     deliveries(&study, &instance, at(20), Priority::Routine).remove(0)

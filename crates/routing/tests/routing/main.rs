@@ -2,6 +2,7 @@
 
 mod delivery;
 mod intake;
+mod rows;
 mod rules;
 
 use telerad_core::{AccessionNumber, AeTitle, Issuer, Patient, PatientId, SiteId, Timestamp, Uid};

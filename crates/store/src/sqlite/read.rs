@@ -376,7 +376,7 @@ const NEXT_DUE: &str = "SELECT not_before FROM delivery
     WHERE state = 'pending' AND destination = ?1 ORDER BY not_before LIMIT 1";
 
 /// The words of `DeliveryState::as_str`.
-const DELIVERY_STATES: [&str; 5] = ["failed", "not wanted", "parked", "pending", "sent"];
+const DELIVERY_STATES: [&str; 6] = ["failed", "held", "not wanted", "parked", "pending", "sent"];
 
 /// Selects the oldest pending message of each sequence of a destination, by the index `outbound_pending`.
 const HEAD: &str = "state = 'pending' AND destination = ?1 AND NOT EXISTS (

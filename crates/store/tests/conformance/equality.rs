@@ -30,7 +30,8 @@ fn delivery_state() -> impl Strategy<Value = DeliveryState> {
     prop_oneof![
         3 => Just(DeliveryState::Pending),
         1 => Just(sent(0)),
-        1 => Just(DeliveryState::NotWanted),
+        1 => Just(not_wanted()),
+        1 => Just(DeliveryState::Held { by: "desk".to_owned(), at: at(9) }),
         1 => Just(DeliveryState::Failed { status: 0xC000, reason: "no".to_owned() }),
     ]
 }

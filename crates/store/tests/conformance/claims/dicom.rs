@@ -1,7 +1,7 @@
 //! Instances, studies and deliveries.
 
 use telerad_core::{Priority, Uid};
-use telerad_routing::{DeliveryState, Digest};
+use telerad_routing::{DeliveryRecord, DeliveryState, Digest};
 use telerad_store::{Batch, DeliveryCount, Effect, Expectation, Receipt};
 
 use crate::Given;
@@ -95,7 +95,7 @@ pub(crate) async fn what_was_sent_is_never_written_over(Given { store, .. }: Giv
     assert_eq!(put(sent(0)).await.unwrap(), Receipt { changed: 0, unchanged: 1 });
     let others = [
         DeliveryState::Pending,
-        DeliveryState::NotWanted,
+        not_wanted(),
         DeliveryState::Parked { reason: "by hand".to_owned() },
         DeliveryState::Failed { status: 0xA900, reason: "refused".to_owned() },
         sent(0xB000),
@@ -104,9 +104,14 @@ pub(crate) async fn what_was_sent_is_never_written_over(Given { store, .. }: Giv
         let error = put(state).await.unwrap_err();
         assert_eq!(error.to_string(), "conflict on delivery: already sent");
     }
-    let kept = store.delivery(&delivery_key("north", 1, "reading")).await.unwrap().unwrap();
+    let reading = delivery_key("north", 1, "reading");
+    let kept = store.delivery(&reading).await.unwrap().unwrap();
     assert_eq!(kept.state, sent(0));
     assert!(store.due(&destination("reading"), at(99), 9).await.unwrap().is_empty());
+    // A person who asks for it once more opens another round.
+    let again = DeliveryRecord { state: DeliveryState::Pending, round: 1, ..kept };
+    store.commit(Batch::new().with(Effect::Delivery(again.clone()))).await.unwrap();
+    assert_eq!(store.delivery(&reading).await.unwrap(), Some(again));
 }
 
 pub(crate) async fn another_version_never_takes_the_place_of_a_delivery(
@@ -166,7 +171,7 @@ pub(crate) async fn a_delivery_waits_until_its_time(Given { store, .. }: Given) 
     let batch = Batch::from(vec![
         put(1, 50, pending.clone()),
         put(2, 40, pending),
-        put(3, 10, DeliveryState::NotWanted),
+        put(3, 10, not_wanted()),
     ]);
     let reading = destination("reading");
     assert_eq!(store.next_due(&reading).await.unwrap(), None);
@@ -192,7 +197,7 @@ pub(crate) async fn deliveries_are_counted_by_state(Given { store, .. }: Given) 
         put(2, "reading", DeliveryState::Pending),
         put(3, "reading", sent(0)),
         put(1, "archive", DeliveryState::Parked { reason: String::new() }),
-        put(2, "archive", DeliveryState::NotWanted),
+        put(2, "archive", not_wanted()),
         put(3, "archive", DeliveryState::Failed { status: 1, reason: String::new() }),
     ]);
     store.commit(batch).await.unwrap();
