@@ -57,7 +57,7 @@ pub use access::{
 pub use batch::{Batch, Effect, Expectation, Receipt};
 pub use error::{RecordKind, StoreError};
 pub use fault::{SyncFault, SyncPoint};
-pub use payload::{PayloadReader, PayloadWriter, Payloads, StoredPayload};
+pub use payload::{PayloadReader, PayloadWriter, Payloads, Space, StoredPayload};
 pub use record::{
     JournalEntry, MessageOutcome, MessageRecord, OutboundMessage, OutboundState, ParkedItem,
     ParkedKind,

@@ -5,6 +5,7 @@
 
 mod directory;
 mod memory;
+mod space;
 
 use std::future::Future;
 use std::io;
@@ -15,6 +16,7 @@ use telerad_routing::Digest;
 
 pub use directory::{DirectorySpool, SpoolOptions};
 pub use memory::MemoryPayloads;
+pub use space::Space;
 
 /// What every payload verb returns.
 pub type PayloadFuture<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
@@ -31,6 +33,9 @@ pub trait Payloads: Send + Sync + 'static {
     ///
     /// The caller answers for the digest being referred to by no record and by no batch under way.
     fn remove(&self, digest: &Digest) -> PayloadFuture<'_, bool>;
+
+    /// How much room there is at the moment; [`io::ErrorKind::Unsupported`] where nobody can tell.
+    fn space(&self) -> PayloadFuture<'_, Space>;
 }
 
 /// A payload on its way in. Dropping it discards what was written.

@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 
 use telerad_routing::Digest;
 
-use super::{PayloadFuture, PayloadReader, PayloadWriter, Payloads};
+use super::{PayloadFuture, PayloadReader, PayloadWriter, Payloads, Space};
 use crate::StoreError;
 use crate::directory::{self, DirectoryLock};
 use crate::fault::{SyncFault, SyncPoint};
@@ -128,6 +128,13 @@ impl Payloads for DirectorySpool {
             Err(error) => Err(error),
         });
         Box::pin(async move { answer(removed).await? })
+    }
+
+    fn space(&self) -> PayloadFuture<'_, Space> {
+        let place = Arc::clone(&self.place);
+        // Asked on a thread: a network file system may take its time.
+        let measured = self.readers.run(move |()| Space::of_directory(&place.root));
+        Box::pin(async move { answer(measured).await? })
     }
 }
 

@@ -8,13 +8,14 @@ use bytes::{Bytes, BytesMut};
 use telerad_routing::Digest;
 
 use super::{
-    BLOCK_BYTES_MAX, PayloadFuture, PayloadReader, PayloadWriter, Payloads, StoredPayload,
+    BLOCK_BYTES_MAX, PayloadFuture, PayloadReader, PayloadWriter, Payloads, Space, StoredPayload,
 };
 
 /// Payloads in memory: the same behaviour as the spool, gone with the process.
 #[derive(Clone, Default)]
 pub struct MemoryPayloads {
     contents: Arc<Mutex<BTreeMap<[u8; 32], Bytes>>>,
+    space: Arc<Mutex<Option<Space>>>,
 }
 
 impl MemoryPayloads {
@@ -31,6 +32,11 @@ impl MemoryPayloads {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.contents().is_empty()
+    }
+
+    /// Says from now on that there is so much room, whatever there is; it never fills before.
+    pub fn set_space(&self, space: Space) {
+        *self.space.lock().unwrap_or_else(PoisonError::into_inner) = Some(space);
     }
 
     fn contents(&self) -> MutexGuard<'_, BTreeMap<[u8; 32], Bytes>> {
@@ -61,6 +67,11 @@ impl Payloads for MemoryPayloads {
     fn remove(&self, digest: &Digest) -> PayloadFuture<'_, bool> {
         let removed = self.contents().remove(digest.as_bytes()).is_some();
         Box::pin(async move { Ok(removed) })
+    }
+
+    fn space(&self) -> PayloadFuture<'_, Space> {
+        let said = *self.space.lock().unwrap_or_else(PoisonError::into_inner);
+        Box::pin(async move { Ok(said.unwrap_or(Space::UNLIMITED)) })
     }
 }
 

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use telerad_routing::Digest;
-use telerad_store::payload::{BLOCK_BYTES_MAX, DirectorySpool, MemoryPayloads, SpoolOptions};
+use telerad_store::payload::{
+    BLOCK_BYTES_MAX, DirectorySpool, MemoryPayloads, Space, SpoolOptions,
+};
 use telerad_store::{Payloads, StoreError, StoredPayload, SyncFault, SyncPoint};
 
 use crate::fixture::block_on;
@@ -301,4 +303,17 @@ fn many_payloads_at_once_are_all_kept() {
         }
     });
     assert_eq!(files(directory.path()).len(), 20);
+}
+
+#[test]
+fn a_place_says_how_much_room_it_has() {
+    let directory = tempfile::tempdir().unwrap();
+    let space = block_on(spool(directory.path()).space()).unwrap();
+    assert!(space.bytes_free > 0 && space.bytes_free <= space.bytes_total, "{space:?}");
+    assert!(space.inodes_free <= space.inodes_total, "{space:?}");
+    let memory = MemoryPayloads::new();
+    assert_eq!(block_on(memory.space()).unwrap(), Space::UNLIMITED);
+    let full = Space { bytes_free: 0, bytes_total: 7, inodes_free: 1, inodes_total: 3 };
+    memory.clone().set_space(full);
+    assert_eq!(block_on(memory.space()).unwrap(), full);
 }

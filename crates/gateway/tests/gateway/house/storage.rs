@@ -10,7 +10,7 @@ use telerad_routing::{
     DeliveryKey, DeliveryRecord, DestinationId, Digest, InstanceRecord, StudyDecision,
 };
 use telerad_store::memory::MemoryStore;
-use telerad_store::payload::{MemoryPayloads, PayloadFuture};
+use telerad_store::payload::{MemoryPayloads, PayloadFuture, Space};
 use telerad_store::{
     Batch, Counts, Deliveries, DeliveryCount, Instances, Journal, JournalEntry, MessageRecord,
     Messages, Orders, OutboundMessage, Outbox, ParkedItem, Parking, Patients, PayloadReader,
@@ -150,6 +150,10 @@ impl Payloads for FullDisk {
 
     fn remove(&self, digest: &Digest) -> PayloadFuture<'_, bool> {
         self.payloads.remove(digest)
+    }
+
+    fn space(&self) -> PayloadFuture<'_, Space> {
+        self.payloads.space()
     }
 }
 
