@@ -6,7 +6,7 @@
 //! identifiers are decoded behind a guard ([`dataset`]); and a peer's answer has a type that only a real response can
 //! make ([`PeerAnswer`]).
 //!
-//! It is *not* an image library: it never looks into pixel data. It is not a network library either: see
+//! It is *not* an image library: it cuts pixel data into coded frames ([`frames`]) and decodes none of them. It is not a network library either: see
 //! `telerad-dimse` for associations.
 //!
 //! ```
@@ -42,6 +42,7 @@
 pub mod dataset;
 pub mod edit;
 pub mod file_name;
+pub mod frames;
 pub mod part10;
 pub mod tags;
 pub mod uids;
