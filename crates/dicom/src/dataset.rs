@@ -57,9 +57,9 @@ pub enum DataSetError {
         /// The limit.
         limit: usize,
     },
-    /// A sequence of unknown value representation and undefined length. Its items are in implicit VR whatever surrounds
-    /// them (PS3.5 section 6.2.2), which peers get wrong in both directions; no query needs one.
-    #[error("{0} is of unknown representation and undefined length")]
+    /// A sequence of unknown value representation and undefined length whose items are in explicit VR. They belong in
+    /// implicit VR, whatever surrounds them (PS3.5 section 6.2.2), and could be read as that.
+    #[error("{0} is of unknown representation with items in explicit VR")]
     UnknownSequence(Tag),
     /// Pixel data and other encapsulated values do not belong into these data sets.
     #[error("{0} is encapsulated")]
@@ -114,7 +114,7 @@ impl DataSet {
         } else {
             bytes
         };
-        let mut guard = Guard { refused: None };
+        let mut guard = Guard::default();
         let mut walker = Walker::new(encoding, limits.nesting_max, limits.elements_max);
         let walked = walker.feed(bytes, &mut guard);
         if let Some(refused) = guard.refused {
@@ -122,7 +122,7 @@ impl DataSet {
         }
         walked?;
         walker.end()?;
-        read::data_set(bytes, encoding)
+        read::data_set(bytes, encoding, guard.unknown)
     }
 
     /// Encodes the data set: elements in order, sequences with their lengths.
@@ -225,22 +225,50 @@ impl std::fmt::Debug for DataSet {
 }
 
 /// Refuses what dicom-parser would read in another way than our walk does, or without need.
+#[derive(Default)]
 struct Guard {
     refused: Option<DataSetError>,
+    unknown: Vec<Unknown>,
+    /// How many sequences enclose the unknown one that the walk is in.
+    within: Option<usize>,
+}
+
+/// An element of representation UN outside any other.
+#[derive(Clone, Copy, Debug)]
+enum Unknown {
+    /// Of undefined length, with items in implicit VR (PS3.5 section 6.2.2): from where its length stands to its delimiter.
+    Items { length_at: usize, delimiter_at: usize },
+    /// Of a length that it says.
+    Value,
 }
 
 impl Visitor for Guard {
     fn element(&mut self, header: &Header) -> Action {
-        let refused = match (header.length, header.vr.as_ref()) {
-            (None, Some(b"UN")) => DataSetError::UnknownSequence(header.tag),
-            (None, _) if !header.is_sequence => DataSetError::Encapsulated(header.tag),
+        let is_unknown = header.vr == Some(*b"UN");
+        let refused = match header.length {
+            None if !is_unknown && !header.is_sequence => DataSetError::Encapsulated(header.tag),
             _ if matches!(header.tag.0, 0x0000 | 0x0002) => {
                 let kind = DamageKind::NotOfADataSet(header.tag);
                 DataSetError::Damaged(Damage { kind, offset: header.offset })
             }
+            Some(_) if is_unknown => {
+                self.unknown.push(Unknown::Value);
+                return Action::Enter;
+            }
+            None if is_unknown && !matches!(vr::of(header.tag), VR::SQ | VR::UN) => {
+                let kind = DamageKind::NotAValue(header.tag);
+                DataSetError::Damaged(Damage { kind, offset: header.offset })
+            }
+            None if is_unknown => {
+                let offset = usize::try_from(header.offset).unwrap_or(usize::MAX);
+                let length_at = offset.saturating_add(LENGTH_OFFSET);
+                self.unknown.push(Unknown::Items { length_at, delimiter_at: 0 });
+                self.within = Some(header.depth);
+                return Action::Enter;
+            }
             _ => return Action::Enter,
         };
-        self.refused = Some(refused);
+        self.refused.get_or_insert(refused);
         Action::Stop
     }
 
@@ -248,7 +276,25 @@ impl Visitor for Guard {
         self.refused.get_or_insert(DataSetError::Damaged(damage));
         false
     }
+
+    fn found_explicit_items(&mut self, damage: Damage) {
+        if let DamageKind::ExplicitItemsInUnknown(tag) = damage.kind {
+            self.refused.get_or_insert(DataSetError::UnknownSequence(tag));
+        }
+    }
+
+    fn delimited(&mut self, depth: usize, offset: u64) {
+        if self.within == Some(depth) {
+            self.within = None;
+            if let Some(Unknown::Items { delimiter_at, .. }) = self.unknown.last_mut() {
+                *delimiter_at = usize::try_from(offset).unwrap_or(usize::MAX);
+            }
+        }
+    }
 }
+
+/// Of the length in the header of an element of representation UN (PS3.5 section 7.1.2).
+const LENGTH_OFFSET: usize = 8;
 
 #[cfg(test)]
 mod tests;

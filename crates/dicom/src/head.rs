@@ -134,7 +134,11 @@ impl HeadScanner {
                 self.collector.head.note(damage);
             }
         }
-        let head = self.collector.head;
+        let mut head = self.collector.head;
+        // It has done no harm, so anything else is told first.
+        if self.inflater.is_some_and(|inflater| inflater.is_wrapped()) {
+            head.note(Damage { kind: DamageKind::ZlibWrapper, offset: 0 });
+        }
         match head.damage {
             Some(damage) if head.kept.is_empty() => Err(HeadError::Damaged(damage)),
             _ => Ok(head),
@@ -331,6 +335,10 @@ impl Visitor for Collector {
         self.head.encoding = found;
         self.head.note(damage);
         true
+    }
+
+    fn found_explicit_items(&mut self, damage: Damage) {
+        self.head.note(damage);
     }
 
     fn pass_over(&mut self, damage: Damage) -> bool {

@@ -12,6 +12,11 @@ pub(crate) fn is_plausible(vr: [u8; 2]) -> bool {
     vr.iter().all(u8::is_ascii_uppercase)
 }
 
+/// Whether two bytes are one of the value representations of the table.
+pub(crate) fn is_known(vr: [u8; 2]) -> bool {
+    VR::from_binary(vr).is_some()
+}
+
 /// Whether an explicit element of this representation has two reserved bytes and a 32-bit length (PS3.5 section 7.1.2).
 pub(crate) fn has_long_length(vr: [u8; 2]) -> bool {
     is_plausible(vr) && !SHORT.contains(&vr)

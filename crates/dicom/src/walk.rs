@@ -50,6 +50,10 @@ pub(crate) trait Visitor {
     fn read_as(&mut self, _found: Encoding, _damage: Damage) -> bool {
         false
     }
+    /// The items of a value of unknown representation are in explicit VR, where they belong in implicit.
+    fn found_explicit_items(&mut self, _damage: Damage) {}
+    /// The delimiter at this offset closes a sequence, or fragments, within `depth` sequences.
+    fn delimited(&mut self, _depth: usize, _offset: u64) {}
     /// Whether elements still count against the limit; asked after each one.
     fn counts_elements(&self) -> bool {
         true
@@ -98,12 +102,16 @@ pub enum DamageKind {
     /// An element, item or sequence longer than what encloses it.
     #[error("{0} is longer than what encloses it")]
     LengthBeyondEnclosing(Tag),
-    /// A sequence under a tag of the head whose value is text; it was passed over.
+    /// A sequence under a tag whose value is none; in a head it was passed over.
     #[error("{0} is a sequence where a value belongs")]
     NotAValue(Tag),
     /// The bytes in the place of the value representation are not one (PS3.5 section 6.2).
     #[error("{0} has no value representation")]
     NotAValueRepresentation(Tag),
+    /// The items of an element of representation UN and undefined length are in explicit VR; they were read so, although
+    /// they belong in implicit VR (PS3.5 section 6.2.2).
+    #[error("the items of {0} are in explicit VR")]
+    ExplicitItemsInUnknown(Tag),
     /// An element of the head behind one with a greater tag that ended the head (PS3.5 section 7.1).
     #[error("{0} is out of order")]
     OutOfOrder(Tag),
@@ -128,6 +136,9 @@ pub enum DamageKind {
     /// A command element or file meta information where a data set should be (PS3.5 section 7.1).
     #[error("{0} does not belong into a data set")]
     NotOfADataSet(Tag),
+    /// A deflated data set in the wrapper of zlib (RFC 1950), where the stream alone belongs (PS3.5 section A.5).
+    #[error("deflated in the wrapper of zlib")]
+    ZlibWrapper,
     /// An item or delimiter outside any sequence.
     #[error("{0} stands outside a sequence")]
     UnexpectedDelimiter(Tag),
@@ -180,6 +191,8 @@ struct Level {
     end: Option<u64>,
     syntax: Syntax,
     items: u32,
+    /// Of a value of representation UN: its elements shall be in implicit VR, but nobody has looked yet.
+    unknown: bool,
 }
 
 impl Walker {
@@ -294,7 +307,10 @@ impl Walker {
                     self.take_header(tag)?;
                     self.open_item(tag, syntax, visitor)
                 }
-                tags::SEQUENCE_DELIMITATION_ITEM if undefined => self.close(tag),
+                tags::SEQUENCE_DELIMITATION_ITEM if undefined => {
+                    visitor.delimited(self.stack.len().saturating_sub(1) / 2, self.position);
+                    self.close(tag)
+                }
                 _ => Err(DamageKind::ItemExpected(tag)),
             },
             Some((Kind::Item, true)) if tag == tags::ITEM_DELIMITATION_ITEM => self.close(tag),
@@ -316,6 +332,9 @@ impl Walker {
                 // The header may be longer now; the next round completes and reads it.
                 return Ok(());
             }
+        }
+        if self.adopt_explicit_items(tag, visitor) {
+            return Ok(());
         }
         let [_, _, _, _, a, b, c, d, e, f, g, h] = self.header;
         let (vr, length) = if !syntax.explicit {
@@ -353,12 +372,13 @@ impl Walker {
                 // An unknown VR of undefined length holds implicit VR little endian, whatever surrounds it
                 // (PS3.5 section 6.2.2, note 4; correction proposal 246).
                 let implicit = Syntax { explicit: false, big: false };
-                let inner = if vr == Some(*b"UN") { implicit } else { syntax };
-                self.open(Level { kind, tag, end: None, syntax: inner, items: 0 })
+                let unknown = vr == Some(*b"UN");
+                let inner = if unknown { implicit } else { syntax };
+                self.open(Level { kind, tag, end: None, syntax: inner, items: 0, unknown })
             }
             (Some(kind), Some(length)) if action == Action::Enter => {
-                let end = self.end_of(tag, length)?;
-                self.open(Level { kind, tag, end: Some(end), syntax, items: 0 })
+                let end = Some(self.end_of(tag, length)?);
+                self.open(Level { kind, tag, end, syntax, items: 0, unknown: false })
             }
             (_, length) => {
                 let length = length.unwrap_or(0);
@@ -401,6 +421,43 @@ impl Walker {
         adopted
     }
 
+    /// Looks at the first element in each item of a value of representation UN and undefined length. Its items are in
+    /// implicit VR little endian whatever surrounds them (PS3.5 section 6.2.2), but some senders leave them as they had
+    /// them. They are taken for explicit ones only where nothing else is possible: by an implicit length that does not
+    /// fit, or that no element has. `true` when the header has to be read again.
+    fn adopt_explicit_items(&mut self, tag: Tag, visitor: &mut impl Visitor) -> bool {
+        let Some(item) = self.stack.last_mut().filter(|level| level.kind == Kind::Item) else {
+            return false;
+        };
+        if !std::mem::take(&mut item.unknown) {
+            return false;
+        }
+        let [_, _, _, _, a, b, c, d, ..] = self.header;
+        // Each of them as a length is odd, which no element has, and more than 16 KiB.
+        let is_long = [c, d] == [0, 0] && vr::is_known([a, b]) && vr::has_long_length([a, b]);
+        let is_short = [c, d] != [0, 0] && vr::is_known([a, b]) && !vr::has_long_length([a, b]);
+        let fits = |length: u32| {
+            let value = self.position.saturating_add(8);
+            self.bound().map(|bound| value.saturating_add(u64::from(length)) <= bound)
+        };
+        let explicit = u32::from(u16::from_le_bytes([c, d]));
+        let is_explicit = match fits(u32::from_le_bytes([a, b, c, d])) {
+            Some(false) => is_long || (is_short && fits(explicit) == Some(true)),
+            Some(true) => is_long,
+            None => is_long || (is_short && vr::of(tag).to_bytes() == [a, b]),
+        };
+        if !is_explicit {
+            return false;
+        }
+        let sequence = self.parent().map_or(tag, |(sequence, _)| sequence);
+        let kind = DamageKind::ExplicitItemsInUnknown(sequence);
+        visitor.found_explicit_items(Damage { kind, offset: self.position });
+        if let Some(item) = self.stack.last_mut() {
+            item.syntax = Syntax { explicit: true, big: false };
+        }
+        true
+    }
+
     /// Whether the header is one of file meta information before the data set, which some senders leave there. It is in
     /// explicit VR little endian whatever follows it (PS3.10 section 7.1).
     fn is_at_file_meta(&self) -> bool {
@@ -423,19 +480,27 @@ impl Walker {
         let length = u32_of([a, b, c, d], syntax.big);
         let Some(container) = self.stack.last_mut() else { return Ok(()) };
         container.items = container.items.saturating_add(1);
+        let unknown = container.unknown;
         let fragment = container.kind == Kind::Fragments;
         if length == UNDEFINED {
             if fragment {
                 return Err(DamageKind::UndefinedLength(tag));
             }
-            return self.open(Level { kind: Kind::Item, tag, end: None, syntax, items: 0 });
+            return self.open(Level {
+                kind: Kind::Item,
+                tag,
+                end: None,
+                syntax,
+                items: 0,
+                unknown,
+            });
         }
         let end = self.end_of(tag, length)?;
         if fragment {
             self.begin_value(u64::from(length), false, visitor);
             return Ok(());
         }
-        self.open(Level { kind: Kind::Item, tag, end: Some(end), syntax, items: 0 })
+        self.open(Level { kind: Kind::Item, tag, end: Some(end), syntax, items: 0, unknown })
     }
 
     fn open(&mut self, level: Level) -> Result<(), DamageKind> {

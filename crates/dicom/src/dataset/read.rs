@@ -1,5 +1,7 @@
 //! From dicom-parser's tokens to a [`DataSet`].
 
+use std::borrow::Cow;
+
 use dicom_core::header::Header;
 use dicom_core::{PrimitiveValue, VR};
 use dicom_encoding::text::SpecificCharacterSet;
@@ -8,13 +10,50 @@ use dicom_parser::dataset::DataToken;
 use dicom_parser::dataset::read::{DataSetReader, DataSetReaderOptions, ValueReadStrategy};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
-use super::{DataSet, DataSetError, Element, Value, number};
+use super::{DataSet, DataSetError, Element, Unknown, Value, number};
 use crate::text::Repertoire;
 use crate::{Encoding, Tag, tags, uids, vr};
 
-/// Reads a data set that our own walk has bounded. Values are taken as bytes and decoded here, because dicom-parser
-/// knows only part of the character sets.
-pub(super) fn data_set(bytes: &[u8], encoding: Encoding) -> Result<DataSet, DataSetError> {
+/// Reads a data set that our own walk has bounded, and in which it met these elements of unknown representation. Values are
+/// taken as bytes and decoded here, because dicom-parser knows only part of the character sets.
+pub(super) fn data_set(
+    bytes: &[u8],
+    encoding: Encoding,
+    unknown: Vec<Unknown>,
+) -> Result<DataSet, DataSetError> {
+    let bytes = with_lengths(bytes, encoding, &unknown)?;
+    elements(&bytes, encoding, Repertoire::default(), &mut unknown.into_iter())
+}
+
+/// Dicom-parser takes the items of an unknown element for those of a sequence in the encoding around it. So each gets the
+/// length that makes its items, with their delimiter, a value.
+fn with_lengths<'a>(
+    bytes: &'a [u8],
+    encoding: Encoding,
+    unknown: &[Unknown],
+) -> Result<Cow<'a, [u8]>, DataSetError> {
+    let mut bytes = Cow::Borrowed(bytes);
+    for it in unknown {
+        let Unknown::Items { length_at, delimiter_at } = *it else { continue };
+        let value_at = length_at.saturating_add(4);
+        let length = delimiter_at.saturating_add(DELIMITER_BYTES).checked_sub(value_at);
+        let length = length.and_then(|length| u32::try_from(length).ok());
+        let field = bytes.to_mut().get_mut(length_at..value_at);
+        let (Some(length), Some(field)) = (length, field) else {
+            return Err(DataSetError::Unreadable(Tag(0, 0)));
+        };
+        let big = encoding.is_big_endian();
+        field.copy_from_slice(&if big { length.to_be_bytes() } else { length.to_le_bytes() });
+    }
+    Ok(bytes)
+}
+
+fn elements(
+    bytes: &[u8],
+    encoding: Encoding,
+    repertoire: Repertoire,
+    unknown: &mut impl Iterator<Item = Unknown>,
+) -> Result<DataSet, DataSetError> {
     let unreadable = DataSetError::Unreadable;
     let start = unreadable(Tag(0, 0));
     let syntax = TransferSyntaxRegistry.get(plain_syntax(encoding)).ok_or(start.clone())?;
@@ -22,7 +61,7 @@ pub(super) fn data_set(bytes: &[u8], encoding: Encoding) -> Result<DataSet, Data
     let charset = SpecificCharacterSet::default();
     let reader = DataSetReader::new_with_ts_cs_options(bytes, syntax, charset, options)
         .map_err(|_| start)?;
-    let mut levels = vec![Level::default()];
+    let mut levels = vec![Level { repertoire, ..Level::default() }];
     let mut last = Tag(0, 0);
     for token in reader {
         let Ok(token) = token else { return Err(unreadable(last)) };
@@ -34,7 +73,13 @@ pub(super) fn data_set(bytes: &[u8], encoding: Encoding) -> Result<DataSet, Data
             }
             DataToken::PrimitiveValue(value) => {
                 let (tag, vr) = level.pending.take().ok_or(unreadable(last))?;
-                level.add(tag, vr, &value, encoding.is_big_endian())?;
+                let is_items = vr == VR::UN
+                    && encoding.is_explicit()
+                    && matches!(unknown.next(), Some(Unknown::Items { .. }));
+                match is_items {
+                    true => level.add_items(tag, &value)?,
+                    false => level.add(tag, vr, &value, encoding.is_big_endian())?,
+                }
             }
             DataToken::SequenceStart { tag, .. } => {
                 last = Tag(tag.0, tag.1);
@@ -87,6 +132,28 @@ struct Level {
 }
 
 impl Level {
+    /// Adds an element of unknown representation with items in implicit VR: as a sequence where it is known to be one.
+    fn add_items(&mut self, tag: Tag, value: &PrimitiveValue) -> Result<(), DataSetError> {
+        let value = value.to_bytes();
+        let end = value.len().saturating_sub(DELIMITER_BYTES);
+        let items = value.get(..end).ok_or(DataSetError::Unreadable(tag))?;
+        if !vr::is_sequence(tag) {
+            let element = Element { vr: VR::UN, value: Value::Bytes(items.to_vec()) };
+            self.data_set.elements.entry(tag).or_insert(element);
+            return Ok(());
+        }
+        let length = u32::try_from(items.len()).map_err(|_| DataSetError::Unreadable(tag))?;
+        let mut sequence = [tag.0.to_le_bytes(), tag.1.to_le_bytes()].concat();
+        sequence.extend_from_slice(&length.to_le_bytes());
+        sequence.extend_from_slice(items);
+        let implicit = Encoding::ImplicitLittle;
+        let read = elements(&sequence, implicit, self.repertoire, &mut std::iter::empty())?;
+        for (tag, element) in read.elements {
+            self.data_set.elements.entry(tag).or_insert(element);
+        }
+        Ok(())
+    }
+
     fn add(
         &mut self,
         tag: Tag,
@@ -136,3 +203,6 @@ fn trimmed(text: &str, vr: VR) -> String {
         _ => text.trim_start_matches(' ').to_owned(),
     }
 }
+
+/// Of a Sequence Delimitation Item (PS3.5 section 7.5).
+const DELIMITER_BYTES: usize = 8;

@@ -121,7 +121,11 @@ fn what_breaks_the_encoding_is_refused() {
     );
     check_refused(
         b"\x29\0\x10\x10UN\0\0\xFF\xFF\xFF\xFF",
-        "(0029,1010) is of unknown representation and undefined length",
+        "data set is damaged: data set ends early at byte 12",
+    );
+    check_refused(
+        b"\x29\0\x10\x10UN\0\0\xFF\xFF\xFF\xFF\xFE\xFF\0\xE0\xFF\xFF\xFF\xFF\x08\0\x60\0CS\x02\0CT",
+        "(0029,1010) is of unknown representation with items in explicit VR",
     );
     check_refused(b"\xE0\x7F\x10\0OB\0\0\xFF\xFF\xFF\xFF", "(7FE0,0010) is encapsulated");
 }
@@ -194,6 +198,83 @@ fn a_sequence_sent_as_unknown_with_a_length_stays_bytes() {
     assert_eq!(set.items(tags::SCHEDULED_PROCEDURE_STEP_SEQUENCE), None);
     assert_eq!(set.bytes(tags::SCHEDULED_PROCEDURE_STEP_SEQUENCE), Some(&bytes[12..]));
     assert_eq!(set.encode(uids::EXPLICIT_VR_LITTLE_ENDIAN).unwrap(), bytes);
+}
+
+/// An element of representation UN and undefined length with one item in implicit VR little endian, whatever surrounds it
+/// (PS3.5 section 6.2.2).
+fn unknown(tag: Tag, big: bool) -> (Vec<u8>, Vec<u8>) {
+    let two = |n: u16| if big { n.to_be_bytes() } else { n.to_le_bytes() };
+    let mut bytes = [two(tag.0), two(tag.1)].concat();
+    bytes.extend_from_slice(b"UN\0\0\xFF\xFF\xFF\xFF");
+    let mut items = b"\xFE\xFF\0\xE0\xFF\xFF\xFF\xFF".to_vec();
+    items.extend_from_slice(b"\x40\0\x06\0\x06\0\0\0M\xFCLLER");
+    items.extend_from_slice(b"\xFE\xFF\x0D\xE0\0\0\0\0");
+    bytes.extend_from_slice(&items);
+    bytes.extend_from_slice(b"\xFE\xFF\xDD\xE0\0\0\0\0");
+    (bytes, items)
+}
+
+#[test]
+fn a_sequence_sent_as_unknown_without_a_length_is_read_as_implicit() {
+    for (big, syntax) in
+        [(false, uids::EXPLICIT_VR_LITTLE_ENDIAN), (true, uids::EXPLICIT_VR_BIG_ENDIAN)]
+    {
+        let (private, items) = unknown(Tag(0x0029, 0x1010), big);
+        let (steps, _) = unknown(tags::SCHEDULED_PROCEDURE_STEP_SEQUENCE, big);
+        let charset: &[u8] = match big {
+            false => b"\x08\0\x05\0CS\x0A\0ISO_IR 100",
+            true => b"\0\x08\0\x05CS\0\x0AISO_IR 100",
+        };
+        let set = [charset, &private, &steps].concat();
+        let set = DataSet::decode(&set, syntax, DataSetLimits::default()).unwrap();
+        assert_eq!(set.bytes(Tag(0x0029, 0x1010)), Some(&items[..]));
+        let read = set.items(tags::SCHEDULED_PROCEDURE_STEP_SEQUENCE).unwrap();
+        let name = read[0].text(tags::SCHEDULED_PERFORMING_PHYSICIAN_NAME);
+        assert_eq!(name.as_deref(), Some("MüLLER"));
+        // It means the same when it is passed on.
+        let again = set.encode(uids::EXPLICIT_VR_LITTLE_ENDIAN).unwrap();
+        let again =
+            DataSet::decode(&again, uids::EXPLICIT_VR_LITTLE_ENDIAN, DataSetLimits::default());
+        let again = again.unwrap();
+        assert_eq!(again.bytes(Tag(0x0029, 0x1010)), Some(&items[..]));
+        assert_eq!(again.items(tags::SCHEDULED_PROCEDURE_STEP_SEQUENCE).unwrap().len(), 1);
+    }
+}
+
+/// Found by fuzzing: its items were kept as bytes, and read as text when they came back.
+#[test]
+fn an_unknown_sequence_under_the_tag_of_a_value_is_refused() {
+    let error = decode(&unknown(Tag(0x0028, 0x0051), false).0).unwrap_err();
+    let text = "data set is damaged: (0028,0051) is a sequence where a value belongs at byte 0";
+    assert_eq!(error.to_string(), text);
+}
+
+#[test]
+fn an_unknown_sequence_within_an_item_of_known_length_is_read() {
+    let (private, items) = unknown(Tag(0x0029, 0x1010), false);
+    let length = (private.len() as u32).to_le_bytes();
+    let outer = (private.len() as u32 + 8).to_le_bytes();
+    let mut bytes = b"\x40\0\0\x01SQ\0\0".to_vec();
+    bytes.extend_from_slice(&outer);
+    bytes.extend_from_slice(b"\xFE\xFF\0\xE0");
+    bytes.extend_from_slice(&length);
+    bytes.extend_from_slice(&private);
+    bytes.extend_from_slice(b"\x40\0\x01\x10UN\0\0\x02\0\0\0R1");
+    let set = decode(&bytes).unwrap();
+    let steps = set.items(tags::SCHEDULED_PROCEDURE_STEP_SEQUENCE).unwrap();
+    assert_eq!(steps[0].bytes(Tag(0x0029, 0x1010)), Some(&items[..]));
+    assert_eq!(set.text(tags::REQUESTED_PROCEDURE_ID).as_deref(), Some("R1"));
+}
+
+#[test]
+fn a_deflated_data_set_in_the_wrapper_of_zlib_is_read() {
+    let plain = b"\x10\0\x20\0LO\x02\0P9";
+    let wrapped = crate::inflate::zlib(plain);
+    let syntax = uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN;
+    let set = DataSet::decode(&wrapped, syntax, DataSetLimits::default()).unwrap();
+    assert_eq!(set.text(tags::PATIENT_ID).as_deref(), Some("P9"));
+    let raw = crate::inflate::all(&set.encode(syntax).unwrap(), 100).unwrap();
+    assert_eq!(raw, plain);
 }
 
 #[test]

@@ -290,6 +290,90 @@ fn a_sequence_sent_as_unknown_is_implicit_within() {
     assert_eq!(head.text(tags::PATIENT_ID).as_deref(), Some("P9"));
 }
 
+/// The head of a data set with an unknown sequence of one item, of a length or without one.
+fn unknown_with(item: &[u8], defined: bool) -> Head {
+    let mut bytes = b"\x08\x00\x51\x00UN\x00\x00\xFF\xFF\xFF\xFF\xFE\xFF\x00\xE0".to_vec();
+    let length = if defined { item.len() as u32 } else { u32::MAX };
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(item);
+    if !defined {
+        bytes.extend_from_slice(b"\xFE\xFF\x0D\xE0\0\0\0\0");
+    }
+    bytes.extend_from_slice(b"\xFE\xFF\xDD\xE0\0\0\0\0\x10\x00\x20\x00LO\x02\x00P9");
+    let read = |size: usize| {
+        let mut scanner = HeadScanner::new(Encoding::ExplicitLittle, HeadLimits::default());
+        bytes.chunks(size).for_each(|chunk| {
+            scanner.push(chunk);
+        });
+        scanner.finish().unwrap()
+    };
+    let (whole, pieces) = (read(bytes.len()), read(1));
+    assert_eq!((&whole.bytes, whole.damage), (&pieces.bytes, pieces.damage));
+    whole
+}
+
+#[test]
+fn explicit_items_of_an_unknown_sequence_are_read_where_nothing_else_is_possible() {
+    let issuer = |head: &Head| {
+        head.text_in(tags::ISSUER_OF_ACCESSION_NUMBER_SEQUENCE, tags::LOCAL_NAMESPACE_ENTITY_ID)
+    };
+    let private = b"\x29\x00\x10\x10ZZ\x02\x00X ";
+    // By the dictionary, by a length that no element has, by one that does not fit.
+    for (first, defined) in [
+        (&b"\x08\x00\x60\x00CS\x02\x00CT"[..], false),
+        (b"\x29\x00\x10\x10UN\x00\x00\x02\x00\x00\x00X ", false),
+        (b"\x29\x00\x10\x10SH\x02\x00X ", true),
+    ] {
+        let item = [first, b"\x40\x00\x31\x00UT\x00\x00\x06\x00\x00\x00NORTH "].concat();
+        let head = unknown_with(&item, defined);
+        assert_eq!(issuer(&head).as_deref(), Some("NORTH"));
+        assert_eq!(head.text(tags::PATIENT_ID).as_deref(), Some("P9"));
+        let damage = head.damage().map(|damage| damage.to_string());
+        assert_eq!(
+            damage.as_deref(),
+            Some("the items of (0008,0051) are in explicit VR at byte 20")
+        );
+    }
+    // No representation: what does not fit is damage, and the next element is not guessed.
+    let mut scanner = HeadScanner::new(Encoding::ExplicitLittle, HeadLimits::default());
+    scanner.push(b"\x08\x00\x60\x00CS\x02\x00CT\x08\x00\x51\x00UN\x00\x00\xFF\xFF\xFF\xFF\xFE\xFF\x00\xE0\x0A\x00\x00\x00");
+    assert_eq!(scanner.push(private), Scan::Failed);
+}
+
+#[test]
+fn a_long_implicit_item_of_an_unknown_sequence_stays_implicit() {
+    // A length of letters, `DS` and 1: 86,852 bytes, which fit.
+    let mut item = b"\x29\x00\x10\x10DS\x01\x00".to_vec();
+    item.resize(8 + 86_852, b'1');
+    item.extend_from_slice(b"\x40\x00\x31\x00\x06\x00\x00\x00NORTH ");
+    for defined in [true, false] {
+        let head = unknown_with(&item, defined);
+        let issuer = head
+            .text_in(tags::ISSUER_OF_ACCESSION_NUMBER_SEQUENCE, tags::LOCAL_NAMESPACE_ENTITY_ID);
+        assert_eq!((issuer.as_deref(), head.damage()), (Some("NORTH"), None));
+    }
+}
+
+#[test]
+fn a_deflated_data_set_in_the_wrapper_of_zlib_is_read_and_reported() {
+    let mut instance = synthetic(|instance| instance.syntax = Syntax::ExplicitLittle);
+    let plain = instance.data_set();
+    let wrapped = crate::inflate::zlib(&plain);
+    for size in [1, 3, wrapped.len()] {
+        let mut scanner = HeadScanner::new(Encoding::DeflatedExplicitLittle, HeadLimits::default());
+        wrapped.chunks(size).for_each(|chunk| {
+            scanner.push(chunk);
+        });
+        let head = scanner.finish().unwrap();
+        assert_eq!(head.text(tags::PATIENT_ID).as_deref(), Some("P9"));
+        let damage = head.damage().map(|damage| damage.to_string());
+        assert_eq!(damage.as_deref(), Some("deflated in the wrapper of zlib at byte 0"));
+    }
+    instance.syntax = Syntax::Deflated;
+    let raw = scan(&instance.data_set(), Encoding::DeflatedExplicitLittle).unwrap();
+    assert_eq!(raw.damage(), None);
+}
+
 #[test]
 fn elements_in_the_other_vr_form_are_read_and_reported() {
     for (sent, declared) in [
