@@ -4,6 +4,7 @@
 //! [`Configuration::check`] has the last word on what refers to what.
 
 mod read;
+mod spool;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -20,6 +21,7 @@ use telerad_worklist::{AccessionSource, Mapping};
 use toml::Spanned;
 
 pub use read::{ConfigurationError, Fault};
+pub use spool::{Spool, Watermark};
 pub use tls::{ClientCertificate, DestinationTls, ListenerTls, SourceCertificate};
 
 /// Everything a gateway is told before it starts.
@@ -32,6 +34,9 @@ pub struct Configuration {
     pub dicom: DicomEndpoint,
     /// The HL7 side that others connect to.
     pub hl7: Hl7Endpoint,
+    /// How full the disk may become.
+    #[serde(default)]
+    pub spool: Spool,
     /// The imaging centres served.
     #[serde(rename = "site", default)]
     pub sites: Vec<Site>,
@@ -148,8 +153,23 @@ pub struct Source {
     /// What it may use. Verification is always answered.
     #[serde(default = "defaults::services")]
     pub services: Vec<Service>,
+    /// Whether it has to wait when the disk fills.
+    #[serde(default)]
+    pub priority: SourcePriority,
     /// The certificate that it has to show, besides calling itself so. Once one source has to, all have to.
     pub certificate: Option<Spanned<SourceCertificate>>,
+}
+
+/// Whether a source has to wait when the disk fills.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum SourcePriority {
+    /// Below the soft watermark its C-STOREs are answered A700H, but for STAT studies: an archive that sends old studies, a
+    /// research system.
+    Low,
+    /// It is served until the hard watermark.
+    #[default]
+    Normal,
 }
 
 /// A DICOM service that a source may use.

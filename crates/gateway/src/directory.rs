@@ -10,12 +10,13 @@ use telerad_net::Remote;
 use telerad_net::tls::{CertificateMatch, CertificatePolicy, CertificateRefusal};
 use telerad_worklist::Mapping;
 
-use crate::configuration::{Configuration, Hl7Role, Service};
+use crate::configuration::{Configuration, Hl7Role, Service, SourcePriority};
 
 /// What a calling application entity may do.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) site: SiteId,
+    pub(crate) priority: SourcePriority,
     pub(crate) services: Vec<Service>,
 }
 
@@ -47,8 +48,11 @@ pub(crate) struct Directory {
 impl Directory {
     pub(crate) fn new(configuration: &Configuration) -> Self {
         let callers = configuration.sources.iter().map(|source| {
-            let caller =
-                Caller { site: source.site.get_ref().clone(), services: source.services.clone() };
+            let caller = Caller {
+                site: source.site.get_ref().clone(),
+                priority: source.priority,
+                services: source.services.clone(),
+            };
             (source.ae_title.get_ref().clone(), caller)
         });
         let senders = configuration.hl7_sources.iter().map(|source| {

@@ -67,6 +67,15 @@ pub enum Event {
         /// `matched`, `unmatched` or `mismatch`.
         mark: &'static str,
     },
+    /// An instance was not taken because the disk fills up; its sender was told to come again.
+    InstanceShed {
+        /// Who sent it.
+        source: AeTitle,
+        /// Which instance.
+        sop_instance_uid: Uid,
+        /// In plain words.
+        cause: String,
+    },
     /// No rule names a destination for an instance; it is kept and a person has to look.
     NoRule {
         /// The site it belongs to.
@@ -117,6 +126,21 @@ pub enum Event {
     QueueStranded {
         /// Its name, with the number of instances where it holds instances.
         queue: String,
+    },
+    /// There is no room: below the hard watermark associations for storage are rejected, and C-STOREs refused.
+    SpoolFull {
+        /// In plain words.
+        cause: String,
+    },
+    /// Room is short: below the soft watermark sources of low priority have to wait.
+    SpoolLow {
+        /// In plain words.
+        cause: String,
+    },
+    /// There is room for every source again.
+    SpoolRecovered {
+        /// In plain words.
+        cause: String,
     },
     /// A report was filed under its order.
     ReportFiled {

@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::messages::Receiver;
 use crate::services::Provider;
 use crate::state::State;
-use crate::{deliver, outbox, stranded};
+use crate::{deliver, outbox, room, stranded};
 
 /// A running gateway. Dropping it asks everything to stop; [`Gateway::stop`] also waits for the end.
 pub struct Gateway {
@@ -53,6 +53,9 @@ impl Gateway {
         ends.extend(outbox::start(&state, &connector, &shutdown));
         ends.push(serve_dicom(&state, dicom_listener, &shutdown));
         ends.push(serve_hl7(&state, hl7_listener, &shutdown));
+        let watched = (Arc::clone(&state), shutdown.clone());
+        let watch = async move { room::watch(&watched.0, watched.1).await };
+        state.environment.spawn.spawn("watermarks", Box::pin(watch));
         let told = Arc::clone(&state);
         let stranded = async move { stranded::tell(&told).await };
         state.environment.spawn.spawn("stranded queues", Box::pin(stranded));
@@ -123,6 +126,7 @@ fn serve_dicom(
     let config = dicom::ServerConfig {
         associations_max: state.configuration.dicom.associations_max,
         clock: Arc::clone(&environment.clock),
+        early_answer_bytes_max: state.configuration.spool.drain_bytes_max,
         ..dicom::ServerConfig::default()
     };
     let (ended, end) = oneshot::channel();

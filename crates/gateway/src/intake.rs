@@ -1,16 +1,16 @@
 //! Studies in: stream to the spool, make durable, decide, acknowledge. In that order.
 
+mod spool;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use telerad_accession as accession;
 use telerad_core::{AeTitle, Priority, SiteId, Uid};
-use telerad_dicom::{Head, HeadLimits, HeadScanner, InstanceHead, Scan, Status, encoding_of};
+use telerad_dicom::Status;
 use telerad_net::dicom::{AssociationContext, Body, StoreReply, StoreRequest};
 use telerad_routing as routing;
 use telerad_routing::{InstanceRecord, Relation, StudyMark};
-use telerad_store::payload::StoredPayload;
 use telerad_store::{Effect, Expectation, ParkedItem, ParkedKind, StoreError};
 
 use crate::candidates;
@@ -18,6 +18,7 @@ use crate::configuration::Service;
 use crate::event::Event;
 use crate::pixels;
 use crate::state::{DECISIONS_MAX, State};
+use spool::Arrival;
 
 /// Serves one C-STORE. Success is answered only after payload and ledger are durable.
 pub(crate) async fn store(
@@ -76,65 +77,8 @@ async fn receive(
     let uid = Uid::new(&request.sop_instance_uid).map_err(|error| {
         Refusal::new(Status::INVALID_SOP_INSTANCE, format!("affected instance: {error}"))
     })?;
-    let spooled = spool(state, request, &uid, body).await?;
-    let head = InstanceHead::read(&spooled.head);
-    let record = InstanceRecord {
-        site: caller.site.clone(),
-        sop_instance_uid: uid,
-        digest: spooled.payload.digest,
-        bytes: spooled.payload.bytes,
-        transfer_syntax_uid: request.transfer_syntax_uid.clone(),
-        sop_class_uid: request.sop_class_uid.clone(),
-        source: context.calling.clone(),
-        received_at: state.now(),
-        pixel_data_offset: spooled.pixel_data_offset,
-        head,
-        mark: StudyMark::Unmatched,
-        relation: Relation::First,
-    };
+    let record = Arrival { state, caller, context, request, uid }.receive(body).await?;
     register(state, record).await
-}
-
-struct Spooled {
-    head: Head,
-    pixel_data_offset: Option<u64>,
-    payload: StoredPayload,
-}
-
-/// Streams the data set into the spool while its head is read. Nothing is published when the peer breaks off or
-/// when the data set is of another instance than the command said.
-async fn spool(
-    state: &State,
-    request: &StoreRequest,
-    uid: &Uid,
-    mut body: Body,
-) -> Result<Spooled, Refusal> {
-    let mut writer = state.environment.payloads.create();
-    let encoding = encoding_of(&request.transfer_syntax_uid);
-    let mut scanner = HeadScanner::new(encoding, HeadLimits::default());
-    while let Some(chunk) = body.next().await {
-        let chunk: Bytes = chunk.map_err(|error| {
-            Refusal::new(Status::CANNOT_UNDERSTAND, format!("transfer broke off: {error}"))
-        })?;
-        // Beyond the head, only to find where the pixels begin.
-        if scanner.pixel_data_offset().is_none() && scanner.state() != Scan::Failed {
-            scanner.push(&chunk);
-        }
-        writer.write(chunk).await.map_err(Refusal::storage)?;
-    }
-    let pixel_data_offset = scanner.pixel_data_offset();
-    let head = scanner
-        .finish()
-        .map_err(|error| Refusal::new(Status::CANNOT_UNDERSTAND, format!("data set: {error}")))?;
-    let inside = head.uid(telerad_dicom::tags::SOP_INSTANCE_UID);
-    if inside.as_ref() != Some(uid) {
-        return Err(Refusal::new(
-            Status::DATA_SET_DOES_NOT_MATCH,
-            "SOP Instance UID of the data set is not that of the command",
-        ));
-    }
-    let payload = writer.finish().await.map_err(Refusal::storage)?;
-    Ok(Spooled { head, pixel_data_offset, payload })
 }
 
 /// Decides and commits, again from the start when another writer changed what the decision rests on.

@@ -43,12 +43,14 @@ mod outbox;
 mod pixels;
 mod receivers;
 mod reports;
+mod room;
 mod services;
 mod source;
 mod state;
 mod stranded;
 #[cfg(feature = "tls")]
 pub mod tls;
+mod watermarks;
 
 pub use configuration::{Configuration, ConfigurationError};
 pub use environment::Environment;

@@ -6,16 +6,27 @@ use telerad_dicom::Status;
 use telerad_dimse::{AssociateRequest, ContextResult, Rejection};
 use telerad_net::dicom::{
     AssociationContext, Body, FindAnswers, FindRequest, Offers, Services, StoreReply, StoreRequest,
-    negotiate,
+    is_storable, negotiate,
 };
 use telerad_net::{BoxFuture, Remote};
 
 use crate::configuration::Service;
 use crate::state::State;
+use crate::watermarks::Room;
 use crate::{intake, modality_worklist};
 
 /// Hands each service to its flow.
 pub(crate) struct Provider(pub(crate) Arc<State>);
+
+impl Provider {
+    /// Whether the caller could send instances. Verification and worklist need no room, and a modality that is served
+    /// no worklist would make up its patients.
+    fn is_for_storage(&self, request: &AssociateRequest) -> bool {
+        let caller = self.0.directory.caller(&request.calling);
+        caller.is_some_and(|caller| caller.may(Service::Store))
+            && request.contexts.iter().any(|context| is_storable(&context.abstract_syntax))
+    }
+}
 
 impl Services for Provider {
     fn admit(&self, request: &AssociateRequest, remote: &Remote) -> Result<(), Rejection> {
@@ -28,6 +39,11 @@ impl Services for Provider {
             // The peer is told no more than a stranger is.
             tracing::warn!(calling = %request.calling, peer = %remote, "{reason}");
             Rejection::CALLING_AE_NOT_RECOGNIZED
+        } else if state.watermarks.room() == Room::None && self.is_for_storage(request) {
+            let cause = state.watermarks.cause();
+            tracing::warn!(calling = %request.calling, peer = %remote, "no room: {cause}");
+            // It may come again: nothing is wrong with it.
+            Rejection::TEMPORARY_CONGESTION
         } else {
             return Ok(());
         };

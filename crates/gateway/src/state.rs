@@ -12,6 +12,7 @@ use crate::configuration::Configuration;
 use crate::directory::Directory;
 use crate::environment::Environment;
 use crate::event::Event;
+use crate::watermarks::Watermarks;
 
 /// The shared part: configuration, environment, who is who, and how flows wake each other.
 pub(crate) struct State {
@@ -19,6 +20,7 @@ pub(crate) struct State {
     pub(crate) directory: Directory,
     pub(crate) environment: Environment,
     pub(crate) rules: RuleSet,
+    pub(crate) watermarks: Watermarks,
     events: broadcast::Sender<Event>,
     deliveries: BTreeMap<DestinationId, Arc<Notify>>,
     receivers: BTreeMap<String, Arc<Notify>>,
@@ -34,6 +36,7 @@ impl State {
         Self {
             directory: Directory::new(&configuration),
             rules: RuleSet { rules },
+            watermarks: Watermarks::new(),
             configuration,
             environment,
             events: broadcast::channel(EVENTS_MAX).0,

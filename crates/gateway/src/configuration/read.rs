@@ -51,6 +51,7 @@ impl Configuration {
         self.check_prefixes()?;
         check_receivers(self.announcements.iter().map(|to| (&to.site, &to.address)))?;
         self.check_rules()?;
+        self.spool.check()?;
         self.check_tls()
     }
 

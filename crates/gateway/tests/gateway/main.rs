@@ -9,3 +9,4 @@ mod orders;
 mod outbox;
 mod reports;
 mod sites;
+mod watermarks;

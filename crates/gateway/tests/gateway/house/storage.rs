@@ -137,6 +137,10 @@ impl FullDisk {
     pub fn payloads(&self) -> usize {
         self.payloads.len()
     }
+
+    pub fn set_space(&self, space: Space) {
+        self.payloads.set_space(space);
+    }
 }
 
 impl Payloads for FullDisk {
