@@ -49,9 +49,10 @@ pub(crate) fn outcome(error: &StoreError) -> DeliveryOutcome {
         StoreError::Association(error) => {
             let reason = error.to_string();
             match scope(error) {
-                scope @ (FaultScope::Instance | FaultScope::Destination | FaultScope::Local) => {
-                    DeliveryOutcome::Refused { scope, reason }
-                }
+                scope @ (FaultScope::Busy
+                | FaultScope::Destination
+                | FaultScope::Instance
+                | FaultScope::Local) => DeliveryOutcome::Refused { scope, reason },
                 // The data set may have arrived although its answer did not.
                 FaultScope::Association => DeliveryOutcome::Unknown { reason },
             }

@@ -140,6 +140,7 @@ async fn decide(state: &State, mut record: InstanceRecord) -> Result<Decided, St
         queued: &queued,
         now: state.now(),
         priority,
+        groups: routing::GroupFacts::default(),
     });
     let mut effects = vec![
         Effect::Expect(Expectation::Versions {
@@ -165,6 +166,8 @@ async fn decide(state: &State, mut record: InstanceRecord) -> Result<Decided, St
                 wake.push(delivery.key.destination.clone());
                 Effect::Delivery(delivery)
             }
+            // Without groups no member is chosen.
+            routing::Effect::Stick(_) => continue,
         });
     }
     effects.extend(reports_to_people(state, &record, decision.no_rule));

@@ -31,13 +31,19 @@ impl BreakerRecord {
     }
 }
 
-/// Keeps a failing destination from being tried all the time; one per destination, lost at restart on purpose.
+/// Keeps a failing destination from being tried all the time; one per destination.
 ///
-/// An outage opens it, whatever was being sent; nothing is dead-lettered meanwhile.
+/// An outage opens it, whatever was being sent; nothing is dead-lettered meanwhile. When its pause is over one worker
+/// asks for a verification (C-ECHO, PS3.4 annex A); when that is answered one worker sends one instance; when that
+/// succeeds, all go on. So a destination that comes back is not met by a crowd, and one that answers the verification
+/// but stores nothing is found out by one instance.
 #[derive(Clone, Debug)]
 pub struct Breaker {
     policy: RetryPolicy,
     state: BreakerState,
+    /// Answers of A7xx without another one between.
+    busy: u32,
+    opened_at: Timestamp,
 }
 
 /// How a breaker stands.
@@ -45,6 +51,13 @@ pub struct Breaker {
 pub enum BreakerState {
     /// The destination works, as far as is known.
     Closed,
+    /// Its pause is over, and it is being found out whether it works.
+    HalfOpen {
+        /// How far that has come.
+        probe: Probe,
+        /// How many faults in a row.
+        consecutive: u32,
+    },
     /// It failed and may be tried again at a time.
     Open {
         /// When it may be tried next.
@@ -54,41 +67,139 @@ pub enum BreakerState {
     },
 }
 
+/// How far it has been found out whether a destination works again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Probe {
+    /// The verification was answered: one instance may be sent.
+    Answered,
+    /// A verification is under way.
+    Asked {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// One instance is under way.
+    Sending {
+        /// Since when.
+        at: Timestamp,
+    },
+}
+
+/// What a worker may do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Permit {
+    /// Send what is due.
+    All,
+    /// Open an association and ask for a verification; tell by [`Breaker::on_echo`] or [`Breaker::on_fault`]. A peer
+    /// that takes the association and only does not offer Verification has answered.
+    Echo,
+    /// Send one instance and tell by [`Breaker::observe`], or [`Breaker::give_back`] the permit.
+    One,
+    /// Nothing before this.
+    Wait(Timestamp),
+}
+
 impl Breaker {
     /// A closed breaker.
     pub fn new(policy: RetryPolicy) -> Self {
-        Self { policy, state: BreakerState::Closed }
+        let (state, opened_at) = (BreakerState::Closed, Timestamp::from_micros(0));
+        Self { policy, state, busy: 0, opened_at }
     }
 
-    /// Takes note of a fault. Faults of an instance and of our own disk say nothing about the destination.
+    /// The breaker as it was left: an outage goes on until a probe shows that it is over.
+    pub fn restore(policy: RetryPolicy, record: &BreakerRecord) -> Self {
+        let mut breaker = Self::new(policy);
+        if !record.is_closed() {
+            let (until, consecutive) = (record.until, record.consecutive);
+            breaker.state = BreakerState::Open { until, consecutive };
+            breaker.opened_at = record.opened_at;
+        }
+        breaker
+    }
+
+    /// Takes note of a fault. Faults of an instance and of our own disk say nothing about the destination, and the first
+    /// answers that it has no room say it of an instance. Faults of what was under way when it opened add nothing.
     pub fn on_fault(&mut self, scope: FaultScope, now: Timestamp, random: u64) {
         match scope {
             FaultScope::Instance | FaultScope::Local => return,
+            FaultScope::Busy => {
+                self.busy = self.busy.saturating_add(1);
+                if self.state == BreakerState::Closed && self.busy < BUSY_IN_A_ROW {
+                    return;
+                }
+            }
             FaultScope::Association | FaultScope::Destination => {}
         }
         let before = match self.state {
-            BreakerState::Closed => 0,
-            BreakerState::Open { consecutive, .. } => consecutive,
+            BreakerState::Closed => {
+                self.opened_at = now;
+                0
+            }
+            BreakerState::Open { .. } if !self.may_try(now) => return,
+            BreakerState::HalfOpen { consecutive, .. } | BreakerState::Open { consecutive, .. } => {
+                consecutive
+            }
         };
         let until = now.after(self.policy.pause(before, random));
         self.state = BreakerState::Open { until, consecutive: before.saturating_add(1) };
     }
 
-    /// Takes note that the destination answered.
+    /// Takes note that an instance was delivered, or answered for.
     pub fn on_success(&mut self) {
         self.state = BreakerState::Closed;
+        self.busy = 0;
+    }
+
+    /// Takes note that a verification was answered.
+    pub fn on_echo(&mut self) {
+        if let BreakerState::HalfOpen { consecutive, .. } | BreakerState::Open { consecutive, .. } =
+            self.state
+        {
+            self.state = BreakerState::HalfOpen { probe: Probe::Answered, consecutive };
+        }
     }
 
     /// Takes note of how a delivery went: any answer but "out of resources" shows that the destination works, and so does
     /// what it says of SOP classes and transfer syntaxes.
     pub fn observe(&mut self, outcome: &DeliveryOutcome, now: Timestamp, random: u64) {
         match outcome.scope() {
-            None => self.on_success(),
-            Some(FaultScope::Instance) if !matches!(outcome, DeliveryOutcome::Refused { .. }) => {
-                self.on_success();
-            }
+            _ if outcome.is_answer() => self.on_success(),
             Some(scope) => self.on_fault(scope, now, random),
+            None => {}
         }
+    }
+
+    /// What a worker may do now. A probe that is never told of is given again after the longest pause.
+    pub fn permit(&mut self, now: Timestamp) -> Permit {
+        let consecutive = match self.state {
+            BreakerState::Closed => return Permit::All,
+            BreakerState::HalfOpen { consecutive, .. } | BreakerState::Open { consecutive, .. } => {
+                consecutive
+            }
+        };
+        if let Some(until) = self.retry_at().filter(|_| !self.may_try(now)) {
+            return Permit::Wait(until);
+        }
+        let (probe, permit) = match self.state {
+            BreakerState::HalfOpen { probe: Probe::Answered | Probe::Sending { .. }, .. } => {
+                (Probe::Sending { at: now }, Permit::One)
+            }
+            _ => (Probe::Asked { at: now }, Permit::Echo),
+        };
+        self.state = BreakerState::HalfOpen { probe, consecutive };
+        permit
+    }
+
+    /// Takes back a permit that was not used, because nothing was due or the gateway stops.
+    pub fn give_back(&mut self, now: Timestamp) {
+        self.state = match self.state {
+            BreakerState::HalfOpen { probe: Probe::Sending { .. }, consecutive } => {
+                BreakerState::HalfOpen { probe: Probe::Answered, consecutive }
+            }
+            BreakerState::HalfOpen { probe: Probe::Asked { .. }, consecutive } => {
+                BreakerState::Open { until: now, consecutive }
+            }
+            other => other,
+        };
     }
 
     /// Whether the destination may be tried now. A pause that seems longer than any was made before the clock was set
@@ -101,7 +212,10 @@ impl Breaker {
     /// When it may be tried next; `None` = at any time.
     pub fn retry_at(&self) -> Option<Timestamp> {
         match self.state {
-            BreakerState::Closed => None,
+            BreakerState::Closed | BreakerState::HalfOpen { probe: Probe::Answered, .. } => None,
+            BreakerState::HalfOpen {
+                probe: Probe::Asked { at } | Probe::Sending { at }, ..
+            } => Some(at.after(self.policy.longest_pause())),
             BreakerState::Open { until, .. } => Some(until),
         }
     }
@@ -110,4 +224,32 @@ impl Breaker {
     pub fn state(&self) -> BreakerState {
         self.state
     }
+
+    /// When the outage began; `None` when the destination works, or has answered a verification and may be given work.
+    pub fn down_since(&self) -> Option<Timestamp> {
+        match self.state {
+            BreakerState::Closed | BreakerState::HalfOpen { probe: Probe::Answered, .. } => None,
+            BreakerState::HalfOpen { .. } | BreakerState::Open { .. } => Some(self.opened_at),
+        }
+    }
+
+    /// What to keep of it; `cause` is the last fault in words, without patient data.
+    pub fn record(&self, destination: &DestinationId, cause: &str) -> BreakerRecord {
+        let (consecutive, until) = match self.state {
+            BreakerState::Closed => (0, self.opened_at),
+            // What a probe that was under way would have shown is not known: it is made again at once.
+            BreakerState::HalfOpen { consecutive, .. } => (consecutive, self.opened_at),
+            BreakerState::Open { until, consecutive } => (consecutive, until),
+        };
+        BreakerRecord {
+            destination: destination.clone(),
+            consecutive,
+            until,
+            opened_at: self.opened_at,
+            cause: cause.to_owned(),
+        }
+    }
 }
+
+/// Answers of A7xx in a row that show that a destination as a whole is full, and not that it dislikes one instance.
+const BUSY_IN_A_ROW: u32 = 3;

@@ -3,7 +3,9 @@
 use telerad_core::{Priority, Timestamp};
 
 use crate::{
-    DeliveryKey, DeliveryRecord, DeliveryState, InstanceRecord, Relation, RuleSet, StudyDecision,
+    Cancellation, DeliveryKey, DeliveryRecord, DeliveryState, DestinationId, GroupFacts, GroupId,
+    Hold, InstanceRecord, NotWantedReason, Relation, RuleSet, StickyMember, StudyDecision,
+    sticky_patient,
 };
 
 /// Everything that decides what follows from an instance.
@@ -20,8 +22,10 @@ pub struct Intake<'a> {
     pub queued: &'a [DeliveryRecord],
     /// The time of the decision.
     pub now: Timestamp,
-    /// How urgent its order is; [`Priority::Routine`] without an order.
+    /// Its lane, by [`crate::lane`].
     pub priority: Priority,
+    /// What there is to know of groups, for rules that name one.
+    pub groups: GroupFacts<'a>,
 }
 
 /// What to write, in one transaction, before the instance is acknowledged.
@@ -51,6 +55,8 @@ pub enum Effect {
     PutDelivery(DeliveryRecord),
     /// A decision that exists already, changed; it carries the revision it was read at.
     PutStudy(StudyDecision),
+    /// The member of a group that a patient's next study goes to.
+    Stick(StickyMember),
 }
 
 /// Decides what follows from an instance.
@@ -66,7 +72,7 @@ pub enum Effect {
 /// * Wanted by no rule: kept and parked. Such an instance decides nothing for its study, since an empty decision
 ///   would withhold the images that follow.
 pub fn decide(intake: Intake<'_>) -> IntakeDecision {
-    let Intake { rules, mut instance, study, known, queued, now, priority } = intake;
+    let Intake { rules, mut instance, study, known, queued, now, priority, groups } = intake;
     let kept = known.iter().find(|old| old.digest == instance.digest);
     if kept.is_some() {
         instance.relation = Relation::Repeated;
@@ -82,7 +88,8 @@ pub fn decide(intake: Intake<'_>) -> IntakeDecision {
         Relation::Repeated => {
             decision.findings.push("repeated transmission".to_owned());
             if kept.is_some_and(|kept| kept.relation == Relation::First) {
-                decision.effects = owed(plan(rules, &instance, study, now, priority), queued);
+                decision.effects =
+                    owed(plan(rules, &instance, study, now, priority, groups), queued);
             }
         }
         Relation::Variant => {
@@ -95,7 +102,7 @@ pub fn decide(intake: Intake<'_>) -> IntakeDecision {
             decision.effects.push(Effect::PutInstance(instance));
         }
         Relation::First => {
-            let plan = plan(rules, &instance, study, now, priority);
+            let plan = plan(rules, &instance, study, now, priority, groups);
             decision.no_rule = plan.deliveries.is_empty();
             decision.parked = decision.no_rule.then(|| "no rule wants it".to_owned());
             if instance.head.study_instance_uid.is_none() {
@@ -118,7 +125,7 @@ pub fn deliveries(
     now: Timestamp,
     priority: Priority,
 ) -> Vec<DeliveryRecord> {
-    let delivery = |destination: &crate::DestinationId| DeliveryRecord {
+    let delivery = |destination: &DestinationId| DeliveryRecord {
         key: DeliveryKey {
             site: instance.site.clone(),
             sop_instance_uid: instance.sop_instance_uid.clone(),
@@ -136,13 +143,32 @@ pub fn deliveries(
         queued_at: now,
         not_before: now,
         attempts: 0,
-        state: DeliveryState::Pending,
+        state: state(study, destination),
         last_fault: None,
-        group: None,
+        group: group_of(study, destination),
         round: 0,
         unknown_since: None,
     };
     study.destinations.iter().map(delivery).collect()
+}
+
+/// The group that a destination of a study was chosen from.
+pub(crate) fn group_of(study: &StudyDecision, destination: &DestinationId) -> Option<GroupId> {
+    let chosen = study.groups.iter().find(|choice| choice.member == *destination);
+    chosen.map(|choice| choice.group.clone())
+}
+
+/// How a delivery of the study begins: as people have decided for all of it.
+pub(crate) fn state(study: &StudyDecision, destination: &DestinationId) -> DeliveryState {
+    let cancelled = study.cancelled.iter().find(|it| it.destination == *destination);
+    if let Some(Cancellation { by, at, .. }) = cancelled {
+        let reason = NotWantedReason::Cancelled { by: by.clone(), at: *at };
+        return DeliveryState::NotWanted { reason };
+    }
+    match &study.held {
+        Some(Hold { by, at }) => DeliveryState::Held { by: by.clone(), at: *at },
+        None => DeliveryState::Pending,
+    }
 }
 
 /// What a repeated instance is still owed: no rule wanted it when it came first, so that it was not queued. Sending it
@@ -156,12 +182,14 @@ fn owed(mut plan: Plan, queued: &[DeliveryRecord]) -> Vec<Effect> {
 struct Plan {
     freeze: Option<StudyDecision>,
     deliveries: Vec<DeliveryRecord>,
+    sticky: Vec<StickyMember>,
 }
 
 impl Plan {
     fn effects(self) -> Vec<Effect> {
         let freeze = self.freeze.into_iter().map(Effect::FreezeStudy);
-        freeze.chain(self.deliveries.into_iter().map(Effect::PutDelivery)).collect()
+        let sticky = self.sticky.into_iter().map(Effect::Stick);
+        freeze.chain(self.deliveries.into_iter().map(Effect::PutDelivery)).chain(sticky).collect()
     }
 }
 
@@ -171,6 +199,7 @@ fn plan(
     study: Option<&StudyDecision>,
     now: Timestamp,
     priority: Priority,
+    groups: GroupFacts<'_>,
 ) -> Plan {
     let uid = instance.head.study_instance_uid.as_ref();
     let study_instance_uid = uid.map_or_else(String::new, |uid| uid.as_str().to_owned());
@@ -180,25 +209,27 @@ fn plan(
     });
     if let Some(frozen) = frozen {
         let deliveries = deliveries(frozen, instance, now, priority);
-        return Plan { freeze: None, deliveries };
+        return Plan { freeze: None, deliveries, sticky: Vec::new() };
     }
-    let wanted = rules.wanted(instance);
+    let wanted = rules.wanted(instance, now);
     if wanted.destinations.is_empty() {
-        return Plan { freeze: None, deliveries: Vec::new() };
+        return Plan { freeze: None, deliveries: Vec::new(), sticky: Vec::new() };
     }
+    let resolved =
+        groups.resolve(&wanted.destinations, &instance.site, sticky_patient(&instance.head), now);
     let fresh = StudyDecision {
         site: instance.site.clone(),
         study_instance_uid,
         rule_set_version: rules.version(),
         decided_at: now,
         rules: wanted.rules,
-        destinations: wanted.destinations,
+        destinations: resolved.destinations,
         priority,
         held: None,
         cancelled: Vec::new(),
-        groups: Vec::new(),
+        groups: resolved.choices,
         revision: 0,
     };
     let deliveries = deliveries(&fresh, instance, now, priority);
-    Plan { freeze: uid.map(|_| fresh), deliveries }
+    Plan { freeze: uid.map(|_| fresh), deliveries, sticky: resolved.sticky }
 }

@@ -34,30 +34,57 @@
 //! **Standard.** Status classes of C-STORE (PS3.4 table B.2-1, PS3.7 annex C) decide whose fault a refusal is.
 
 mod breaker;
+mod calendar;
 mod destination;
 mod digest;
+mod duplicate;
+mod fairness;
 mod group;
 mod intake;
+mod lane;
+pub mod operation;
+mod outage;
 mod predicate;
+mod rate;
 mod record;
+mod refused_class;
+mod rejection;
 mod relation;
+mod relocate;
 mod retry;
 mod rule;
 mod settle;
 mod state;
+mod window;
 
-pub use breaker::{Breaker, BreakerRecord, BreakerState};
+pub use breaker::{Breaker, BreakerRecord, BreakerState, Permit, Probe};
+pub use calendar::InvalidSchedule;
 pub use destination::{DestinationId, InvalidDestinationId};
 pub use digest::{Digest, InvalidDigest};
-pub use group::{DestinationGroup, GroupChoice, GroupId, StickyMember};
+pub use duplicate::{
+    DuplicatePolicy, DuplicateStep, HeldContent, NextStep, ResendPolicy, held_content, next_step,
+};
+pub use fairness::{Choice, DeficitRoundRobin, InFlight, QueueHead};
+pub use group::{
+    DestinationGroup, Down, GroupChoice, GroupFacts, GroupId, InvalidGroup, StickyMember,
+    sticky_patient,
+};
 pub use intake::{Effect, Intake, IntakeDecision, decide, deliveries};
+pub use lane::{LaneRule, LaneRules, OrderFacts, UnknownLane, lane, lane_name, parse_lane};
+pub use operation::OperationError;
+pub use outage::{StaleReason, StudyFacts, after_outage, set_stale};
 pub use predicate::{NoValues, OneOf, Predicate};
+pub use rate::{LinkId, RateLimit, TokenBucket};
 pub use record::{
     Cancellation, DeliveryKey, DeliveryRecord, Hold, InstanceRecord, MarkKind, Relation,
     StudyDecision, StudyMark,
 };
+pub use refused_class::RefusedClasses;
+pub use rejection::{Concurrency, Rejection};
 pub use relation::relate;
+pub use relocate::{fail_over, move_study};
 pub use retry::{FaultScope, RetryPolicy};
 pub use rule::{InvalidRule, Rule, RuleSet, Wanted};
 pub use settle::{DeliveryOutcome, settle};
 pub use state::{DeliveryState, NotWantedReason, SentEvidence};
+pub use window::Schedule;

@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 pub enum FaultScope {
     /// This very instance: the peer refuses it while it takes others.
     Instance,
-    /// The association broke: abort, reset, timeout.
+    /// The association broke: abort, reset, timeout, or one too many.
     Association,
+    /// The peer had no room for this instance now (A7xx, PS3.4 table B.2-1). The instance waits; several in a row show
+    /// that the destination as a whole is full.
+    Busy,
     /// The destination as a whole: not reachable, refuses us, out of resources.
     Destination,
     /// Our own disk or memory.

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use telerad_core::SiteId;
+use telerad_core::{SiteId, Timestamp};
 
-use crate::{DestinationId, InstanceRecord, Predicate};
+use crate::{DestinationId, InstanceRecord, Predicate, Schedule};
 
 /// One routing rule: what it matches and where that goes.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -19,14 +19,20 @@ pub struct Rule {
     /// The condition; the empty one always holds.
     #[serde(default)]
     pub when: Predicate,
-    /// Where a match goes; at least one destination.
+    /// When the rule applies, by the time at which a study is decided; absent = always. A study that is being acquired
+    /// when that ends goes on to where its first instance went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub during: Option<Schedule>,
+    /// Where a match goes; at least one destination or group.
     pub send_to: Vec<DestinationId>,
 }
 
 impl Rule {
-    /// Whether the rule is for this instance's site and its condition holds.
-    pub fn matches(&self, instance: &InstanceRecord) -> bool {
-        self.site.as_ref().is_none_or(|site| *site == instance.site) && self.when.holds(instance)
+    /// Whether the rule is for this instance's site, applies now, and its condition holds.
+    pub fn matches(&self, instance: &InstanceRecord, now: Timestamp) -> bool {
+        self.site.as_ref().is_none_or(|site| *site == instance.site)
+            && self.during.as_ref().is_none_or(|during| during.runs(now))
+            && self.when.holds(instance)
     }
 }
 
@@ -56,16 +62,20 @@ impl RuleSet {
         for rule in &self.rules {
             let site = rule.site.as_ref().map_or("", SiteId::as_str);
             let send_to: Vec<&str> = rule.send_to.iter().map(DestinationId::as_str).collect();
-            text += &format!("{:?} {site:?} {} {send_to:?}\n", rule.id, rule.when);
+            text += &format!("{:?} {site:?} {} {send_to:?}", rule.id, rule.when);
+            if let Some(during) = &rule.during {
+                text += &format!(" during {during}");
+            }
+            text.push('\n');
         }
         let digest = crate::Digest::of(text.as_bytes());
         digest.to_string().chars().take(16).collect()
     }
 
-    /// Everything that the matching rules want for this instance.
-    pub fn wanted(&self, instance: &InstanceRecord) -> Wanted {
+    /// Everything that the matching rules want for this instance when it is decided now.
+    pub fn wanted(&self, instance: &InstanceRecord, now: Timestamp) -> Wanted {
         let mut wanted = Wanted::default();
-        for rule in self.rules.iter().filter(|rule| rule.matches(instance)) {
+        for rule in self.rules.iter().filter(|rule| rule.matches(instance, now)) {
             wanted.rules.push(rule.id.clone());
             for destination in &rule.send_to {
                 if !wanted.destinations.contains(destination) {
@@ -76,7 +86,8 @@ impl RuleSet {
         wanted
     }
 
-    /// Checks what the types cannot: names are unique, every rule sends somewhere, and only to known destinations.
+    /// Checks what the types cannot: names are unique, every rule sends somewhere, and only to known destinations and
+    /// groups.
     ///
     /// # Errors
     /// The first [`InvalidRule`] in the order of the rules.
@@ -93,6 +104,9 @@ impl RuleSet {
             if rule.send_to.is_empty() {
                 return Err(InvalidRule::NoDestination { id });
             }
+            if rule.during.as_ref().is_some_and(Schedule::names_lanes) {
+                return Err(InvalidRule::LanesInRule { id });
+            }
             if let Some(unknown) = rule.send_to.iter().find(|wanted| !known.contains(wanted)) {
                 let destination = unknown.clone();
                 return Err(InvalidRule::UnknownDestination { id, destination });
@@ -106,6 +120,12 @@ impl RuleSet {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidRule {
+    /// A rule that applies to lanes at certain times, although lanes are not known before rules.
+    #[error("rule `{id}`: windows of a rule have no lanes")]
+    LanesInRule {
+        /// The rule.
+        id: String,
+    },
     /// A rule sends nowhere: what it matches would vanish.
     #[error("rule `{id}` names no destination")]
     NoDestination {

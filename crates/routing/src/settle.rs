@@ -3,6 +3,7 @@
 use telerad_core::Timestamp;
 use telerad_dicom::{PeerAnswer, Status};
 
+use crate::duplicate::HeldContent;
 use crate::{
     DeliveryRecord, DeliveryState, FaultScope, NotWantedReason, RetryPolicy, SentEvidence,
 };
@@ -10,7 +11,7 @@ use crate::{
 /// How one try to deliver an instance went.
 #[derive(Clone, Debug)]
 pub enum DeliveryOutcome {
-    /// The peer answered. Only this can end in [`DeliveryState::Sent`].
+    /// The peer answered the C-STORE.
     Answered(PeerAnswer),
     /// It was not sent, or refused without a response for this instance.
     Refused {
@@ -30,7 +31,18 @@ pub enum DeliveryOutcome {
         /// In words, without patient data.
         reason: String,
     },
-    /// It was sent, or may have been, and no answer came. It is sent again: receivers know it by its UID.
+    /// The peer answered that it holds the instance already (0111H), and that was looked into.
+    Duplicate {
+        /// What it answered to the C-STORE.
+        answer: PeerAnswer,
+        /// What is known of what it holds.
+        held: HeldContent,
+    },
+    /// The peer was asked by C-FIND, after a C-STORE without an answer, and listed it.
+    Found(PeerAnswer),
+    /// The peer was asked by C-FIND, after a C-STORE without an answer, and does not have it.
+    NotFound,
+    /// It was sent, or may have been, and no answer came. It is looked for or sent again: receivers know it by its UID.
     Unknown {
         /// In words, without patient data.
         reason: String,
@@ -38,30 +50,90 @@ pub enum DeliveryOutcome {
 }
 
 impl DeliveryOutcome {
-    /// Whose fault it was; `None` when it was delivered.
+    /// Whose fault it was; `None` when there was none.
     pub fn scope(&self) -> Option<FaultScope> {
         match self {
             Self::Answered(answer) if answer.is_delivered() => None,
             // A7xx is a full disk or too much load (PS3.4 table B.2-1): it will pass, and it is not the instance's fault.
-            Self::Answered(answer) if answer.status().is_retryable() => {
-                Some(FaultScope::Destination)
-            }
+            // Some peers say it of single instances all the same (Orthanc: without a patient ID).
+            Self::Answered(answer) if answer.status().is_retryable() => Some(FaultScope::Busy),
             Self::Answered(_) => Some(FaultScope::Instance),
             Self::Refused { scope, .. } => Some(*scope),
             Self::ClassNotTaken { .. } | Self::SyntaxNotTaken { .. } => Some(FaultScope::Instance),
+            Self::Duplicate { held, .. } if held.is_same() => None,
+            Self::Duplicate { .. } => Some(FaultScope::Instance),
+            Self::Found(_) | Self::NotFound => None,
             Self::Unknown { .. } => Some(FaultScope::Association),
+        }
+    }
+
+    /// Whether the peer itself spoke of this instance, its class or its syntax: then the destination works.
+    pub(crate) fn is_answer(&self) -> bool {
+        match self {
+            Self::Answered(answer) => !answer.status().is_retryable(),
+            Self::Refused { .. } | Self::Unknown { .. } => false,
+            Self::ClassNotTaken { .. }
+            | Self::SyntaxNotTaken { .. }
+            | Self::Duplicate { .. }
+            | Self::Found(_)
+            | Self::NotFound => true,
+        }
+    }
+
+    /// What the peer's answer is worth as proof that it has the instance.
+    fn proof(&self) -> Option<(PeerAnswer, SentEvidence)> {
+        match self {
+            Self::Answered(answer) if answer.is_delivered() => {
+                Some((*answer, SentEvidence::StoreResponse))
+            }
+            Self::Duplicate { answer, held: HeldContent::Same } => {
+                Some((*answer, SentEvidence::DuplicateCompared))
+            }
+            Self::Duplicate { answer, held: HeldContent::Declared } => {
+                Some((*answer, SentEvidence::DuplicateDeclared))
+            }
+            Self::Found(answer) => Some((*answer, SentEvidence::Query)),
+            _ => None,
+        }
+    }
+
+    /// The DIMSE status of a refusal; 0 when there was none.
+    fn status(&self) -> Status {
+        match self {
+            Self::Answered(answer) | Self::Duplicate { answer, .. } => answer.status(),
+            _ => Status::SUCCESS,
+        }
+    }
+
+    fn fault(&self) -> String {
+        match self {
+            Self::Answered(answer) if answer.status() == Status::DUPLICATE_SOP_INSTANCE => {
+                HeldContent::NotCompared { why: String::new() }.to_string()
+            }
+            Self::Answered(answer) => {
+                format!("the peer answered status {:04X}H", answer.status().code())
+            }
+            Self::Refused { reason, .. }
+            | Self::ClassNotTaken { reason }
+            | Self::SyntaxNotTaken { reason } => reason.clone(),
+            Self::Duplicate { held, .. } => held.to_string(),
+            Self::Found(_) => String::new(),
+            Self::NotFound => "the peer does not list it: sent again".to_owned(),
+            Self::Unknown { reason } => format!("outcome unknown: {reason}"),
         }
     }
 }
 
 /// The delivery after a try.
 ///
-/// A delivery that is not pending stays as it is: a late outcome never unmakes `Sent`. Faults of the association,
-/// the destination or ourselves are not counted and lead back to `Pending`, however long they last. Refusals of
-/// the instance itself are counted, and the last one allowed makes it a dead letter. A peer that says it already
-/// holds the instance (0111H) is not evidence that it holds these bytes: that is parked for a person. So is an instance
-/// whose transfer syntax the peer does not take, since trying again converts nothing; one whose SOP class it does not take
-/// is not wanted.
+/// A delivery that is not pending stays as it is: a late outcome never unmakes `Sent`, nor what a person decided
+/// meanwhile. Record the result only while the delivery is still pending, unless it is `Sent`.
+///
+/// Faults of the association, the destination or ourselves are not counted and lead back to `Pending`, however long
+/// they last. Refusals of the instance itself are counted, and the last one allowed makes it a dead letter. A peer that
+/// says it already holds the instance (0111H) is not evidence that it holds these bytes: unless that is known, it is
+/// parked for a person. So is an instance whose transfer syntax the peer does not take, since trying again converts
+/// nothing; one whose SOP class it does not take is not wanted.
 pub fn settle(
     delivery: &DeliveryRecord,
     outcome: &DeliveryOutcome,
@@ -73,63 +145,63 @@ pub fn settle(
     if delivery.state != DeliveryState::Pending {
         return next;
     }
-    let fault = match outcome {
-        DeliveryOutcome::Answered(answer) if answer.is_delivered() => {
-            let evidence = SentEvidence::StoreResponse;
-            next.state = DeliveryState::Sent { answer: *answer, at: now, evidence };
-            next.last_fault = None;
-            return next;
-        }
-        DeliveryOutcome::Answered(answer) => {
-            format!("the peer answered status {:04X}H", answer.status().code())
-        }
-        DeliveryOutcome::Refused { reason, .. }
-        | DeliveryOutcome::ClassNotTaken { reason }
-        | DeliveryOutcome::SyntaxNotTaken { reason } => reason.clone(),
-        DeliveryOutcome::Unknown { reason } => format!("outcome unknown: {reason}"),
+    next.unknown_since = match outcome {
+        DeliveryOutcome::Unknown { .. } => delivery.unknown_since.or(Some(now)),
+        // Not sent at all: what was unknown before is unknown still.
+        DeliveryOutcome::Refused { .. } => delivery.unknown_since,
+        _ => None,
     };
-    let status = match outcome {
-        DeliveryOutcome::Answered(answer) => answer.status().code(),
-        _ => 0,
-    };
-    next.last_fault = Some(fault.clone());
-    match outcome {
-        DeliveryOutcome::ClassNotTaken { .. } => {
-            next.state = DeliveryState::NotWanted { reason: NotWantedReason::ClassNotTaken };
-            return next;
-        }
-        DeliveryOutcome::SyntaxNotTaken { .. } => {
-            next.state = DeliveryState::Parked { reason: fault };
-            return next;
-        }
-        _ => {}
+    if let Some((answer, evidence)) = outcome.proof() {
+        next.state = DeliveryState::Sent { answer, at: now, evidence };
+        next.last_fault = None;
+        return next;
     }
+    let (fault, status) = (outcome.fault(), outcome.status());
+    next.last_fault = Some(fault.clone());
     match outcome.scope() {
-        None => {}
-        Some(FaultScope::Instance) if status == Status::DUPLICATE_SOP_INSTANCE.code() => {
-            let reason = "the peer says it already holds this SOP instance UID (0111H)".to_owned();
-            next.state = DeliveryState::Parked { reason };
-        }
+        None => next.not_before = now,
         Some(FaultScope::Instance) => {
-            next.attempts = delivery.attempts.saturating_add(1);
-            next.not_before = now.after(policy.pause(next.attempts, random));
-            if next.attempts >= policy.instance_attempts_max {
-                next.state = DeliveryState::Failed { status, reason: fault };
-            }
+            refuse(&mut next, outcome, status, fault, policy, now, random);
         }
-        Some(FaultScope::Destination) if !matches!(outcome, DeliveryOutcome::Answered(_)) => {
+        Some(FaultScope::Destination) => {
             // The destination's breaker does the waiting.
             next.not_before = now.after(policy.pause(0, random));
         }
-        Some(FaultScope::Association | FaultScope::Destination | FaultScope::Local) => {
+        Some(FaultScope::Association | FaultScope::Busy | FaultScope::Local) => {
             // An instance that breaks every association, or whose payload is damaged, which shows with its last
-            // block, or that a receiver answers with A7xx for a fault of its own (Orthanc: no patient ID), must not
-            // keep the others from going out: it waits the longer the older it is. Age needs no counter and cannot
-            // dead-letter anything.
+            // block, or that a receiver answers with A7xx for a fault of its own, must not keep the others from going
+            // out: it waits the longer the older it is. Age needs no counter and cannot dead-letter anything.
             let age = now.since(delivery.queued_at) / 4;
             let pause = policy.pause(1, random).max(age.min(policy.longest));
             next.not_before = now.after(pause);
         }
     }
     next
+}
+
+/// What a refusal of this very instance makes of its delivery.
+fn refuse(
+    next: &mut DeliveryRecord,
+    outcome: &DeliveryOutcome,
+    status: Status,
+    fault: String,
+    policy: &RetryPolicy,
+    now: Timestamp,
+    random: u64,
+) {
+    let class_not_taken = matches!(outcome, DeliveryOutcome::ClassNotTaken { .. })
+        || status == Status::SOP_CLASS_NOT_SUPPORTED;
+    let waits_for_person = matches!(outcome, DeliveryOutcome::SyntaxNotTaken { .. })
+        || status == Status::DUPLICATE_SOP_INSTANCE;
+    if class_not_taken {
+        next.state = DeliveryState::NotWanted { reason: NotWantedReason::ClassNotTaken };
+    } else if waits_for_person {
+        next.state = DeliveryState::Parked { reason: fault };
+    } else {
+        next.attempts = next.attempts.saturating_add(1);
+        next.not_before = now.after(policy.pause(next.attempts, random));
+        if next.attempts >= policy.instance_attempts_max {
+            next.state = DeliveryState::Failed { status: status.code(), reason: fault };
+        }
+    }
 }

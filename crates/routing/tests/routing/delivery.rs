@@ -72,7 +72,8 @@ fn refusals_of_the_instance_are_counted() {
 
 #[test]
 fn a_peer_that_already_holds_the_uid_is_for_a_person() {
-    check(&answered(0x0111), "parked", 0, Some("the peer answered status 0111H"));
+    let fault = "the peer says it already holds this SOP instance UID (0111H)";
+    check(&answered(0x0111), "parked", 0, Some(fault));
 }
 
 #[test]

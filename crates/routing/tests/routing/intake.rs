@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 use telerad_core::{PatientId, Priority};
 use telerad_routing::{
-    DeliveryRecord, DeliveryState, DestinationId, Digest, Effect, InstanceRecord, Intake,
-    IntakeDecision, Relation, RuleSet, StudyDecision, decide, deliveries, relate,
+    DeliveryRecord, DeliveryState, DestinationId, Digest, Effect, GroupFacts, InstanceRecord,
+    Intake, IntakeDecision, Relation, RuleSet, StudyDecision, decide, deliveries, relate,
 };
 
 use crate::{at, slice, uid};
@@ -36,7 +36,16 @@ fn arrive(
 ) -> IntakeDecision {
     instance.relation = relate(&instance, known, |_| same_pixels);
     let (now, priority) = (at(20), Priority::Routine);
-    decide(Intake { rules, instance, study, known, queued: &[], now, priority })
+    decide(Intake {
+        rules,
+        instance,
+        study,
+        known,
+        queued: &[],
+        now,
+        priority,
+        groups: GroupFacts::default(),
+    })
 }
 
 /// The same bytes come again; `queued` are the deliveries that were made of them.
@@ -49,7 +58,16 @@ fn arrive_again(
 ) -> IntakeDecision {
     instance.relation = Relation::Repeated;
     let (now, priority) = (at(20), Priority::Routine);
-    decide(Intake { rules, instance, study, known, queued, now, priority })
+    decide(Intake {
+        rules,
+        instance,
+        study,
+        known,
+        queued,
+        now,
+        priority,
+        groups: GroupFacts::default(),
+    })
 }
 
 fn queued(decision: &IntakeDecision) -> Vec<&DeliveryRecord> {
