@@ -1,12 +1,16 @@
 //! The verbs: reads by kind, and one write.
 
 use std::future::Future;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 
 use telerad_accession::SearchKey;
-use telerad_core::{PatientId, SiteId, Timestamp, Uid};
+use telerad_core::{PatientId, Priority, SiteId, Timestamp, Uid};
 use telerad_report::{ReportKey, ReportRecord};
-use telerad_routing::{DeliveryKey, DeliveryRecord, DestinationId, InstanceRecord, StudyDecision};
+use telerad_routing::{
+    BreakerRecord, DeliveryKey, DeliveryRecord, DestinationId, GroupId, InstanceRecord,
+    StickyMember, StudyDecision,
+};
 use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 
 use crate::{Batch, JournalEntry, MessageRecord, OutboundMessage, ParkedItem, Receipt, StoreError};
@@ -20,6 +24,7 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 pub trait Store:
     Instances
     + Deliveries
+    + Destinations
     + Orders
     + Patients
     + Reports
@@ -75,7 +80,10 @@ pub trait Instances {
 ///
 /// A delivery is kept by key *and* digest: another version of an instance never takes the place of the first.
 pub trait Deliveries {
-    /// Pending deliveries that may be tried now, the most urgent first, then the longest queued.
+    /// Pending deliveries that may be tried now: lane by lane, the most urgent first, and in a lane in the order in which
+    /// they may be tried, the longest queued first where that is one moment.
+    ///
+    /// Costs the same however many are pending, and however many of them wait for a later time.
     fn due<'a>(
         &'a self,
         destination: &'a DestinationId,
@@ -83,12 +91,47 @@ pub trait Deliveries {
         limit: usize,
     ) -> StoreFuture<'a, Vec<DeliveryRecord>>;
 
+    /// The same, as the heads of the queues of each source: in every one of these lanes, for every source (a site and an
+    /// AE title) that has something due, at most so many. Lane by lane, then source by source.
+    ///
+    /// Costs the same for each lane and source that has something pending.
+    fn due_by_source<'a>(
+        &'a self,
+        destination: &'a DestinationId,
+        lanes: RangeInclusive<Priority>,
+        now: Timestamp,
+        per_source: usize,
+    ) -> StoreFuture<'a, Vec<DeliveryRecord>>;
+
     /// When the next pending delivery may be tried; may lie in the past. `None` when nothing is pending.
     fn next_due<'a>(&'a self, destination: &'a DestinationId)
     -> StoreFuture<'a, Option<Timestamp>>;
 
+    /// Whether anything is pending in a lane, now or for later.
+    fn lane_pending<'a>(
+        &'a self,
+        destination: &'a DestinationId,
+        lane: Priority,
+    ) -> StoreFuture<'a, bool>;
+
+    /// Studies of which something is pending for a destination, by site and UID; empty for what names no study. With
+    /// `after`, only those that follow it in this order.
+    fn pending_studies<'a>(
+        &'a self,
+        destination: &'a DestinationId,
+        after: Option<(&'a SiteId, &'a str)>,
+        limit: usize,
+    ) -> StoreFuture<'a, Vec<(SiteId, String)>>;
+
     /// The delivery of the first version that was decided on for this key.
     fn delivery<'a>(&'a self, key: &'a DeliveryKey) -> StoreFuture<'a, Option<DeliveryRecord>>;
+
+    /// Every delivery of an instance, of all its versions and to all destinations, in the order they were first queued.
+    fn deliveries_of<'a>(
+        &'a self,
+        site: &'a SiteId,
+        sop_instance_uid: &'a Uid,
+    ) -> StoreFuture<'a, Vec<DeliveryRecord>>;
 
     /// Every delivery of a study, to all destinations, in the order they were first queued.
     fn deliveries_of_study<'a>(
@@ -99,6 +142,20 @@ pub trait Deliveries {
 
     /// How many deliveries are in which state, by destination and state.
     fn delivery_counts(&self) -> StoreFuture<'_, Vec<DeliveryCount>>;
+}
+
+/// What is known of destinations beyond their queues.
+pub trait Destinations {
+    /// Every breaker that was ever written, by destination.
+    fn breakers(&self) -> StoreFuture<'_, Vec<BreakerRecord>>;
+
+    /// The member of a group that a patient's last study went to.
+    fn sticky<'a>(
+        &'a self,
+        site: &'a SiteId,
+        group: &'a GroupId,
+        patient: &'a str,
+    ) -> StoreFuture<'a, Option<StickyMember>>;
 }
 
 /// Orders.
@@ -200,7 +257,7 @@ pub trait Journal {
 pub struct DeliveryCount {
     /// The destination.
     pub destination: DestinationId,
-    /// `failed`, `not wanted`, `parked`, `pending` or `sent`.
+    /// `failed`, `held`, `not wanted`, `parked`, `pending` or `sent`.
     pub state: &'static str,
     /// How many.
     pub count: u64,

@@ -4,7 +4,8 @@ use telerad_accession::SearchKey;
 use telerad_core::{SiteId, Uid};
 use telerad_report::{ReportKey, ReportRecord};
 use telerad_routing::{
-    DeliveryKey, DeliveryRecord, DeliveryState, Digest, InstanceRecord, StudyDecision,
+    BreakerRecord, DeliveryKey, DeliveryRecord, DeliveryState, DestinationId, Digest,
+    InstanceRecord, StickyMember, StudyDecision,
 };
 use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 
@@ -37,6 +38,13 @@ pub(crate) trait Rows {
 
     fn delivery_versions(&mut self, key: &DeliveryKey) -> Result<Vec<DeliveryRecord>, StoreError>;
     fn put_delivery(&mut self, record: &DeliveryRecord) -> Result<(), StoreError>;
+
+    fn breaker(&mut self, to: &DestinationId) -> Result<Option<BreakerRecord>, StoreError>;
+    fn put_breaker(&mut self, record: &BreakerRecord) -> Result<(), StoreError>;
+
+    /// The member that is stored for the same site, group and patient.
+    fn sticky_like(&mut self, record: &StickyMember) -> Result<Option<StickyMember>, StoreError>;
+    fn put_sticky(&mut self, record: &StickyMember) -> Result<(), StoreError>;
 
     fn report_revision(&mut self, key: &ReportKey) -> Result<Option<u64>, StoreError>;
     fn put_report(&mut self, record: &ReportRecord) -> Result<(), StoreError>;
@@ -96,6 +104,18 @@ fn apply_effect(effect: Effect, rows: &mut impl Rows) -> Result<Change, StoreErr
             rows.put_study(&record)?;
         }
         Effect::Delivery(record) => return delivery(&record, rows),
+        Effect::Breaker(record) => {
+            if rows.breaker(&record.destination)?.as_ref() == Some(&record) {
+                return Ok(Change::None);
+            }
+            rows.put_breaker(&record)?;
+        }
+        Effect::Sticky(record) => {
+            if rows.sticky_like(&record)?.as_ref() == Some(&record) {
+                return Ok(Change::None);
+            }
+            rows.put_sticky(&record)?;
+        }
         Effect::Report(mut record) => {
             let found = rows.report_revision(&record.key)?;
             record.revision = next(RecordKind::Report, record.revision, found)?;

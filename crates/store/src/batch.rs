@@ -3,7 +3,9 @@
 use telerad_accession::SearchKey;
 use telerad_core::{SiteId, Uid};
 use telerad_report::ReportRecord;
-use telerad_routing::{DeliveryKey, DeliveryRecord, InstanceRecord, StudyDecision};
+use telerad_routing::{
+    BreakerRecord, DeliveryKey, DeliveryRecord, InstanceRecord, StickyMember, StudyDecision,
+};
 use telerad_worklist::{OrderRecord, PatientRecord};
 
 use crate::{JournalEntry, MessageRecord, OutboundMessage, ParkedItem};
@@ -72,8 +74,12 @@ pub enum Effect {
     },
     /// Writes a study's decision.
     Study(StudyDecision),
-    /// Writes a delivery by key and digest, in any state, except that one which was sent is never changed.
+    /// Writes a delivery by key and digest, in any state, except that one which was sent is changed only by a higher round.
     Delivery(DeliveryRecord),
+    /// Writes how a destination's breaker stands.
+    Breaker(BreakerRecord),
+    /// Writes which member of a group a patient's studies go to.
+    Sticky(StickyMember),
     /// Writes a report with all its versions.
     Report(ReportRecord),
     /// Parks an item, or describes it anew.

@@ -104,6 +104,8 @@ impl StoreError {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum RecordKind {
+    /// [`BreakerRecord`](telerad_routing::BreakerRecord)
+    Breaker,
     /// [`DeliveryRecord`](telerad_routing::DeliveryRecord)
     Delivery,
     /// [`InstanceRecord`](telerad_routing::InstanceRecord)
@@ -122,6 +124,8 @@ pub enum RecordKind {
     Patient,
     /// [`ReportRecord`](telerad_report::ReportRecord)
     Report,
+    /// [`StickyMember`](telerad_routing::StickyMember)
+    Sticky,
     /// [`StudyDecision`](telerad_routing::StudyDecision)
     Study,
 }
@@ -129,6 +133,7 @@ pub enum RecordKind {
 impl std::fmt::Display for RecordKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            Self::Breaker => "breaker",
             Self::Delivery => "delivery",
             Self::Instance => "instance",
             Self::Journal => "journal entry",
@@ -138,6 +143,7 @@ impl std::fmt::Display for RecordKind {
             Self::Parked => "parked item",
             Self::Patient => "patient",
             Self::Report => "report",
+            Self::Sticky => "sticky member",
             Self::Study => "study decision",
         })
     }

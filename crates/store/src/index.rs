@@ -1,6 +1,6 @@
 //! What records are found by, derived in one place for every back end.
 
-use telerad_core::{PartialDate, PatientId};
+use telerad_core::{PartialDate, PatientId, Priority};
 use telerad_routing::InstanceRecord;
 use telerad_worklist::{OrderRecord, PatientRecord};
 
@@ -66,12 +66,31 @@ fn days_of(date: PartialDate) -> (String, String) {
     (format!("{text}{}", &"    0101"[rest..]), format!("{text}{}", &"    1231"[rest..]))
 }
 
+/// Every lane of a queue, the most urgent first. A lane is a priority; its number in the database is its place here.
+pub(crate) const LANES: [Priority; 5] =
+    [Priority::Stat, Priority::High, Priority::Routine, Priority::Medium, Priority::Low];
+
 const LATEST: &str = "99999999";
 
 #[cfg(test)]
 mod tests {
-    use super::{days_of, shape};
-    use telerad_core::PartialDate;
+    use super::{LANES, days_of, shape};
+    use telerad_core::{PartialDate, Priority};
+
+    #[test]
+    fn no_lane_is_left_out() {
+        for (place, lane) in LANES.into_iter().enumerate() {
+            assert_eq!(lane as usize, place);
+            // A new priority does not compile here until it has a lane.
+            match lane {
+                Priority::Stat
+                | Priority::High
+                | Priority::Routine
+                | Priority::Medium
+                | Priority::Low => {}
+            }
+        }
+    }
 
     #[test]
     fn a_partial_date_covers_every_day_it_may_mean() {

@@ -51,8 +51,8 @@ mod pool;
 mod record;
 
 pub use access::{
-    Counts, Deliveries, DeliveryCount, Instances, Journal, Messages, Orders, Outbox, Parking,
-    Patients, Reports, Store, StoreFuture,
+    Counts, Deliveries, DeliveryCount, Destinations, Instances, Journal, Messages, Orders, Outbox,
+    Parking, Patients, Reports, Store, StoreFuture,
 };
 pub use batch::{Batch, Effect, Expectation, Receipt};
 pub use error::{RecordKind, StoreError};

@@ -1,5 +1,6 @@
 //! Durable in name only: the same behaviour as the SQLite store, gone with the process. For tests and simulations.
 
+mod queue;
 mod read;
 mod rows;
 mod table;
@@ -10,7 +11,8 @@ use telerad_accession::SearchKey;
 use telerad_core::{Priority, SiteId, Timestamp, Uid};
 use telerad_report::{ReportKey, ReportRecord};
 use telerad_routing::{
-    DeliveryKey, DeliveryRecord, DestinationId, Digest, InstanceRecord, StudyDecision,
+    BreakerRecord, DeliveryKey, DeliveryRecord, DestinationId, Digest, GroupId, InstanceRecord,
+    StickyMember, StudyDecision,
 };
 use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 
@@ -114,6 +116,9 @@ struct Tables {
     deliveries_pending: Table<Pending, ()>,
     deliveries_by_study: Table<(SiteId, String, Sequence), (DeliveryKey, Digest)>,
 
+    breakers: Table<DestinationId, BreakerRecord>,
+    sticky: Table<(SiteId, GroupId, String), StickyMember>,
+
     reports: Table<ReportKey, (Sequence, ReportRecord)>,
     reports_by_order: Table<(SiteId, String, Sequence), ReportKey>,
 
@@ -133,8 +138,8 @@ struct Delivery {
 /// Site, key, study, identity: what a study is found by.
 type Head = (SiteId, SearchKey, String, String);
 
-/// The order in which deliveries go out.
-type Pending = (DestinationId, Priority, Timestamp, DeliveryKey, Digest);
+/// The order in which deliveries go out: by lane, by when they may be tried, by when they were queued.
+type Pending = (DestinationId, Priority, Timestamp, Timestamp, DeliveryKey, Digest);
 
 /// Destination, site, sequence, queued at, number, id.
 type OutboundPending = (String, SiteId, String, Timestamp, Sequence, String);
@@ -175,6 +180,8 @@ impl Tables {
             deliveries,
             deliveries_pending,
             deliveries_by_study,
+            breakers,
+            sticky,
             reports,
             reports_by_order,
             parked,

@@ -8,9 +8,12 @@
 //! `telerad.v<n>.sqlite`, the copy taken before a migration from schema version `n`.
 
 mod migration;
+mod queue;
 mod read;
 mod row;
 mod rows;
+#[cfg(test)]
+mod upgrade;
 mod writer;
 
 use std::fs;

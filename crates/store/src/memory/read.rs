@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use telerad_accession::SearchKey;
 use telerad_core::{PatientId, SiteId, Timestamp, Uid};
 use telerad_report::{ReportKey, ReportRecord};
-use telerad_routing::{DeliveryKey, DeliveryRecord, DestinationId, InstanceRecord, StudyDecision};
+use telerad_routing::{InstanceRecord, StudyDecision};
 use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 
 use super::{Head, MemoryStore, Sequence, Tables};
 use crate::access::{
-    Deliveries, DeliveryCount, Instances, Journal, Messages, Orders, Outbox, Parking, Patients,
-    Reports, StoreFuture,
+    Instances, Journal, Messages, Orders, Outbox, Parking, Patients, Reports, StoreFuture,
 };
 use crate::index;
 use crate::{JournalEntry, MessageRecord, OutboundMessage, ParkedItem};
@@ -54,59 +53,6 @@ impl Instances for MemoryStore {
                 }
             }
             Ok(found.values().filter_map(|row| tables.instances.get(*row).cloned()).collect())
-        })
-    }
-}
-
-impl Deliveries for MemoryStore {
-    fn due<'a>(
-        &'a self,
-        destination: &'a DestinationId,
-        now: Timestamp,
-        limit: usize,
-    ) -> StoreFuture<'a, Vec<DeliveryRecord>> {
-        self.read(|tables| {
-            let due = tables.pending(destination).filter(|record| record.not_before <= now);
-            Ok(due.take(limit).cloned().collect())
-        })
-    }
-
-    fn next_due<'a>(
-        &'a self,
-        destination: &'a DestinationId,
-    ) -> StoreFuture<'a, Option<Timestamp>> {
-        self.read(|tables| Ok(tables.pending(destination).map(|record| record.not_before).min()))
-    }
-
-    fn delivery<'a>(&'a self, key: &'a DeliveryKey) -> StoreFuture<'a, Option<DeliveryRecord>> {
-        self.read(|tables| {
-            let first = tables.versions_of(key).min_by_key(|known| known.sequence);
-            Ok(first.map(|known| known.record.clone()))
-        })
-    }
-
-    fn deliveries_of_study<'a>(
-        &'a self,
-        site: &'a SiteId,
-        study_instance_uid: &'a str,
-    ) -> StoreFuture<'a, Vec<DeliveryRecord>> {
-        let key = |sequence| (site.clone(), study_instance_uid.to_owned(), sequence);
-        self.read(|tables| {
-            let rows = tables.deliveries_by_study.range(key(0)..=key(Sequence::MAX));
-            let record = |row| tables.deliveries.get(row).map(|known| known.record.clone());
-            Ok(rows.filter_map(|(_, row)| record(row)).collect())
-        })
-    }
-
-    fn delivery_counts(&self) -> StoreFuture<'_, Vec<DeliveryCount>> {
-        self.read(|tables| {
-            let mut counts = BTreeMap::new();
-            for known in tables.deliveries.values() {
-                let destination = known.record.key.destination.clone();
-                *counts.entry((destination, known.record.state.as_str())).or_insert(0) += 1;
-            }
-            let count = |((destination, state), count)| DeliveryCount { destination, state, count };
-            Ok(counts.into_iter().map(count).collect())
         })
     }
 }
@@ -273,18 +219,6 @@ impl Journal for MemoryStore {
 }
 
 impl Tables {
-    /// Pending deliveries to a destination, in the order they go out.
-    fn pending<'a>(
-        &'a self,
-        destination: &'a DestinationId,
-    ) -> impl Iterator<Item = &'a DeliveryRecord> {
-        self.deliveries_pending
-            .keys()
-            .filter(move |pending| pending.0 == *destination)
-            .filter_map(|pending| self.deliveries.get(&(pending.3.clone(), pending.4)))
-            .map(|known| &known.record)
-    }
-
     /// The oldest pending message of each sequence.
     fn outbound_heads(&self, destination: &str) -> Vec<(Sequence, &OutboundMessage)> {
         let mut heads = Vec::new();

@@ -4,7 +4,8 @@ use telerad_accession::SearchKey;
 use telerad_core::{SiteId, Uid};
 use telerad_report::{ReportKey, ReportRecord};
 use telerad_routing::{
-    DeliveryKey, DeliveryRecord, DeliveryState, Digest, InstanceRecord, StudyDecision,
+    BreakerRecord, DeliveryKey, DeliveryRecord, DeliveryState, DestinationId, Digest, GroupId,
+    InstanceRecord, StickyMember, StudyDecision,
 };
 use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 
@@ -124,6 +125,24 @@ impl Rows for Tables {
         Ok(())
     }
 
+    fn breaker(&mut self, to: &DestinationId) -> Result<Option<BreakerRecord>, StoreError> {
+        Ok(self.breakers.get(to).cloned())
+    }
+
+    fn put_breaker(&mut self, record: &BreakerRecord) -> Result<(), StoreError> {
+        self.breakers.put(record.destination.clone(), record.clone());
+        Ok(())
+    }
+
+    fn sticky_like(&mut self, record: &StickyMember) -> Result<Option<StickyMember>, StoreError> {
+        Ok(self.sticky.get(&sticky_key(record)).cloned())
+    }
+
+    fn put_sticky(&mut self, record: &StickyMember) -> Result<(), StoreError> {
+        self.sticky.put(sticky_key(record), record.clone());
+        Ok(())
+    }
+
     fn report_revision(&mut self, key: &ReportKey) -> Result<Option<u64>, StoreError> {
         Ok(self.reports.get(key).map(|(_, known)| known.revision))
     }
@@ -212,7 +231,12 @@ fn control_key(record: &MessageRecord) -> (String, String, telerad_core::Timesta
 
 fn pending_key(record: &DeliveryRecord) -> Pending {
     let destination = record.key.destination.clone();
-    (destination, record.priority, record.queued_at, record.key.clone(), record.digest)
+    let (may_be_tried, queued) = (record.not_before, record.queued_at);
+    (destination, record.priority, may_be_tried, queued, record.key.clone(), record.digest)
+}
+
+fn sticky_key(record: &StickyMember) -> (SiteId, GroupId, String) {
+    (record.site.clone(), record.group.clone(), record.patient.clone())
 }
 
 fn study_key(record: &DeliveryRecord, sequence: Sequence) -> (SiteId, String, Sequence) {

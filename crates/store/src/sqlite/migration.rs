@@ -11,7 +11,7 @@ use crate::directory;
 
 /// Every schema change ever released, in order; the first makes an empty database version 1. An entry is never
 /// edited once it was released: its checksum is stored with every database that it has changed.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema2.sql")];
 
 /// Applies what is missing, all of it or nothing. A database that holds something is copied first, beside itself.
 pub(super) fn migrate(

@@ -6,14 +6,13 @@ use rusqlite::{Connection, params};
 use telerad_accession::SearchKey;
 use telerad_core::{PatientId, SiteId, Timestamp, Uid};
 use telerad_report::{ReportKey, ReportRecord};
-use telerad_routing::{DeliveryKey, DeliveryRecord, DestinationId, InstanceRecord, StudyDecision};
+use telerad_routing::{InstanceRecord, StudyDecision};
 use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 
 use super::SqliteStore;
 use super::row::{self, bodies, body, first, rows};
 use crate::access::{
-    Counts, Deliveries, DeliveryCount, Instances, Journal, Messages, Orders, Outbox, Parking,
-    Patients, Reports, StoreFuture,
+    Counts, Instances, Journal, Messages, Orders, Outbox, Parking, Patients, Reports, StoreFuture,
 };
 use crate::index;
 use crate::{JournalEntry, MessageRecord, OutboundMessage, ParkedItem, RecordKind, StoreError};
@@ -70,71 +69,6 @@ impl Instances for SqliteStore {
             let sql = "SELECT body FROM instance WHERE number = ?1";
             let instance = |number| body(connection, RecordKind::Instance, sql, [number]);
             found.into_values().filter_map(|number| instance(number).transpose()).collect()
-        })
-    }
-}
-
-impl Deliveries for SqliteStore {
-    fn due<'a>(
-        &'a self,
-        destination: &'a DestinationId,
-        now: Timestamp,
-        limit: usize,
-    ) -> StoreFuture<'a, Vec<DeliveryRecord>> {
-        let destination = destination.clone();
-        self.read(move |connection| {
-            let values = params![destination.as_str(), now.as_micros(), limit_of(limit)];
-            bodies(connection, RecordKind::Delivery, DUE, values)
-        })
-    }
-
-    fn next_due<'a>(
-        &'a self,
-        destination: &'a DestinationId,
-    ) -> StoreFuture<'a, Option<Timestamp>> {
-        let destination = destination.clone();
-        self.read(move |connection| {
-            let next = first(connection, NEXT_DUE, [destination.as_str()], |row| row.get(0))?;
-            Ok(next.map(Timestamp::from_micros))
-        })
-    }
-
-    fn delivery<'a>(&'a self, key: &'a DeliveryKey) -> StoreFuture<'a, Option<DeliveryRecord>> {
-        let key = key.clone();
-        self.read(move |connection| {
-            let sql = "SELECT body FROM delivery
-                WHERE site = ?1 AND sop_instance_uid = ?2 AND destination = ?3
-                ORDER BY number LIMIT 1";
-            let params =
-                [key.site.as_str(), key.sop_instance_uid.as_str(), key.destination.as_str()];
-            body(connection, RecordKind::Delivery, sql, params)
-        })
-    }
-
-    fn deliveries_of_study<'a>(
-        &'a self,
-        site: &'a SiteId,
-        study_instance_uid: &'a str,
-    ) -> StoreFuture<'a, Vec<DeliveryRecord>> {
-        let key = [site.as_str().to_owned(), study_instance_uid.to_owned()];
-        self.read(move |connection| {
-            let sql = "SELECT body FROM delivery WHERE site = ?1 AND study_instance_uid = ?2
-                ORDER BY number";
-            bodies(connection, RecordKind::Delivery, sql, key)
-        })
-    }
-
-    fn delivery_counts(&self) -> StoreFuture<'_, Vec<DeliveryCount>> {
-        self.read(|connection| {
-            let sql = "SELECT destination, state, count(*) FROM delivery
-                GROUP BY destination, state ORDER BY destination, state";
-            let found = rows(connection, sql, [], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?))
-            })?;
-            found
-                .into_iter()
-                .map(|(destination, state, count)| delivery_count(&destination, &state, count))
-                .collect()
         })
     }
 }
@@ -352,31 +286,9 @@ fn orders<'a>(
     keys.filter_map(|key| order(key).transpose()).collect()
 }
 
-fn delivery_count(destination: &str, state: &str, count: i64) -> Result<DeliveryCount, StoreError> {
-    let damaged = |reason: String| StoreError::Damaged { kind: RecordKind::Delivery, reason };
-    let destination =
-        DestinationId::new(destination).map_err(|error| damaged(error.to_string()))?;
-    let state = DELIVERY_STATES
-        .into_iter()
-        .find(|known| *known == state)
-        .ok_or_else(|| damaged("unknown state".to_owned()))?;
-    Ok(DeliveryCount { destination, state, count: count.unsigned_abs() })
-}
-
-fn limit_of(limit: usize) -> i64 {
+pub(super) fn limit_of(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
-
-// Left alone, SQLite reads every pending row by `delivery_next` and sorts them all for a few.
-const DUE: &str = "SELECT body FROM delivery INDEXED BY delivery_due
-    WHERE state = 'pending' AND destination = ?1 AND not_before <= ?2
-    ORDER BY priority, queued_at, site, sop_instance_uid, digest LIMIT ?3";
-
-const NEXT_DUE: &str = "SELECT not_before FROM delivery
-    WHERE state = 'pending' AND destination = ?1 ORDER BY not_before LIMIT 1";
-
-/// The words of `DeliveryState::as_str`.
-const DELIVERY_STATES: [&str; 6] = ["failed", "held", "not wanted", "parked", "pending", "sent"];
 
 /// Selects the oldest pending message of each sequence of a destination, by the index `outbound_pending`.
 const HEAD: &str = "state = 'pending' AND destination = ?1 AND NOT EXISTS (
@@ -386,14 +298,15 @@ const HEAD: &str = "state = 'pending' AND destination = ?1 AND NOT EXISTS (
         AND (earlier.queued_at, earlier.number) < (message.queued_at, message.number))";
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use rusqlite::Connection;
 
     use super::super::migration::MIGRATIONS;
-    use super::{DUE, HEAD, NEXT_DUE};
+    use super::HEAD;
 
+    /// How SQLite goes about a query in a database of this version.
     #[track_caller]
-    fn check(sql: &str, expected: &[&str]) {
+    pub(in super::super) fn check(sql: &str, expected: &[&str]) {
         let connection = Connection::open_in_memory().unwrap();
         MIGRATIONS.iter().for_each(|migration| connection.execute_batch(migration).unwrap());
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
@@ -403,11 +316,9 @@ mod tests {
         assert_eq!(steps, expected);
     }
 
-    // A step of its own for sorting, or a scan of the table, would grow with everything ever delivered.
+    // A step of its own for sorting, or a scan of the table, would grow with everything ever sent.
     #[test]
-    fn queues_are_read_in_the_order_of_their_indexes() {
-        check(DUE, &["SEARCH delivery USING INDEX delivery_due (destination=?)"]);
-        check(NEXT_DUE, &["SEARCH delivery USING COVERING INDEX delivery_next (destination=?)"]);
+    fn the_heads_of_sequences_are_found_by_their_index() {
         check(
             &format!("SELECT min(not_before) FROM outbound AS message WHERE {HEAD}"),
             &[

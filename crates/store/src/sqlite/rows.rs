@@ -4,7 +4,10 @@ use rusqlite::{Connection, params};
 use telerad_accession::SearchKey;
 use telerad_core::{SiteId, Uid};
 use telerad_report::{ReportKey, ReportRecord};
-use telerad_routing::{DeliveryKey, DeliveryRecord, Digest, InstanceRecord, StudyDecision};
+use telerad_routing::{
+    BreakerRecord, DeliveryKey, DeliveryRecord, DestinationId, Digest, InstanceRecord,
+    StickyMember, StudyDecision,
+};
 use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 
 use super::row::{self, bodies, body, execute, first};
@@ -132,18 +135,19 @@ impl Rows for SqliteRows<'_> {
     fn put_delivery(&mut self, record: &DeliveryRecord) -> Result<(), StoreError> {
         // An upsert, not a replacement: the row keeps its number.
         let sql = "INSERT INTO delivery (site, sop_instance_uid, destination, digest,
-                study_instance_uid, priority, queued_at, not_before, state, body)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                study_instance_uid, source, priority, queued_at, not_before, state, body)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
             ON CONFLICT (site, sop_instance_uid, destination, digest) DO UPDATE SET
-                study_instance_uid = excluded.study_instance_uid, priority = excluded.priority,
-                queued_at = excluded.queued_at, not_before = excluded.not_before,
-                state = excluded.state, body = excluded.body";
+                study_instance_uid = excluded.study_instance_uid, source = excluded.source,
+                priority = excluded.priority, queued_at = excluded.queued_at,
+                not_before = excluded.not_before, state = excluded.state, body = excluded.body";
         let values = params![
             record.key.site.as_str(),
             record.key.sop_instance_uid.as_str(),
             record.key.destination.as_str(),
             record.digest.as_bytes(),
             record.study_instance_uid,
+            record.source.as_str(),
             record.priority as i64,
             record.queued_at.as_micros(),
             record.not_before.as_micros(),
@@ -151,6 +155,30 @@ impl Rows for SqliteRows<'_> {
             json(RecordKind::Delivery, record)?,
         ];
         execute(self.0, sql, values)
+    }
+
+    fn breaker(&mut self, to: &DestinationId) -> Result<Option<BreakerRecord>, StoreError> {
+        let sql = "SELECT body FROM breaker WHERE destination = ?1";
+        body(self.0, RecordKind::Breaker, sql, [to.as_str()])
+    }
+
+    fn put_breaker(&mut self, record: &BreakerRecord) -> Result<(), StoreError> {
+        let sql = "INSERT OR REPLACE INTO breaker (destination, body) VALUES (?1, ?2)";
+        execute(self.0, sql, [record.destination.as_str(), &json(RecordKind::Breaker, record)?])
+    }
+
+    fn sticky_like(&mut self, record: &StickyMember) -> Result<Option<StickyMember>, StoreError> {
+        let sql = "SELECT body FROM sticky
+            WHERE site = ?1 AND destination_group = ?2 AND patient = ?3";
+        let key = [record.site.as_str(), record.group.as_str(), &record.patient];
+        body(self.0, RecordKind::Sticky, sql, key)
+    }
+
+    fn put_sticky(&mut self, record: &StickyMember) -> Result<(), StoreError> {
+        let sql = "INSERT OR REPLACE INTO sticky (site, destination_group, patient, body)
+            VALUES (?1, ?2, ?3, ?4)";
+        let body = json(RecordKind::Sticky, record)?;
+        execute(self.0, sql, [record.site.as_str(), record.group.as_str(), &record.patient, &body])
     }
 
     fn report_revision(&mut self, key: &ReportKey) -> Result<Option<u64>, StoreError> {

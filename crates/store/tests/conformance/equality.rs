@@ -3,7 +3,7 @@
 use crate::fixture::*;
 use proptest::prelude::*;
 use telerad_accession::SearchKey;
-use telerad_core::{Priority, Uid};
+use telerad_core::{AeTitle, Priority, Uid};
 use telerad_routing::{DeliveryState, Digest};
 use telerad_store::memory::MemoryStore;
 use telerad_store::sqlite::{SqliteOptions, SqliteStore};
@@ -89,10 +89,12 @@ fn instance_effect() -> impl Strategy<Value = Effect> {
 fn delivery_effect() -> impl Strategy<Value = Effect> {
     let to = prop_oneof![Just("reading"), Just("archive")];
     let key = (owner(), number(), to, content());
-    (key, number(), priority(), time(), time(), delivery_state()).prop_map(
-        |((owner, number, to, content), study, priority, queued_at, not_before, state)| {
+    let source = prop_oneof![Just("CT1"), Just("CT2"), Just("MR1")];
+    (key, source, number(), priority(), time(), time(), delivery_state()).prop_map(
+        |((owner, number, to, content), source, study, priority, queued_at, not_before, state)| {
             let mut record = delivery(owner, number, to);
             record.digest = Digest::of(content.as_bytes());
+            record.source = AeTitle::new(source).unwrap();
             record.study_instance_uid = study_uid(study);
             record.priority = priority;
             (record.queued_at, record.not_before) = (at(queued_at), at(not_before));
@@ -150,6 +152,9 @@ fn other_effect() -> impl Strategy<Value = Effect> {
             Effect::Park(item)
         }),
         id().prop_map(|id| Effect::Unpark { id }),
+        (owner(), 0..3_u32).prop_map(|(to, consecutive)| Effect::Breaker(breaker(to, consecutive))),
+        (owner(), prop_oneof![Just("P1"), Just("P2")], prop_oneof![Just("a"), Just("b")])
+            .prop_map(|(owner, patient, member)| Effect::Sticky(sticky(owner, patient, member))),
         (id(), id()).prop_map(|(subject, event)| Effect::Journal(journal(&subject, &event))),
         (owner(), number(), 0..3_usize).prop_map(|(owner, number, count)| {
             let sop_instance_uid = uid(number);

@@ -77,6 +77,12 @@ conformance! {
     deliveries_are_due_by_urgency_then_age
     a_delivery_waits_until_its_time
     deliveries_are_counted_by_state
+    a_lane_is_left_in_the_order_of_the_times
+    every_source_has_a_queue_of_its_own
+    a_lane_is_pending_while_anything_in_it_is
+    studies_with_something_pending_are_told_page_by_page
+    every_delivery_of_an_instance_is_found
+    breakers_and_members_are_written_over
     outbound_messages_keep_the_order_of_their_sequence
     an_answered_message_is_never_written_over
     the_bytes_of_a_message_never_change

@@ -1,20 +1,23 @@
 use std::io;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use telerad_accession::SearchKey;
-use telerad_core::{PatientId, SiteId, Timestamp, Uid};
+use telerad_core::{PatientId, Priority, SiteId, Timestamp, Uid};
 use telerad_report::{ReportKey, ReportRecord};
 use telerad_routing::{
-    DeliveryKey, DeliveryRecord, DestinationId, Digest, InstanceRecord, StudyDecision,
+    BreakerRecord, DeliveryKey, DeliveryRecord, DestinationId, Digest, GroupId, InstanceRecord,
+    StickyMember, StudyDecision,
 };
 use telerad_store::memory::MemoryStore;
 use telerad_store::payload::{MemoryPayloads, PayloadFuture, Space};
 use telerad_store::{
-    Batch, Counts, Deliveries, DeliveryCount, Instances, Journal, JournalEntry, MessageRecord,
-    Messages, Orders, OutboundMessage, Outbox, ParkedItem, Parking, Patients, PayloadReader,
-    PayloadWriter, Payloads, Receipt, Reports, Store, StoreError, StoreFuture, StoredPayload,
+    Batch, Counts, Deliveries, DeliveryCount, Destinations, Instances, Journal, JournalEntry,
+    MessageRecord, Messages, Orders, OutboundMessage, Outbox, ParkedItem, Parking, Patients,
+    PayloadReader, PayloadWriter, Payloads, Receipt, Reports, Store, StoreError, StoreFuture,
+    StoredPayload,
 };
 use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 use tokio::sync::Notify;
@@ -87,10 +90,27 @@ reads! {
     }
     Deliveries {
         due(to: &'a DestinationId, now: Timestamp, limit: usize) -> Vec<DeliveryRecord>;
+        due_by_source(
+            to: &'a DestinationId,
+            lanes: RangeInclusive<Priority>,
+            now: Timestamp,
+            per_source: usize
+        ) -> Vec<DeliveryRecord>;
         next_due(to: &'a DestinationId) -> Option<Timestamp>;
+        lane_pending(to: &'a DestinationId, lane: Priority) -> bool;
+        pending_studies(
+            to: &'a DestinationId,
+            after: Option<(&'a SiteId, &'a str)>,
+            limit: usize
+        ) -> Vec<(SiteId, String)>;
         delivery(key: &'a DeliveryKey) -> Option<DeliveryRecord>;
+        deliveries_of(site: &'a SiteId, uid: &'a Uid) -> Vec<DeliveryRecord>;
         deliveries_of_study(site: &'a SiteId, uid: &'a str) -> Vec<DeliveryRecord>;
         delivery_counts() -> Vec<DeliveryCount>;
+    }
+    Destinations {
+        breakers() -> Vec<BreakerRecord>;
+        sticky(site: &'a SiteId, group: &'a GroupId, patient: &'a str) -> Option<StickyMember>;
     }
     Orders {
         orders(site: &'a SiteId, keys: &'a [OrderKey]) -> Vec<OrderRecord>;

@@ -23,7 +23,7 @@ pub(crate) async fn a_batch_is_written_whole_or_not_at_all(Given { store, .. }: 
     assert_eq!(everything(&*store).await, empty);
 
     let receipt = store.commit(one_of_each("north")).await.unwrap();
-    assert_eq!(receipt, Receipt { changed: 10, unchanged: 0 });
+    assert_eq!(receipt, Receipt { changed: 12, unchanged: 0 });
     let written = everything(&*store).await;
     assert_ne!(written, empty);
 
@@ -111,6 +111,8 @@ pub(crate) async fn a_site_never_sees_another(Given { store, .. }: Given) {
     let order = order_key("south", 1);
     assert!(store.reports_of_order(&north, order.as_str()).await.unwrap().is_empty());
     assert!(store.parked(Some(&north)).await.unwrap().is_empty());
+    assert!(store.deliveries_of(&north, &uid(1)).await.unwrap().is_empty());
+    assert!(store.sticky(&north, &group("readers"), "P1").await.unwrap().is_none());
 
     // The same numbers at two sites are two records.
     store.commit(one_of_each("north")).await.unwrap();

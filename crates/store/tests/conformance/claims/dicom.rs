@@ -1,8 +1,8 @@
 //! Instances, studies and deliveries.
 
-use telerad_core::{Priority, Uid};
+use telerad_core::Uid;
 use telerad_routing::{DeliveryRecord, DeliveryState, Digest};
-use telerad_store::{Batch, DeliveryCount, Effect, Expectation, Receipt};
+use telerad_store::{Batch, Effect, Expectation, Receipt};
 
 use crate::Given;
 use crate::fixture::*;
@@ -131,87 +131,4 @@ pub(crate) async fn another_version_never_takes_the_place_of_a_delivery(
     assert_eq!(store.delivery(&first.key).await.unwrap(), Some(first.clone()));
     let all = store.deliveries_of_study(&site("north"), &study_uid(1)).await.unwrap();
     assert_eq!(all, [first, second]);
-}
-
-pub(crate) async fn deliveries_are_due_by_urgency_then_age(Given { store, .. }: Given) {
-    let mut effects = Vec::new();
-    for (number, priority, queued_at) in [
-        (1, Priority::Routine, 10),
-        (2, Priority::Low, 1),
-        (3, Priority::Stat, 30),
-        (4, Priority::Stat, 20),
-        (5, Priority::High, 5),
-        (6, Priority::Routine, 9),
-    ] {
-        let mut record = delivery("north", number, "reading");
-        (record.priority, record.queued_at) = (priority, at(queued_at));
-        effects.push(Effect::Delivery(record));
-    }
-    effects.push(Effect::Delivery(delivery("north", 7, "archive")));
-    store.commit(effects.into()).await.unwrap();
-    let due = async |limit| {
-        let found = store.due(&destination("reading"), at(99), limit).await.unwrap();
-        found.into_iter().map(|record| record.key.sop_instance_uid).collect::<Vec<_>>()
-    };
-    assert_eq!(due(99).await, [4, 3, 5, 6, 1, 2].map(uid));
-    assert_eq!(due(2).await, [4, 3].map(uid));
-    assert!(due(0).await.is_empty());
-    let all = store.deliveries_of_study(&site("north"), &study_uid(1)).await.unwrap();
-    assert_eq!(all.len(), 7);
-    assert_eq!(all[0].key.sop_instance_uid, uid(1));
-}
-
-pub(crate) async fn a_delivery_waits_until_its_time(Given { store, .. }: Given) {
-    let put = |number, not_before, state| {
-        let mut record = delivery("north", number, "reading");
-        (record.not_before, record.state) = (at(not_before), state);
-        Effect::Delivery(record)
-    };
-    let pending = DeliveryState::Pending;
-    let batch = Batch::from(vec![
-        put(1, 50, pending.clone()),
-        put(2, 40, pending),
-        put(3, 10, not_wanted()),
-    ]);
-    let reading = destination("reading");
-    assert_eq!(store.next_due(&reading).await.unwrap(), None);
-    store.commit(batch).await.unwrap();
-    assert_eq!(store.next_due(&reading).await.unwrap(), Some(at(40)));
-    assert!(store.due(&reading, at(39), 9).await.unwrap().is_empty());
-    assert_eq!(store.due(&reading, at(40), 9).await.unwrap().len(), 1);
-    assert_eq!(store.due(&reading, at(50), 9).await.unwrap().len(), 2);
-    store.commit(Batch::new().with(put(2, 90, DeliveryState::Pending))).await.unwrap();
-    assert_eq!(store.next_due(&reading).await.unwrap(), Some(at(50)));
-    store.commit(Batch::new().with(put(1, 50, sent(0)))).await.unwrap();
-    assert_eq!(store.next_due(&reading).await.unwrap(), Some(at(90)));
-}
-
-pub(crate) async fn deliveries_are_counted_by_state(Given { store, .. }: Given) {
-    let put = |number, to, state| {
-        let mut record = delivery("north", number, to);
-        record.state = state;
-        Effect::Delivery(record)
-    };
-    let batch = Batch::from(vec![
-        put(1, "reading", DeliveryState::Pending),
-        put(2, "reading", DeliveryState::Pending),
-        put(3, "reading", sent(0)),
-        put(1, "archive", DeliveryState::Parked { reason: String::new() }),
-        put(2, "archive", not_wanted()),
-        put(3, "archive", DeliveryState::Failed { status: 1, reason: String::new() }),
-    ]);
-    store.commit(batch).await.unwrap();
-    let count = |to, state, count| DeliveryCount { destination: destination(to), state, count };
-    assert_eq!(
-        store.delivery_counts().await.unwrap(),
-        [
-            count("archive", "failed", 1),
-            count("archive", "not wanted", 1),
-            count("archive", "parked", 1),
-            count("reading", "pending", 2),
-            count("reading", "sent", 1),
-        ]
-    );
-    let counts = store.counts().await.unwrap();
-    assert_eq!((counts.deliveries, counts.deliveries_pending), (6, 2));
 }

@@ -4,8 +4,10 @@ mod batches;
 mod dicom;
 mod messages;
 mod orders;
+mod queues;
 
 pub(crate) use batches::*;
 pub(crate) use dicom::*;
 pub(crate) use messages::*;
 pub(crate) use orders::*;
+pub(crate) use queues::*;
