@@ -41,6 +41,8 @@ impl Status {
     pub const INVALID_ARGUMENT_VALUE: Self = Self(0x0115);
     /// Invalid SOP instance (PS3.7 section C.5.12).
     pub const INVALID_SOP_INSTANCE: Self = Self(0x0117);
+    /// No such SOP class: not known, or not one of the presentation context (PS3.7 annex C, for N-services).
+    pub const NO_SUCH_SOP_CLASS: Self = Self(0x0118);
     /// Missing attribute (PS3.7 section C.5.13).
     pub const MISSING_ATTRIBUTE: Self = Self(0x0120);
     /// SOP class not supported, also "refused: SOP class not supported" of C-STORE (PS3.7 section C.5.23).
