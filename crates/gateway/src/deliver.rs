@@ -3,30 +3,31 @@
 //!
 //! The data directory is locked by the one process that uses it, so a claim on a delivery lives in memory: a crash
 //! gives every claim back, and repeats at most the operation in flight.
+//!
+//! Where a destination has more than one worker, the first is kept free for STAT. The others take the most urgent
+//! first, and look up between two instances: what is more urgent goes next, not after the batch.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use telerad_core::Timestamp;
-use telerad_net::dicom::{Peer, Pool, PoolConfig};
+use telerad_net::dicom::{Pool, PoolConfig};
 use telerad_net::{Connector, Shutdown};
-use telerad_routing::{
-    Breaker, BreakerState, DeliveryKey, DeliveryRecord, DestinationId, RetryPolicy,
-};
-use telerad_store::StoreError;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
+use self::concurrency::Takes;
+use self::queue::{Claim, Queue};
 use crate::configuration::Destination;
 use crate::state::State;
 
+mod classes;
+mod concurrency;
+mod ledger;
+mod probe;
+mod queue;
 mod send;
 #[cfg(test)]
 mod tests;
-
-/// Deliveries taken onto one association before the queue is looked at again, so that an urgent study that
-/// arrives meanwhile waits for a handful of instances at most.
-const BATCH_MAX: usize = 16;
 
 /// Starts the workers of every destination.
 pub(crate) fn start<C: Connector>(
@@ -36,14 +37,15 @@ pub(crate) fn start<C: Connector>(
 ) -> Vec<oneshot::Receiver<()>> {
     let mut ends = Vec::new();
     for destination in &state.configuration.destinations {
-        let lane = Arc::new(Lane::new(state, destination));
+        let queue = Arc::new(Queue::new(state, destination));
         let pool = pool(state, connector, destination);
         for number in 0..destination.associations_max {
             let worker = Worker {
                 state: Arc::clone(state),
-                lane: Arc::clone(&lane),
+                queue: Arc::clone(&queue),
                 pool: pool.clone(),
                 shutdown: shutdown.clone(),
+                takes: Takes::of(number, destination.associations_max),
             };
             let (ended, end) = oneshot::channel();
             let name = format!("deliver {} {number}", destination.id.get_ref());
@@ -76,85 +78,73 @@ fn pool<C: Connector>(
     Pool::new(Arc::clone(connector), config, Arc::clone(&state.environment.spawn))
 }
 
-/// What the workers of one destination share.
-struct Lane {
-    id: DestinationId,
-    peer: Peer,
-    policy: RetryPolicy,
-    bell: Arc<Notify>,
-    shared: Mutex<Shared>,
-}
-
-struct Shared {
-    claimed: BTreeSet<DeliveryKey>,
-    breaker: Breaker,
-}
-
-impl Lane {
-    fn new(state: &State, destination: &Destination) -> Self {
-        let id = destination.id.get_ref().clone();
-        let (first, longest) = destination.retry_seconds;
-        let policy = RetryPolicy {
-            first: Duration::from_secs(first),
-            longest: Duration::from_secs(longest),
-            ..RetryPolicy::default()
-        };
-        let peer = Peer::new(
-            destination.address.get_ref(),
-            destination.ae_title.clone(),
-            state.configuration.dicom.ae_title.clone(),
-        );
-        let shared = Shared { claimed: BTreeSet::new(), breaker: Breaker::new(policy) };
-        Self {
-            bell: state.delivery_bell(&id).cloned().unwrap_or_default(),
-            id,
-            peer,
-            policy,
-            shared: Mutex::new(shared),
-        }
-    }
-
-    fn shared(&self) -> std::sync::MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 struct Worker<C> {
     state: Arc<State>,
-    lane: Arc<Lane>,
+    queue: Arc<Queue>,
     pool: Pool<Arc<C>>,
     shutdown: Shutdown,
+    takes: Takes,
+}
+
+/// What a worker does when a batch has ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Then {
+    /// Looks at the queue again.
+    Continue,
+    /// Rests until something may be due.
+    Rest,
+    /// Rests so long, whatever bells ring: what cannot be recorded would be sent again and again, and a peer that bears no
+    /// more associations would be asked over and over.
+    Pause(Duration),
 }
 
 impl<C: Connector> Worker<C> {
     async fn run(&self) {
         while !self.shutdown.is_requested() {
-            match self.claim().await {
-                Ok(batch) if batch.is_empty() => self.rest(None).await,
-                Ok(batch) => {
-                    let keys: Vec<DeliveryKey> = batch.iter().map(|it| it.key.clone()).collect();
-                    let recorded = tokio::select! {
-                        biased;
-                        recorded = self.deliver(batch) => recorded,
-                        () = self.drained() => Ok(()),
-                    };
-                    {
-                        let mut shared = self.lane.shared();
-                        for key in &keys {
-                            shared.claimed.remove(key);
-                        }
-                    }
-                    if recorded.is_err() {
-                        // What cannot be recorded would be sent again and again. No bell cuts this short: a full
-                        // batch rings it.
-                        self.pause(LOOK_AGAIN).await;
-                    }
+            match self.queue.claim(&self.state, self.takes).await {
+                Ok(Claim::Nothing) => self.rest(None).await,
+                Ok(Claim::Batch(batch)) => {
+                    let claimed = batch.keys();
+                    let then = self.unless_cut_off(self.deliver(batch)).await;
+                    self.queue.give_back(&claimed, self.takes);
+                    self.follow(then).await;
+                }
+                Ok(Claim::Probe) => {
+                    let then = self.unless_cut_off(self.probe()).await;
+                    self.queue.probed(self.takes);
+                    self.follow(then).await;
                 }
                 Err(error) => {
-                    tracing::error!(destination = %self.lane.id, "cannot read the queue: {error}");
+                    tracing::error!(destination = %self.queue.id, "cannot read the queue: {error}");
                     self.rest(Some(Duration::from_secs(1))).await;
                 }
             }
+        }
+    }
+
+    /// Gives up what is still on its way some time after a stop was asked for; `None` then. What is cut off is sent
+    /// again by the next run.
+    async fn unless_cut_off(&self, work: impl Future<Output = Then>) -> Option<Then> {
+        let cut_off = async {
+            self.shutdown.requested().await;
+            let clock = &self.state.environment.clock;
+            clock.sleep_until(clock.now() + DRAIN_MAX).await;
+        };
+        tokio::select! {
+            biased;
+            then = work => Some(then),
+            () = cut_off => {
+                tracing::warn!(destination = %self.queue.id, "association cut off: no answer before the end");
+                None
+            }
+        }
+    }
+
+    async fn follow(&self, then: Option<Then>) {
+        match then {
+            None | Some(Then::Continue) => {}
+            Some(Then::Rest) => self.rest(None).await,
+            Some(Then::Pause(pause)) => self.pause(pause).await,
         }
     }
 
@@ -168,54 +158,11 @@ impl<C: Connector> Worker<C> {
         }
     }
 
-    /// When a stop has been asked for and the time to finish is over. What is cut off then is sent again by the next run.
-    async fn drained(&self) {
-        self.shutdown.requested().await;
-        let clock = &self.state.environment.clock;
-        clock.sleep_until(clock.now() + DRAIN_MAX).await;
-        tracing::warn!(destination = %self.lane.id, "association cut off: no answer before the end");
-    }
-
-    /// Takes what is due and nobody else has taken. Nothing while the breaker is open.
-    async fn claim(&self) -> Result<Vec<DeliveryRecord>, StoreError> {
-        let now = self.state.now();
-        let (claimed, is_probe) = {
-            let shared = self.lane.shared();
-            if !shared.breaker.may_try(now) {
-                return Ok(Vec::new());
-            }
-            (shared.claimed.len(), shared.breaker.state() != BreakerState::Closed)
-        };
-        let mut due = self.due(now, BATCH_MAX + claimed).await?;
-        if is_probe {
-            // Whether the destination works again shows best with what it has not refused before.
-            due.sort_by_key(|it| it.last_fault.is_some());
-        }
-        let mut shared = self.lane.shared();
-        let free = due.into_iter().filter(|it| !shared.claimed.contains(&it.key));
-        let batch: Vec<DeliveryRecord> = free.take(BATCH_MAX).collect();
-        shared.claimed.extend(batch.iter().map(|it| it.key.clone()));
-        Ok(batch)
-    }
-
-    /// What may be sent now. A delivery that waits longer than any pause was queued before the clock was set back.
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DeliveryRecord>, StoreError> {
-        let (store, id) = (&self.state.environment.store, &self.lane.id);
-        let due = store.due(id, now, limit).await?;
-        match store.next_due(id).await? {
-            Some(next) if due.is_empty() && next.since(now) > self.lane.policy.longest_pause() => {
-                store.due(id, next, limit).await
-            }
-            _ => Ok(due),
-        }
-    }
-
     /// Waits until something may be due: a bell, the next pause that ends, or the breaker's.
     async fn rest(&self, at_most: Option<Duration>) {
         let now = self.state.now();
-        let next_due = self.state.environment.store.next_due(&self.lane.id).await.ok().flatten();
-        let open_until = self.lane.shared().breaker.retry_at().filter(|until| *until > now);
-        let wake_at = match (open_until, next_due) {
+        let next_due = self.state.environment.store.next_due(&self.queue.id).await.ok().flatten();
+        let wake_at = match (self.queue.closed_until(now), next_due) {
             (Some(open), _) => Some(open),
             // Due already, yet not claimable: another worker has it, and looks again when it is done.
             (None, Some(due)) if due <= now => None,
@@ -228,7 +175,7 @@ impl<C: Connector> Worker<C> {
         tokio::select! {
             biased;
             () = self.shutdown.requested() => {}
-            () = self.lane.bell.notified() => {}
+            () = self.queue.bell.rung(self.takes == Takes::Stat) => {}
             () = wake => {}
         }
     }

@@ -17,11 +17,13 @@ pub(crate) fn scope(error: &AssociationError) -> FaultScope {
 }
 
 /// What the negotiation of presentation contexts makes of a delivery (PS3.8 table 9-18); `None` when it can be sent.
+/// `took_class` says that the destination took its SOP class on another association.
 pub(crate) fn negotiated(
     delivery: &DeliveryRecord,
     proposed: &[ProposedContext],
     accepted: &[AcceptedContext],
     refused: &[(u8, ContextResult)],
+    took_class: bool,
 ) -> Option<DeliveryOutcome> {
     let (class, syntax) = (&delivery.sop_class_uid, &delivery.transfer_syntax_uid);
     let own = proposed.iter().find(|context| {
@@ -29,7 +31,8 @@ pub(crate) fn negotiated(
     })?;
     let (_, result) = refused.iter().find(|(id, _)| *id == own.id)?;
     let reason = format!("SOP class {class} in {syntax}: {result}");
-    let takes_class = accepted.iter().any(|context| context.abstract_syntax == *class);
+    let takes_class =
+        took_class || accepted.iter().any(|context| context.abstract_syntax == *class);
     Some(match result {
         ContextResult::AbstractSyntaxNotSupported if !takes_class => {
             DeliveryOutcome::ClassNotTaken { reason }

@@ -113,7 +113,7 @@ struct Decided {
     mark: &'static str,
     no_rule: bool,
     relation: Relation,
-    wake: Vec<routing::DestinationId>,
+    wake: Vec<(routing::DestinationId, Priority)>,
 }
 
 async fn decide(state: &State, mut record: InstanceRecord) -> Result<Decided, StoreError> {
@@ -163,7 +163,7 @@ async fn decide(state: &State, mut record: InstanceRecord) -> Result<Decided, St
                 Effect::Study(study)
             }
             routing::Effect::PutDelivery(delivery) => {
-                wake.push(delivery.key.destination.clone());
+                wake.push((delivery.key.destination.clone(), delivery.priority));
                 Effect::Delivery(delivery)
             }
             // Without groups no member is chosen.
@@ -266,13 +266,13 @@ fn announce(
     record: &InstanceRecord,
     relation: &Relation,
     mark: &'static str,
-    wake: &[routing::DestinationId],
+    wake: &[(routing::DestinationId, Priority)],
     no_rule: bool,
 ) {
     let (site, uid) = (&record.site, &record.sop_instance_uid);
-    for destination in wake {
+    for (destination, lane) in wake {
         if let Some(bell) = state.delivery_bell(destination) {
-            bell.notify_one();
+            bell.ring(*lane);
         }
     }
     tracing::info!(

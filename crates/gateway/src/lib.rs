@@ -24,6 +24,7 @@
 //! [`configuration::Destination::associations_max`]; those of the protocols are in `telerad-net`.
 
 mod acknowledge;
+mod bell;
 mod candidates;
 pub mod configuration;
 mod deliver;

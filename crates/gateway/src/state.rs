@@ -8,6 +8,7 @@ use telerad_routing::{DestinationId, RuleSet};
 use telerad_store::{Batch, Effect, JournalEntry, Receipt, StoreError};
 use tokio::sync::{Notify, broadcast};
 
+use crate::bell::Bell;
 use crate::configuration::Configuration;
 use crate::directory::Directory;
 use crate::environment::Environment;
@@ -22,7 +23,7 @@ pub(crate) struct State {
     pub(crate) rules: RuleSet,
     pub(crate) watermarks: Watermarks,
     events: broadcast::Sender<Event>,
-    deliveries: BTreeMap<DestinationId, Arc<Notify>>,
+    deliveries: BTreeMap<DestinationId, Arc<Bell>>,
     receivers: BTreeMap<String, Arc<Notify>>,
 }
 
@@ -70,7 +71,7 @@ impl State {
     }
 
     /// What wakes the deliveries of a destination.
-    pub(crate) fn delivery_bell(&self, destination: &DestinationId) -> Option<&Arc<Notify>> {
+    pub(crate) fn delivery_bell(&self, destination: &DestinationId) -> Option<&Arc<Bell>> {
         self.deliveries.get(destination)
     }
 

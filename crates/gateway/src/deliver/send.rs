@@ -1,67 +1,129 @@
 //! One association's worth of deliveries.
 
+use std::collections::VecDeque;
+
 use telerad_dimse::plan_contexts;
 use telerad_net::Connector;
 use telerad_net::dicom::{
-    ClientAssociation, PoolError, Pooled, StoreError as SendError, StoreRequest,
+    AssociationError, AssociationFault, ClientAssociation, PoolError, Pooled,
+    StoreError as SendError, StoreRequest,
 };
-use telerad_routing::{
-    Breaker, BreakerState, DeliveryOutcome, DeliveryRecord, DeliveryState, FaultScope, settle,
-};
-use telerad_store::{Effect, ParkedItem, ParkedKind, StoreError};
+use telerad_routing::{DeliveryOutcome, DeliveryRecord, FaultScope};
+use telerad_store::StoreError;
 
-use super::{BATCH_MAX, Worker};
-use crate::event::Event;
+use super::ledger::Finished;
+use super::queue::{BATCH_MAX, Batch};
+use super::{LINGER, LOOK_AGAIN, Then, Worker};
 use crate::faults;
 use crate::source::SpoolSource;
 
 impl<C: Connector> Worker<C> {
-    /// Sends a batch over one association. Every outcome is recorded while the next instance is on its way.
-    ///
-    /// # Errors
-    /// When an outcome could not be recorded; the rest of the batch was left alone.
-    pub(super) async fn deliver(&self, batch: Vec<DeliveryRecord>) -> Result<(), StoreError> {
-        if batch.len() == BATCH_MAX {
+    /// Sends a batch over one association. Every outcome is recorded while the next instance is on its way. Ends early
+    /// when something more urgent has come, when what was queued has changed, or when an outcome cannot be recorded.
+    pub(super) async fn deliver(&self, batch: Batch) -> Then {
+        if batch.deliveries.len() == BATCH_MAX {
             // There may be more: wake a worker that rests.
-            self.lane.bell.notify_one();
+            self.queue.bell.wake();
         }
+        let batch = match self.without_refused_classes(batch).await {
+            Ok(batch) if batch.deliveries.is_empty() => return Then::Continue,
+            Ok(batch) => batch,
+            Err(_) => return Then::Pause(LOOK_AGAIN),
+        };
         let needs: Vec<(String, String)> = batch
+            .deliveries
             .iter()
             .map(|it| (it.sop_class_uid.clone(), it.transfer_syntax_uid.clone()))
             .collect();
         // A batch is far below the 128 contexts of an association, so the plan is always one.
         let contexts = plan_contexts(&needs).into_iter().next().unwrap_or_default();
-        let mut association = match self.pool.checkout(&self.lane.peer, contexts).await {
-            Ok(association) => association,
-            Err(PoolError::Association(error)) => {
-                let (now, random) = (self.state.now(), self.state.environment.rng.next_u64());
-                let fault = |breaker: &mut Breaker| {
-                    breaker.on_fault(faults::scope(&error), now, random);
-                };
-                self.note(fault, &error.to_string());
-                return Ok(());
+        let mut association = match self.pool.checkout(&self.queue.peer, contexts).await {
+            Ok(association) => {
+                self.learn(&association);
+                association
             }
+            Err(PoolError::Association(error)) => return self.no_association(&error).await,
             Err(error) => {
                 // Another worker has begun to stop. It says nothing of the destination.
-                tracing::debug!(destination = %self.lane.id, "no association: {error}");
-                return Ok(());
+                tracing::debug!(destination = %self.queue.id, "no association: {error}");
+                return Then::Rest;
             }
         };
-        let mut settled: Option<DeliveryRecord> = None;
-        for delivery in batch {
-            if self.shutdown.is_requested() {
+        let mut finished: Option<Finished> = None;
+        for delivery in batch.deliveries {
+            if self.shutdown.is_requested()
+                || self.queue.bell.overtakes(&batch.mark, delivery.priority)
+            {
                 break;
             }
             let (outcome, recorded) =
-                tokio::join!(self.send(&mut association, &delivery), self.record(settled.take()));
-            settled = Some(self.settle(&delivery, &outcome));
-            if recorded.is_err() || !leaves_others_alone(&outcome) {
+                tokio::join!(self.send(&mut association, &delivery), self.record(finished.take()));
+            let goes_on = leaves_others_alone(&outcome);
+            if let DeliveryOutcome::ClassNotTaken { reason } = &outcome {
+                let mut shared = self.queue.shared();
+                shared.classes.refused(&delivery.sop_class_uid, reason, self.state.now());
+            }
+            finished = Some(self.finish(delivery, outcome));
+            if recorded.is_err() {
+                drop(association);
+                let _ = self.record(finished).await;
+                return Then::Pause(LOOK_AGAIN);
+            }
+            if !goes_on {
                 break;
             }
         }
         // Whoever comes next may have it while this is recorded.
         drop(association);
-        self.record(settled).await
+        match self.record(finished).await {
+            Ok(()) => Then::Continue,
+            Err(_) => Then::Pause(LOOK_AGAIN),
+        }
+    }
+
+    /// Settles at once what the destination said a while ago that it does not take.
+    ///
+    /// # Errors
+    /// When that could not be recorded.
+    async fn without_refused_classes(&self, batch: Batch) -> Result<Batch, StoreError> {
+        let (mut wanted, mut refused) = (VecDeque::new(), Vec::new());
+        {
+            let (shared, now) = (self.queue.shared(), self.state.now());
+            for delivery in batch.deliveries {
+                match shared.classes.refusal(&delivery.sop_class_uid, now) {
+                    Some(reason) => refused.push((delivery, reason.to_owned())),
+                    None => wanted.push_back(delivery),
+                }
+            }
+        }
+        for (delivery, reason) in refused {
+            // It was not asked: that says nothing of whether it works now.
+            let finished = self.finish_unasked(delivery, DeliveryOutcome::ClassNotTaken { reason });
+            self.record(Some(finished)).await?;
+        }
+        Ok(Batch { deliveries: wanted, mark: batch.mark })
+    }
+
+    /// Remembers which classes the peer takes.
+    fn learn(&self, association: &ClientAssociation) {
+        let mut shared = self.queue.shared();
+        for context in association.accepted() {
+            shared.classes.taken(&context.abstract_syntax);
+        }
+    }
+
+    /// The peer was not reached, or would have no association.
+    async fn no_association(&self, error: &AssociationError) -> Then {
+        let is_for_the_moment = matches!(
+            &error.fault,
+            AssociationFault::Rejected(rejection) if rejection.is_retryable()
+        );
+        if is_for_the_moment && self.queue.shared().concurrency.is_limit(self.pool.counts().idle) {
+            tracing::info!(destination = %self.queue.id, "bears no more associations: {error}");
+            // What is idle is released by then.
+            return Then::Pause(LINGER);
+        }
+        self.note_failure(error).await
     }
 
     async fn send(&self, association: &mut Pooled, delivery: &DeliveryRecord) -> DeliveryOutcome {
@@ -77,7 +139,7 @@ impl<C: Connector> Worker<C> {
                     return again.unwrap_or_else(|error| faults::outcome(&error));
                 }
                 Err(renewal) => {
-                    tracing::debug!(destination = %self.lane.id, "no association: {renewal}");
+                    tracing::debug!(destination = %self.queue.id, "no association: {renewal}");
                 }
             }
         }
@@ -91,11 +153,13 @@ impl<C: Connector> Worker<C> {
         association: &mut ClientAssociation,
         delivery: &DeliveryRecord,
     ) -> Result<DeliveryOutcome, SendError> {
+        let took_class = self.queue.shared().classes.takes(&delivery.sop_class_uid);
         if let Some(outcome) = faults::negotiated(
             delivery,
             association.proposed(),
             association.accepted(),
             association.refused(),
+            took_class,
         ) {
             return Ok(outcome);
         }
@@ -117,112 +181,6 @@ impl<C: Connector> Worker<C> {
         };
         let answer = association.store(&request, SpoolSource(reader)).await?;
         Ok(DeliveryOutcome::Answered(answer))
-    }
-
-    /// The delivery's next state, and what the outcome says of the destination.
-    fn settle(&self, delivery: &DeliveryRecord, outcome: &DeliveryOutcome) -> DeliveryRecord {
-        let (now, random) = (self.state.now(), self.state.environment.rng.next_u64());
-        let settled = settle(delivery, outcome, &self.lane.policy, now, random);
-        let cause = settled.last_fault.as_deref().unwrap_or("no reason given");
-        self.note(|breaker| breaker.observe(outcome, now, random), cause);
-        settled
-    }
-
-    /// Records an outcome, and tells of it once it is durable.
-    async fn record(&self, settled: Option<DeliveryRecord>) -> Result<(), StoreError> {
-        let Some(settled) = settled else { return Ok(()) };
-        let mut effects = self.reports_to_people(&settled);
-        effects.push(Effect::Delivery(settled.clone()));
-        match self.state.commit(effects).await {
-            Ok(_) => {
-                self.tell(&settled);
-                Ok(())
-            }
-            Err(error) => {
-                // The peer may have it, the ledger does not know: it will be sent again, which is harmless.
-                let uid = &settled.key.sop_instance_uid;
-                tracing::error!(destination = %self.lane.id, sop_instance_uid = %uid, "outcome not stored: {error}");
-                Err(error)
-            }
-        }
-    }
-
-    /// What a person has to see, in the same transaction as the delivery that it is about.
-    fn reports_to_people(&self, settled: &DeliveryRecord) -> Vec<Effect> {
-        let (word, needs_person) = match settled.state {
-            DeliveryState::Failed { .. } => ("delivery failed", true),
-            DeliveryState::Parked { .. } => ("delivery parked", true),
-            DeliveryState::NotWanted { .. } => ("not wanted", false),
-            DeliveryState::Held { .. } | DeliveryState::Pending | DeliveryState::Sent { .. } => {
-                return Vec::new();
-            }
-        };
-        let (site, uid) = (&settled.key.site, settled.key.sop_instance_uid.as_str());
-        let evidence = format!("{}: {}", self.lane.id, cause(settled));
-        let mut effects = vec![self.state.journal(site, uid, word, &evidence)];
-        if needs_person {
-            effects.push(Effect::Park(ParkedItem {
-                id: self.state.new_id(),
-                site: site.clone(),
-                kind: ParkedKind::Instance,
-                reason: word.to_owned(),
-                evidence,
-                subject: uid.to_owned(),
-                parked_at: self.state.now(),
-            }));
-        }
-        effects
-    }
-
-    fn tell(&self, settled: &DeliveryRecord) {
-        let sop_instance_uid = settled.key.sop_instance_uid.clone();
-        let destination = self.lane.id.clone();
-        let cause = cause(settled);
-        match &settled.state {
-            DeliveryState::Sent { .. } => {
-                tracing::info!(%destination, %sop_instance_uid, bytes = settled.bytes, "instance delivered");
-                self.state.tell(Event::InstanceDelivered { destination, sop_instance_uid });
-            }
-            DeliveryState::Held { .. } | DeliveryState::Pending => {
-                tracing::warn!(%destination, %sop_instance_uid, "delivery waits: {cause}");
-            }
-            DeliveryState::Failed { .. } | DeliveryState::Parked { .. } => {
-                tracing::error!(%destination, %sop_instance_uid, "delivery needs a person: {cause}");
-                let cause = cause.to_owned();
-                self.state.tell(Event::InstanceFailed { destination, sop_instance_uid, cause });
-            }
-            DeliveryState::NotWanted { .. } => {
-                tracing::warn!(%destination, %sop_instance_uid, "not wanted: {cause}");
-                let cause = cause.to_owned();
-                self.state.tell(Event::InstanceNotWanted { destination, sop_instance_uid, cause });
-            }
-        }
-    }
-
-    /// Changes the breaker, and tells when the destination went down or came back.
-    fn note(&self, change: impl FnOnce(&mut Breaker), cause: &str) {
-        let (was_open, is_open) = {
-            let breaker = &mut self.lane.shared().breaker;
-            let was_open = breaker.state() != BreakerState::Closed;
-            change(breaker);
-            (was_open, breaker.state() != BreakerState::Closed)
-        };
-        let destination = self.lane.id.clone();
-        if is_open && !was_open {
-            tracing::warn!(%destination, "destination down, queue waits: {cause}");
-            self.state.tell(Event::DestinationDown { destination, cause: cause.to_owned() });
-        } else if was_open && !is_open {
-            tracing::info!(%destination, "destination answers again");
-            self.state.tell(Event::DestinationUp { destination });
-            self.lane.bell.notify_one();
-        }
-    }
-}
-
-fn cause(settled: &DeliveryRecord) -> &str {
-    match &settled.state {
-        DeliveryState::Failed { reason, .. } | DeliveryState::Parked { reason } => reason,
-        _ => settled.last_fault.as_deref().unwrap_or("no reason given"),
     }
 }
 

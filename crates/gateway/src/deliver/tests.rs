@@ -1,22 +1,18 @@
-use std::sync::Arc;
 use std::time::Duration;
 
-use telerad_net::{TcpConnector, shutdown};
 use telerad_store::Effect;
 
-use super::{Lane, Worker};
+use super::concurrency::Takes;
+use super::queue::{Claim, Queue};
 use crate::house::{self, DESTINATIONS, delivery, run};
 
 /// Whether a delivery that is not to be tried before `wait` from now is taken by a worker.
 async fn is_claimed(wait: Duration) -> bool {
-    let state = Arc::new(house::state(DESTINATIONS));
+    let state = house::state(DESTINATIONS);
     let record = delivery("reading", state.now().after(wait));
     state.commit(vec![Effect::Delivery(record)]).await.unwrap();
-    let lane = Arc::new(Lane::new(&state, &state.configuration.destinations[0]));
-    let (_handle, shutdown) = shutdown();
-    let pool = super::pool(&state, &Arc::new(TcpConnector), &state.configuration.destinations[0]);
-    let worker = Worker { state, lane, pool, shutdown };
-    !worker.claim().await.unwrap().is_empty()
+    let queue = Queue::new(&state, &state.configuration.destinations[0]);
+    matches!(queue.claim(&state, Takes::All).await.unwrap(), Claim::Batch(_))
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Studies out: what reaches a destination, and what every fault of a destination costs.
 
+mod lanes;
+
 use std::time::Duration;
 
 use telerad_dimse::{ContextResult, ProposedContext};
@@ -412,4 +414,27 @@ async fn stat_goes_before_routine() {
     house.delivered(3).await;
     let first = archive.kept().remove(0);
     assert_eq!(first.sop_instance_uid, request(&Instance::new(7)).sop_instance_uid);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_class_that_was_refused_is_not_asked_for_again_within_the_hour() {
+    let refuse = |context: &ProposedContext| {
+        (context.abstract_syntax == SR).then_some(ContextResult::AbstractSyntaxNotSupported)
+    };
+    let mut house = House::open();
+    let archive = Archive::open(&house.network).refuse(refuse);
+    let is_told = |event: &Event| matches!(event, Event::InstanceNotWanted { .. });
+    let report = |number| Instance { sop_class_uid: SR.to_owned(), ..Instance::new(number) };
+    house.accept("CT1", &report(50)).await;
+    house.event("not wanted", is_told).await;
+    assert_eq!(archive.associations(), 1);
+    house.let_pass(Duration::from_secs(60)).await;
+    house.accept("CT1", &report(51)).await;
+    house.event("not wanted", is_told).await;
+    assert_eq!(archive.associations(), 1);
+    house.let_pass(Duration::from_secs(3600)).await;
+    house.accept("CT1", &report(52)).await;
+    house.event("not wanted", is_told).await;
+    assert_eq!((archive.associations(), house.count(is_failure)), (2, 0));
+    assert!(house.reasons().await.is_empty());
 }

@@ -24,6 +24,8 @@ pub enum Answer {
     Abort,
     /// Says nothing any more.
     Hang,
+    /// Keeps it, and answers when [`Archive::go_on`] is called.
+    Wait,
 }
 
 /// An instance that was kept.
@@ -54,12 +56,18 @@ struct Shared {
     kept: Mutex<Vec<Kept>>,
     /// Rings with every instance that came.
     came: Notify,
+    /// Lets one of those go on that wait.
+    go_on: Notify,
 }
 
 impl Archive {
     pub fn open(network: &Network) -> Self {
+        Self::open_at(network, "reader:104")
+    }
+
+    pub fn open_at(network: &Network, address: &str) -> Self {
         let shared = Arc::<Shared>::default();
-        let mut port = network.bind("reader:104");
+        let mut port = network.bind(address);
         let services = Arc::clone(&shared);
         let serving = tokio::spawn(async move {
             let mut associations = JoinSet::new();
@@ -118,6 +126,23 @@ impl Archive {
             *offers.entry(uid.clone()).or_default() += 1;
         }
         offers
+    }
+
+    /// Lets one instance go on that waits, or the next one that would.
+    pub fn go_on(&self) {
+        self.shared.go_on.notify_one();
+    }
+
+    /// The SOP Instance UIDs of what is kept, as it came.
+    pub fn order(&self) -> Vec<String> {
+        self.kept().into_iter().map(|kept| kept.sop_instance_uid).collect()
+    }
+
+    /// Waits until this instance has come.
+    pub async fn has_come(&self, sop_instance_uid: &str) {
+        while !self.offers().contains_key(sop_instance_uid) {
+            self.came().await;
+        }
     }
 
     /// Waits until some instance has come, since the last time this was asked.
@@ -182,6 +207,10 @@ impl Services for Desk {
                     std::future::pending().await
                 }
                 Answer::Hang => std::future::pending().await,
+                Answer::Wait => {
+                    shared.go_on.notified().await;
+                    Status::new(0)
+                }
             };
             if matches!(status.code(), 0 | 0xB000..=0xBFFF) {
                 shared.kept.lock().unwrap().push(Kept {

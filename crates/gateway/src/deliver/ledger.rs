@@ -1,0 +1,184 @@
+//! What became of a delivery: noted by the breaker, recorded in the ledger, and told once it is durable.
+
+use telerad_core::Timestamp;
+use telerad_net::Connector;
+use telerad_net::dicom::AssociationError;
+use telerad_routing::{
+    Breaker, BreakerState, DeliveryOutcome, DeliveryRecord, DeliveryState, settle,
+};
+use telerad_store::{Effect, Expectation, ParkedItem, ParkedKind, StoreError};
+
+use super::{Then, Worker};
+use crate::event::Event;
+use crate::faults;
+
+/// A delivery that was tried, still to be recorded.
+pub(super) struct Finished {
+    delivery: DeliveryRecord,
+    outcome: DeliveryOutcome,
+    at: Timestamp,
+    random: u64,
+}
+
+impl<C: Connector> Worker<C> {
+    /// Notes at once what an outcome says of the destination; the rest is for [`Self::record`].
+    pub(super) fn finish(&self, delivery: DeliveryRecord, outcome: DeliveryOutcome) -> Finished {
+        let (at, random) = (self.state.now(), self.state.environment.rng.next_u64());
+        let settled = settle(&delivery, &outcome, &self.queue.policy, at, random);
+        let cause = settled.last_fault.as_deref().unwrap_or("no reason given");
+        self.note(|breaker| breaker.observe(&outcome, at, random), cause);
+        self.queue.shared().concurrency.answered();
+        Finished { delivery, outcome, at, random }
+    }
+
+    /// An outcome that was known without asking the destination.
+    pub(super) fn finish_unasked(
+        &self,
+        delivery: DeliveryRecord,
+        outcome: DeliveryOutcome,
+    ) -> Finished {
+        let (at, random) = (self.state.now(), self.state.environment.rng.next_u64());
+        Finished { delivery, outcome, at, random }
+    }
+
+    /// Records an outcome, and tells of it once it is durable.
+    ///
+    /// # Errors
+    /// When it could not be recorded: the peer may have the instance and the ledger does not know. It is sent again,
+    /// which is harmless.
+    pub(super) async fn record(&self, finished: Option<Finished>) -> Result<(), StoreError> {
+        let Some(finished) = finished else { return Ok(()) };
+        let uid = finished.delivery.key.sop_instance_uid.clone();
+        match self.write(finished).await {
+            // Somebody has ended it meanwhile: a person took it back, or its study moved.
+            Err(StoreError::Conflict { .. }) => {
+                tracing::info!(destination = %self.queue.id, sop_instance_uid = %uid, "outcome of a delivery that is no longer pending");
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(destination = %self.queue.id, sop_instance_uid = %uid, "outcome not stored: {error}");
+                Err(error)
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn write(&self, finished: Finished) -> Result<(), StoreError> {
+        let Finished { delivery, outcome, at, random } = finished;
+        let key = delivery.key.clone();
+        let is_sent = outcome.scope().is_none();
+        // That the peer has it is true whatever was decided meanwhile. Anything else is settled on what the ledger says
+        // now: the delivery may have become more urgent, held, or unwanted while it was on its way.
+        let current = if is_sent {
+            delivery
+        } else {
+            let known = self.state.environment.store.delivery(&key).await?;
+            known.filter(|known| known.digest == delivery.digest).unwrap_or(delivery)
+        };
+        let settled = settle(&current, &outcome, &self.queue.policy, at, random);
+        if settled == current {
+            return Ok(());
+        }
+        let mut effects = Vec::new();
+        if !is_sent {
+            effects.push(Effect::Expect(Expectation::DeliveryPending(key)));
+        }
+        effects.extend(self.reports_to_people(&settled));
+        effects.push(Effect::Delivery(settled.clone()));
+        self.state.commit(effects).await?;
+        self.tell(&settled);
+        Ok(())
+    }
+
+    /// What a person has to see, in the same transaction as the delivery that it is about.
+    fn reports_to_people(&self, settled: &DeliveryRecord) -> Vec<Effect> {
+        let (word, needs_person) = match settled.state {
+            DeliveryState::Failed { .. } => ("delivery failed", true),
+            DeliveryState::Parked { .. } => ("delivery parked", true),
+            DeliveryState::NotWanted { .. } => ("not wanted", false),
+            DeliveryState::Held { .. } | DeliveryState::Pending | DeliveryState::Sent { .. } => {
+                return Vec::new();
+            }
+        };
+        let (site, uid) = (&settled.key.site, settled.key.sop_instance_uid.as_str());
+        let evidence = format!("{}: {}", self.queue.id, cause(settled));
+        let mut effects = vec![self.state.journal(site, uid, word, &evidence)];
+        if needs_person {
+            effects.push(Effect::Park(ParkedItem {
+                id: self.state.new_id(),
+                site: site.clone(),
+                kind: ParkedKind::Instance,
+                reason: word.to_owned(),
+                evidence,
+                subject: uid.to_owned(),
+                parked_at: self.state.now(),
+            }));
+        }
+        effects
+    }
+
+    fn tell(&self, settled: &DeliveryRecord) {
+        let sop_instance_uid = settled.key.sop_instance_uid.clone();
+        let destination = self.queue.id.clone();
+        let cause = cause(settled);
+        match &settled.state {
+            DeliveryState::Sent { .. } => {
+                tracing::info!(%destination, %sop_instance_uid, bytes = settled.bytes, "instance delivered");
+                self.state.tell(Event::InstanceDelivered { destination, sop_instance_uid });
+            }
+            DeliveryState::Held { .. } | DeliveryState::Pending => {
+                tracing::warn!(%destination, %sop_instance_uid, "delivery waits: {cause}");
+            }
+            DeliveryState::Failed { .. } | DeliveryState::Parked { .. } => {
+                tracing::error!(%destination, %sop_instance_uid, "delivery needs a person: {cause}");
+                let cause = cause.to_owned();
+                self.state.tell(Event::InstanceFailed { destination, sop_instance_uid, cause });
+            }
+            DeliveryState::NotWanted { .. } => {
+                tracing::warn!(%destination, %sop_instance_uid, "not wanted: {cause}");
+                let cause = cause.to_owned();
+                self.state.tell(Event::InstanceNotWanted { destination, sop_instance_uid, cause });
+            }
+        }
+    }
+
+    /// The peer was not reached, or broke the association before anything was sent.
+    pub(super) async fn note_failure(&self, error: &AssociationError) -> Then {
+        let (now, random) = (self.state.now(), self.state.environment.rng.next_u64());
+        let scope = faults::scope(error);
+        self.note(|breaker| breaker.on_fault(scope, now, random), &error.to_string());
+        Then::Continue
+    }
+
+    /// The peer works, and nothing waits for it.
+    pub(super) async fn note_success(&self) -> Then {
+        self.note(Breaker::on_success, "");
+        Then::Continue
+    }
+
+    /// Changes the breaker, and tells when the destination went down or came back.
+    fn note(&self, change: impl FnOnce(&mut Breaker), cause: &str) {
+        let (was_open, is_open) = {
+            let breaker = &mut self.queue.shared().breaker;
+            let was_open = breaker.state() != BreakerState::Closed;
+            change(breaker);
+            (was_open, breaker.state() != BreakerState::Closed)
+        };
+        let destination = self.queue.id.clone();
+        if is_open && !was_open {
+            tracing::warn!(%destination, "destination down, queue waits: {cause}");
+            self.state.tell(Event::DestinationDown { destination, cause: cause.to_owned() });
+        } else if was_open && !is_open {
+            tracing::info!(%destination, "destination answers again");
+            self.state.tell(Event::DestinationUp { destination });
+            self.queue.bell.wake();
+        }
+    }
+}
+
+fn cause(settled: &DeliveryRecord) -> &str {
+    match &settled.state {
+        DeliveryState::Failed { reason, .. } | DeliveryState::Parked { reason } => reason,
+        _ => settled.last_fault.as_deref().unwrap_or("no reason given"),
+    }
+}
