@@ -85,7 +85,10 @@ impl<M: Machine> Pump<M> {
     pub(crate) fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match self.poll_bytes(context) {
             Poll::Ready(()) => Poll::Ready(()),
-            Poll::Pending => self.poll_deadlines(context),
+            Poll::Pending => {
+                self.wire.rest(context);
+                self.poll_deadlines(context)
+            }
         }
     }
 

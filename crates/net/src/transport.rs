@@ -158,13 +158,18 @@ impl Connector for TcpConnector {
 ///
 /// Nagle's algorithm on one side and delayed acknowledgement on the other together cost 40 ms per operation: whoever
 /// writes a message in two parts may send the second only when the first is acknowledged. We do not have the former
-/// (`TCP_NODELAY`). Some peers have: DCMTK 3.6.7 writes each PDU in two parts with it. So each short read is
-/// acknowledged at once where the system can (`TCP_QUICKACK`, which has to be set again and again).
+/// (`TCP_NODELAY`). Some peers have: DCMTK 3.6.7 writes each PDU in two parts with it. So when a short read was the last
+/// one and nothing goes back that could carry the acknowledgement, flushing sends it at once where the system can
+/// (`TCP_QUICKACK`, which has to be set again and again). Whoever waits for more of a message has to flush first.
 ///
 /// The system asks a peer that has been silent for a minute whether it is still there (`SO_KEEPALIVE`): HL7 senders keep
 /// connections open for hours, and a firewall that forgets one tells neither end.
 #[derive(Debug)]
-pub struct TcpLink(TcpStream);
+pub struct TcpLink {
+    stream: TcpStream,
+    /// The last read was a short one, and nothing has been written since.
+    holds_acknowledgement: bool,
+}
 
 impl TcpLink {
     /// Takes a connected stream.
@@ -178,12 +183,12 @@ impl TcpLink {
         if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&keep_alive) {
             tracing::debug!(%error, "cannot set SO_KEEPALIVE");
         }
-        Self(stream)
+        Self { stream, holds_acknowledgement: false }
     }
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn acknowledge_at_once(&self) {
-        let _ = self.0.set_quickack(true);
+        let _ = self.stream.set_quickack(true);
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -197,10 +202,10 @@ impl AsyncRead for TcpLink {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.0).poll_read(context, buffer);
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         let count = buffer.filled().len() - before;
-        if (1..SHORT_READ_BYTES).contains(&count) {
-            self.acknowledge_at_once();
+        if count > 0 {
+            self.holds_acknowledgement = count < SHORT_READ_BYTES;
         }
         read
     }
@@ -212,7 +217,9 @@ impl AsyncWrite for TcpLink {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.holds_acknowledgement &= !written.is_ready();
+        written
     }
 
     fn poll_write_vectored(
@@ -220,19 +227,24 @@ impl AsyncWrite for TcpLink {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.holds_acknowledgement &= !written.is_ready();
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
+        if std::mem::take(&mut self.holds_acknowledgement) {
+            self.acknowledge_at_once();
+        }
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 
@@ -254,7 +266,11 @@ pub(crate) fn host_of(peer_address: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Connector, Listener, SockRef, TcpAcceptor, TcpConnector, host_of};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::{
+        Connector, Listener, SHORT_READ_BYTES, SockRef, TcpAcceptor, TcpConnector, host_of,
+    };
 
     #[track_caller]
     fn check(address: &str, expected: &str) {
@@ -267,9 +283,29 @@ mod tests {
         let address = listener.local_address();
         let (accepted, connected) = tokio::join!(listener.accept(), TcpConnector.connect(&address));
         for link in [accepted.unwrap().0, connected.unwrap()] {
-            let socket = SockRef::from(&link.0);
+            let socket = SockRef::from(&link.stream);
             assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
         }
+    }
+
+    #[tokio::test]
+    async fn only_a_flush_acknowledges_a_short_read_and_an_answer_makes_it_needless() {
+        let mut listener = TcpAcceptor::bind("0").await.unwrap();
+        let address = listener.local_address();
+        let (accepted, connected) = tokio::join!(listener.accept(), TcpConnector.connect(&address));
+        let (mut near, mut far) = (accepted.unwrap().0, connected.unwrap());
+        let mut buffer = [0; 2 * SHORT_READ_BYTES];
+
+        far.write_all(&[1; 12]).await.unwrap();
+        near.read_exact(&mut buffer[..12]).await.unwrap();
+        assert!(near.holds_acknowledgement);
+        near.flush().await.unwrap();
+        assert!(!near.holds_acknowledgement);
+
+        far.write_all(&[1; 12]).await.unwrap();
+        near.read_exact(&mut buffer[..12]).await.unwrap();
+        near.write_all(&[2]).await.unwrap();
+        assert!(!near.holds_acknowledgement);
     }
 
     #[test]

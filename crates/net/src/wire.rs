@@ -129,6 +129,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
+    /// Lets go of what the transport holds back although nothing is left to be written: the acknowledgement that the
+    /// peer may be waiting for. For when the next thing to happen has to come from the peer.
+    pub(crate) fn rest(&mut self, context: &mut Context<'_>) {
+        if self.outgoing.is_empty() && !self.unflushed && self.write_failure.is_none() {
+            // Nothing of ours depends on it, and a stream that is broken says so when it is read.
+            let _ = Pin::new(&mut self.stream).poll_flush(context);
+        }
+    }
+
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
         // Once every slice of a buffer has been dropped, `reserve` takes the same memory again.
         if self.incoming.capacity() < READ_BYTES_MIN {

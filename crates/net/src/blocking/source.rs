@@ -2,14 +2,14 @@
 
 use std::io::{self, Read};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::BoxFuture;
 use crate::dicom::{AnyBody, BodySource, InstanceReference, InstanceSource};
 
 /// Sends what `reader` yields. One that fails aborts the association, so that the peer cannot take the part for the whole.
 pub fn read_source(reader: impl Read + Send) -> impl BodySource {
-    Reader { reader, buffer: vec![0; PIECE_BYTES] }
+    Reader { reader, buffer: BytesMut::new() }
 }
 
 /// Opens the instances of a [`Retrieval`](crate::dicom::Retrieval) by a function: a file, for instance.
@@ -23,17 +23,20 @@ where
 
 struct Reader<R> {
     reader: R,
-    buffer: Vec<u8>,
+    /// Room for what is read next.
+    buffer: BytesMut,
 }
 
 impl<R: Read + Send> BodySource for Reader<R> {
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        if self.buffer.is_empty() {
+            // The same memory again, once what was read into it has been sent.
+            self.buffer.resize(PIECE_BYTES, 0);
+        }
         loop {
             match self.reader.read(&mut self.buffer) {
                 Ok(0) => return Ok(None),
-                Ok(count) => {
-                    return Ok(self.buffer.get(..count).map(Bytes::copy_from_slice));
-                }
+                Ok(count) => return Ok(Some(self.buffer.split_to(count).freeze())),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

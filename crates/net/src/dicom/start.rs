@@ -26,11 +26,20 @@ pub(super) fn work(
     contexts: Arc<[AcceptedContext]>,
     body: Body,
 ) -> BoxFuture<'static, ()> {
-    let (services, config) = (Arc::clone(services), Arc::clone(config));
+    let services = Arc::clone(services);
+    if matches!(request, Command::StoreRq { .. }) {
+        // Instances come by the thousand. Where nothing else has room in the future, less of it is moved.
+        return Box::pin(async move {
+            if store(&*services, caller, request, dialogue, body).await.is_err() {
+                nobody_waits();
+            }
+        });
+    }
+    let config = Arc::clone(config);
     Box::pin(async move {
         let served = serve(&*services, &config, caller, request, dialogue, &contexts, body).await;
         if served.is_err() {
-            tracing::debug!("nobody waits for the answer any more");
+            nobody_waits();
         }
     })
 }
@@ -65,19 +74,6 @@ async fn serve(
     let serves = |service| services.serves(service, &class);
     match request {
         Command::EchoRq { .. } => dialogue.answer(Status::SUCCESS).await,
-        Command::StoreRq {
-            message_id, sop_class_uid, sop_instance_uid, move_originator, ..
-        } if serves(DimseService::Store) => {
-            let request = StoreRequest {
-                message_id,
-                sop_class_uid,
-                sop_instance_uid,
-                transfer_syntax_uid: dialogue.context().transfer_syntax.clone(),
-                move_originator,
-            };
-            let store = |request| services.store(caller, request, body);
-            store_scp::serve(&dialogue, request, store).await
-        }
         Command::FindRq { message_id, .. } if serves(DimseService::Find) => {
             let find = |request| services.find(caller, request);
             let longest = config.identifier_bytes_max;
@@ -96,12 +92,8 @@ async fn serve(
         Command::Other { field: 0x0021, .. } if serves(DimseService::Move) => {
             dialogue.answer(Status::MOVE_DESTINATION_UNKNOWN).await
         }
-        Command::StoreRq { .. }
-        | Command::FindRq { .. }
-        | Command::MoveRq { .. }
-        | Command::GetRq { .. } => {
-            tracing::warn!(?request, "refused: wrong presentation context for this service");
-            dialogue.answer(Status::SOP_CLASS_NOT_SUPPORTED).await
+        Command::FindRq { .. } | Command::MoveRq { .. } | Command::GetRq { .. } => {
+            refuse_class(&dialogue, &request).await
         }
         request => match NRequest::read(&request) {
             Some(asked) if serves(DimseService::NService) => {
@@ -115,4 +107,38 @@ async fn serve(
             }
         },
     }
+}
+
+async fn store(
+    services: &dyn Services,
+    caller: AssociationContext,
+    request: Command,
+    dialogue: Dialogue,
+    body: Body,
+) -> Result<(), Gone> {
+    match request {
+        Command::StoreRq {
+            message_id, sop_class_uid, sop_instance_uid, move_originator, ..
+        } if services.serves(DimseService::Store, &dialogue.context().abstract_syntax) => {
+            let request = StoreRequest {
+                message_id,
+                sop_class_uid,
+                sop_instance_uid,
+                transfer_syntax_uid: dialogue.context().transfer_syntax.clone(),
+                move_originator,
+            };
+            let store = |request| services.store(caller, request, body);
+            store_scp::serve(&dialogue, request, store).await
+        }
+        request => refuse_class(&dialogue, &request).await,
+    }
+}
+
+async fn refuse_class(dialogue: &Dialogue, request: &Command) -> Result<(), Gone> {
+    tracing::warn!(?request, "refused: wrong presentation context for this service");
+    dialogue.answer(Status::SOP_CLASS_NOT_SUPPORTED).await
+}
+
+fn nobody_waits() {
+    tracing::debug!("nobody waits for the answer any more");
 }

@@ -129,3 +129,47 @@ fn bytes_that_the_transport_holds_back_have_not_been_sent() {
     let patience = Duration::from_secs(60);
     assert_eq!(wire.progress_deadline(patience), Some(now + patience));
 }
+
+#[test]
+fn a_transport_is_flushed_at_rest_and_not_while_something_waits_to_be_written() {
+    #[derive(Default)]
+    struct Counting {
+        flushes: usize,
+    }
+    impl AsyncRead for Counting {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut tokio::io::ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+    impl AsyncWrite for Counting {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.flushes += 1;
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+    let (mut wire, now) = (Wire::new(Counting::default()), SystemClock.now());
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(wire.poll_turn(&mut context, now, true).is_pending());
+    assert_eq!(wire.stream.flushes, 0);
+    wire.rest(&mut context);
+    assert_eq!(wire.stream.flushes, 1);
+    wire.queue(now, &mut vec![Bytes::from_static(b"answer")]);
+    wire.rest(&mut context);
+    assert_eq!(wire.stream.flushes, 1);
+}

@@ -14,6 +14,7 @@
 
 mod bare;
 mod crowd;
+mod file;
 mod memory;
 mod ours;
 mod passing;

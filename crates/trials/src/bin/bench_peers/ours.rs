@@ -20,6 +20,7 @@ use telerad::net::{BoxFuture, Listener, Remote, TcpAcceptor, TcpConnector, Tokio
 use telerad_testkit::dicom::Instance;
 use tokio::runtime::Runtime;
 
+use crate::file::FileReader;
 use crate::role::{Words, end_with_our_owner, say};
 use crate::workload::{Loaded, files};
 
@@ -57,11 +58,14 @@ pub fn send(words: &Words<'_>) -> Result<()> {
         let mut association = associate(&address, contexts(1)).await?;
         let started = Instant::now();
         for instance in &loaded {
-            store(&mut association, instance).await?;
+            let source = instance.data_set.clone();
+            store_from(&mut association, &request_of(instance), source).await?;
         }
         if !from_memory {
+            let mut reader = FileReader::default();
             for file in &files {
-                store(&mut association, &Loaded::read(file)?).await?;
+                let (head, source) = reader.open(file)?;
+                store_from(&mut association, &request_of(&head), source).await?;
             }
         }
         let took = started.elapsed();
@@ -135,15 +139,14 @@ pub fn runtime(threads: usize) -> Result<Runtime> {
     Ok(builder.worker_threads(threads).enable_all().build()?)
 }
 
-async fn store(association: &mut ClientAssociation, instance: &Loaded) -> Result<()> {
-    let request = StoreRequest {
+fn request_of(instance: &Loaded) -> StoreRequest {
+    StoreRequest {
         message_id: 0,
         sop_class_uid: instance.sop_class_uid.clone(),
         sop_instance_uid: instance.sop_instance_uid.clone(),
         transfer_syntax_uid: instance.transfer_syntax_uid.clone(),
         move_originator: None,
-    };
-    store_from(association, &request, instance.data_set.clone()).await
+    }
 }
 
 fn serve_as(services: Arc<dyn Services>, threads: usize) -> Result<()> {
