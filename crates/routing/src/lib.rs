@@ -81,7 +81,7 @@ pub use record::{
 };
 pub use refused_class::RefusedClasses;
 pub use rejection::{Concurrency, Rejection};
-pub use relation::relate;
+pub use relation::{HeadDifferences, relate};
 pub use relocate::{fail_over, move_study};
 pub use retry::{FaultScope, RetryPolicy};
 pub use rule::{InvalidRule, Rule, RuleSet, Wanted};

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use telerad_core::{PatientId, Priority};
+use telerad_core::{AccessionNumber, PatientId, Priority};
 use telerad_routing::{
     DeliveryRecord, DeliveryState, DestinationId, Digest, Effect, GroupFacts, InstanceRecord,
     Intake, IntakeDecision, Relation, RuleSet, StudyDecision, decide, deliveries, relate,
@@ -247,7 +247,11 @@ fn another_image_under_the_same_uid_is_kept_and_parked_with_what_differs() {
         Some(false),
         "series instance uid, pixel data",
     );
-    check_conflict(|other| other.head.accession = None, Some(true), "accession number");
+    check_conflict(
+        |other| other.head.accession = AccessionNumber::new("A-2", None).ok(),
+        Some(true),
+        "accession number",
+    );
 }
 
 #[test]

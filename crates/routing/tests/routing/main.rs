@@ -1,6 +1,7 @@
 //! Claims about routing: rules, intake and delivery.
 
 mod delivery;
+mod heads;
 mod intake;
 mod rows;
 mod rules;
