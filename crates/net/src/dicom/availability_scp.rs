@@ -2,11 +2,9 @@
 
 use std::future::Future;
 
-use telerad_dicom::dataset::DataSetLimits;
-
 use super::availability::AvailabilityNotification;
 use super::context::AssociationContext;
-use super::n_scp::{NReply, NRequest};
+use super::n_scp::{LateLimits, NReply, NRequest};
 use super::n_service_scp::NServiceScp;
 
 /// Takes Instance Availability Notifications (PS3.4 annex R).
@@ -26,18 +24,18 @@ pub trait AvailabilityScp: Send + Sync + 'static {
 /// Reads notifications for an [`AvailabilityScp`].
 pub(super) struct Notices<S> {
     scp: S,
-    limits: DataSetLimits,
+    limits: LateLimits,
 }
 
 impl<S: AvailabilityScp> Notices<S> {
-    pub(super) fn new(scp: S, limits: DataSetLimits) -> Self {
+    pub(super) fn new(scp: S, limits: LateLimits) -> Self {
         Self { scp, limits }
     }
 }
 
 impl<S: AvailabilityScp> NServiceScp for Notices<S> {
     async fn n_service(&self, context: AssociationContext, request: NRequest) -> NReply {
-        match AvailabilityNotification::read(&request, self.limits) {
+        match AvailabilityNotification::read(&request, self.limits.get()) {
             Ok(notice) => self.scp.notify(context, &request.sop_instance_uid, notice).await,
             Err(refusal) => *refusal,
         }

@@ -12,8 +12,10 @@ use telerad_dimse::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::commitment::with_silent_roles;
 use super::error::{AssociationError, AssociationFault, Phase};
 use super::inbox::Reports;
+use super::n_scp::respond;
 use super::peer::Peer;
 use crate::clock::{Clock, SystemClock};
 use crate::open::{OpenError, open};
@@ -127,7 +129,7 @@ impl ClientAssociation {
     async fn establish(&mut self) -> Result<(), AssociationFault> {
         match self.next_event().await? {
             Event::Established(agreed) => {
-                self.contexts = agreed.contexts;
+                self.contexts = with_silent_roles(agreed.contexts, &agreed.user);
                 self.refused = agreed.refused;
                 Ok(())
             }
@@ -190,7 +192,8 @@ impl ClientAssociation {
         &self.proposed
     }
 
-    /// The contexts that the peer accepted.
+    /// The contexts that the peer accepted. On those of storage commitment both roles are ours when the peer answered none,
+    /// since many take a report all the same.
     pub fn accepted(&self) -> &[AcceptedContext] {
         &self.contexts
     }
@@ -473,6 +476,20 @@ impl ClientAssociation {
         }
     }
 
+    /// Nobody will take the reports that were kept, and the release is answered behind the answers to them. Whoever
+    /// reported hears of a failure, and has to report again.
+    fn decline_reports(&mut self) {
+        while let Some(report) = self.reports.pop() {
+            let response = respond(&report.command, &Status::PROCESSING_FAILURE.into());
+            let Some(response) = response else { continue };
+            let now = self.pump.now();
+            let sent = self.pump.machine.send_command(now, report.context_id, &response);
+            if let Err(error) = sent {
+                tracing::debug!("report not declined: {error}");
+            }
+        }
+    }
+
     /// The next event that does not end the association.
     pub(super) fn poll_event(&mut self) -> Result<Option<Event>, AssociationFault> {
         let Some(event) = self.next_of_operation() else {
@@ -486,6 +503,10 @@ impl ClientAssociation {
             Event::Rejected(rejection) => Err(AssociationFault::Rejected(rejection)),
             Event::Aborted { by, reason } => Err(AssociationFault::Aborted { by, reason }),
             Event::Released => Err(AssociationFault::Released),
+            Event::ReleaseRequested => {
+                self.decline_reports();
+                Ok(Some(event))
+            }
             Event::Closed(reason) => Err(match (self.pump.broken(), reason) {
                 (Some(broken), _) => broken.into(),
                 (None, CloseReason::Timeout(Timer::Accept)) => {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use telerad_dicom::dataset::{DataSet, DataSetError, DataSetLimits};
 use telerad_dicom::{Status, tags, uids};
-use telerad_dimse::{RoleSelection, Roles};
+use telerad_dimse::{AcceptedContext, RoleSelection, Roles, UserItems};
 
 use super::n_scp::{NOperation, NRequest};
 
@@ -161,6 +161,21 @@ impl CommitmentResult {
         let sop_class_uid = uids::STORAGE_COMMITMENT_PUSH_MODEL.to_owned();
         RoleSelection { sop_class_uid, roles: Roles::SCP }
     }
+}
+
+/// Who says nothing about the roles of storage commitment may report all the same, and be reported to: many providers open
+/// an association for their result and propose no role, and many requestors answer none (PS3.4 section J.3.3). `said` is
+/// what the peer proposed or answered.
+pub(super) fn with_silent_roles(
+    mut contexts: Vec<AcceptedContext>,
+    said: &UserItems,
+) -> Vec<AcceptedContext> {
+    if said.roles_of(uids::STORAGE_COMMITMENT_PUSH_MODEL).is_none() {
+        let push_model =
+            |it: &&mut AcceptedContext| it.abstract_syntax == uids::STORAGE_COMMITMENT_PUSH_MODEL;
+        contexts.iter_mut().filter(push_model).for_each(|it| it.roles = Roles::BOTH);
+    }
+    contexts
 }
 
 fn message(

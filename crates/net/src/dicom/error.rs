@@ -63,6 +63,15 @@ pub enum AssociationFault {
         /// The transfer syntax, or `any transfer syntax`.
         transfer_syntax_uid: String,
     },
+    /// The role that this takes was not agreed for the SOP class (PS3.7 section D.3.3.4). It has to be proposed by
+    /// [`Peer::user`](super::Peer::user); where the peer grants it without a word,
+    /// [`Config::accept_missing_role_answers`](telerad_dimse::Config::accept_missing_role_answers) helps. The association
+    /// can still be used.
+    #[error("the role for this was not agreed for SOP class {sop_class_uid}")]
+    NoRole {
+        /// The SOP class.
+        sop_class_uid: String,
+    },
     /// A blocking call found no runtime, or no thread, to wait on.
     #[error("no runtime to wait on: {0}")]
     NoRuntime(io::ErrorKind),
@@ -109,6 +118,7 @@ impl AssociationFault {
             Self::Rejected(rejection) => rejection.is_retryable(),
             Self::DataSet(_)
             | Self::NoContext { .. }
+            | Self::NoRole { .. }
             | Self::TooManyAnswers(_)
             | Self::Unexpected(_) => false,
         }

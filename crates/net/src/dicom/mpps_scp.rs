@@ -5,11 +5,11 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use telerad_dicom::Status;
-use telerad_dicom::dataset::{DataSet, DataSetLimits};
+use telerad_dicom::dataset::DataSet;
 
 use super::context::AssociationContext;
 use super::mpps::{StepMessage, StepStatus};
-use super::n_scp::{NReply, NRequest};
+use super::n_scp::{LateLimits, NReply, NRequest};
 use super::n_service_scp::NServiceScp;
 
 /// Takes performed procedure steps from modalities (PS3.4 section F.7).
@@ -60,12 +60,12 @@ pub struct PerformedStep {
 /// The guard before an [`MppsScp`].
 pub(super) struct Steps<M> {
     scp: M,
-    limits: DataSetLimits,
+    limits: LateLimits,
     turns: Turns,
 }
 
 impl<M: MppsScp> Steps<M> {
-    pub(super) fn new(scp: M, limits: DataSetLimits) -> Self {
+    pub(super) fn new(scp: M, limits: LateLimits) -> Self {
         Self { scp, limits, turns: Turns::default() }
     }
 
@@ -74,7 +74,7 @@ impl<M: MppsScp> Steps<M> {
         context: AssociationContext,
         request: NRequest,
     ) -> Result<NReply, Box<NReply>> {
-        let message = StepMessage::read(&request, self.limits)?;
+        let message = StepMessage::read(&request, self.limits.get())?;
         let turn = self.turns.of(&request.sop_instance_uid);
         let _turn = turn.lock().await;
         let before = self.scp.status_of(context.clone(), &request.sop_instance_uid).await?;

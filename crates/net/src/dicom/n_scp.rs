@@ -1,9 +1,11 @@
 //! The N-services (PS3.7 section 10): operations and notifications on SOP instances, of whatever class.
 
+use std::sync::{Arc, OnceLock};
+
 use bytes::Bytes;
 use telerad_dicom::dataset::{DataSet, DataSetError, DataSetLimits};
 use telerad_dicom::{Status, Tag};
-use telerad_dimse::{Command, StatusDetail};
+use telerad_dimse::{Command, Roles, StatusDetail};
 
 use super::body::Body;
 use super::dialogue::{CollectError, Dialogue, Gone, collect};
@@ -51,6 +53,17 @@ pub enum NOperation {
     },
     /// N-SET (PS3.7 section 10.1.3).
     Set,
+}
+
+impl NOperation {
+    /// Whether it is for who has these roles to ask this: the provider reports, and performs what the user asks (PS3.7
+    /// section 10.1).
+    pub(super) fn is_for(&self, roles: Roles) -> bool {
+        match self {
+            Self::EventReport { .. } => roles.scp,
+            _ => roles.scu,
+        }
+    }
 }
 
 impl NRequest {
@@ -203,6 +216,22 @@ impl std::fmt::Debug for NReply {
             .field("detail", &self.detail)
             .field("data_set", &self.data_set.as_ref().map(|_| "<redacted>"))
             .finish()
+    }
+}
+
+/// Limits of data sets that a service learns after it has been registered, so that the order in which a server is put
+/// together does not matter.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LateLimits(Arc<OnceLock<DataSetLimits>>);
+
+impl LateLimits {
+    /// The first ones stay.
+    pub(super) fn set(&self, limits: DataSetLimits) {
+        self.0.get_or_init(|| limits);
+    }
+
+    pub(super) fn get(&self) -> DataSetLimits {
+        self.0.get().copied().unwrap_or_default()
     }
 }
 

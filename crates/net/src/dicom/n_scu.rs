@@ -13,8 +13,8 @@ impl ClientAssociation {
     /// syntax of that data set; the data set of the reply is in the same one.
     ///
     /// # Errors
-    /// A failure of the association, no such context, or a request with a data set where its service has none or without
-    /// where it must.
+    /// A failure of the association, no such context, a role that was not agreed (a report is the provider's, everything
+    /// else the user's), or a request with a data set where its service has none or without where it must.
     ///
     /// # Cancel safety
     /// Dropping the future half-way makes the association unusable.
@@ -30,6 +30,10 @@ impl ClientAssociation {
         if !fits {
             let fault = "its presence does not fit the service that is asked for".to_owned();
             return Err(self.peer.error(AssociationFault::DataSet(fault)));
+        }
+        if !request.operation.is_for(context.roles) {
+            let sop_class_uid = request.sop_class_uid.clone();
+            return Err(self.peer.error(AssociationFault::NoRole { sop_class_uid }));
         }
         let message_id = self.begin()?;
         let command = request.command(message_id);

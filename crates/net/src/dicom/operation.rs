@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use telerad_dicom::{Status, StatusClass};
-use telerad_dimse::{Association, Command, UseError};
+use telerad_dimse::{Association, Command, StatusDetail, UseError};
 
 use super::body::{BodyError, Feed};
 use super::config::ServerConfig;
 use super::dialogue::{Channel, Reply, Said, Signal};
+use super::n_scp::{NReply, respond};
 use crate::BoxFuture;
 use crate::pump::Pump;
 
@@ -190,13 +191,8 @@ impl Operation {
             return Err(OperationError::Service);
         }
         let request = self.request.as_ref().filter(|_| !self.answered);
-        let response = request.and_then(|request| request.response(Status::OUT_OF_RESOURCES));
-        self.next = response.map(|mut command| {
-            if let Command::StoreRsp { comment, .. } = &mut command {
-                *comment = Some("service timed out".to_owned());
-            }
-            Said::Command { context_id: self.context_id, command }
-        });
+        let response = request.and_then(timed_out);
+        self.next = response.map(|command| Said::Command { context_id: self.context_id, command });
         Ok(())
     }
 
@@ -354,6 +350,30 @@ impl Operation {
     /// Whether the peer listens: it has sent its whole data set.
     fn is_heard(&self) -> bool {
         matches!(self.incoming, Incoming::Ended)
+    }
+}
+
+/// The answer in the name of a service that gives none: a failure that its service has, and of which the peer may hope that
+/// it passes where there is such a one (PS3.4 tables B.2-1, C.4-1 to C.4-3; PS3.7 annex C).
+fn timed_out(request: &Command) -> Option<Command> {
+    let comment = Some("service timed out".to_owned());
+    match request {
+        Command::StoreRq { .. } | Command::FindRq { .. } => {
+            let mut response = request.response(Status::OUT_OF_RESOURCES)?;
+            if let Command::StoreRsp { comment: place, .. }
+            | Command::FindRsp { comment: place, .. } = &mut response
+            {
+                *place = comment;
+            }
+            Some(response)
+        }
+        Command::MoveRq { .. } | Command::GetRq { .. } => {
+            request.response(Status::UNABLE_TO_PERFORM_SUB_OPERATIONS)
+        }
+        _ => {
+            let detail = StatusDetail { comment, ..StatusDetail::default() };
+            respond(request, &NReply { detail, ..Status::PROCESSING_FAILURE.into() })
+        }
     }
 }
 

@@ -52,12 +52,15 @@ pub(super) async fn run(
     }
 }
 
-/// If possible one that takes the data set as it is.
+/// One on which we are the provider, if possible one that takes the data set as it is.
 fn context_of<'a>(
     contexts: &'a [AcceptedContext],
     report: &NRequest,
 ) -> Option<&'a AcceptedContext> {
-    let of_class = || contexts.iter().filter(|it| it.abstract_syntax == report.sop_class_uid);
+    let reportable = |it: &&AcceptedContext| {
+        it.abstract_syntax == report.sop_class_uid && report.operation.is_for(it.roles)
+    };
+    let of_class = || contexts.iter().filter(reportable);
     let as_it_is = of_class().find(|it| it.transfer_syntax == report.transfer_syntax_uid);
     as_it_is.or_else(|| of_class().next())
 }

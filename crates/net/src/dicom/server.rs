@@ -23,7 +23,7 @@ use super::find_scp::{FindRequest, FindScp, Found};
 use super::get_scp::{GetScp, Got};
 use super::move_scp::{MoveScp, Planned};
 use super::mpps_scp::{MppsScp, Steps};
-use super::n_scp::{NReply, NRequest};
+use super::n_scp::{LateLimits, NReply, NRequest};
 use super::n_service_scp::NServiceScp;
 use super::negotiation::{QUERY_SYNTAXES, is_storable};
 use super::reports::EventReports;
@@ -87,6 +87,7 @@ impl Server {
             },
             commitment: Commitment::default(),
             limits: DataSetLimits::default(),
+            limits_of_services: LateLimits::default(),
         }
     }
 
@@ -276,7 +277,9 @@ fn ready<T: Send + 'static>(value: T) -> BoxFuture<'static, T> {
 pub struct ServerBuilder {
     server: Server,
     commitment: Commitment,
+    /// Those of the typed services too, which learn them when the server is built.
     limits: DataSetLimits,
+    limits_of_services: LateLimits,
 }
 
 impl ServerBuilder {
@@ -347,7 +350,7 @@ impl ServerBuilder {
     /// Takes performed procedure steps (MPPS, PS3.4 section F.7) and guards their order.
     #[must_use]
     pub fn mpps(self, scp: impl MppsScp) -> Self {
-        let steps = Steps::new(scp, self.limits);
+        let steps = Steps::new(scp, self.limits_of_services.clone());
         self.provide(&[uids::MODALITY_PERFORMED_PROCEDURE_STEP], Roles::SCU, steps)
     }
 
@@ -368,7 +371,7 @@ impl ServerBuilder {
     /// Takes notice of instances that can be had (Instance Availability Notification, PS3.4 annex R).
     #[must_use]
     pub fn availability(self, scp: impl AvailabilityScp) -> Self {
-        let notices = Notices::new(scp, self.limits);
+        let notices = Notices::new(scp, self.limits_of_services.clone());
         self.provide(&[uids::INSTANCE_AVAILABILITY_NOTIFICATION], Roles::SCU, notices)
     }
 
@@ -378,7 +381,7 @@ impl ServerBuilder {
         self.provide(classes, Roles::BOTH, scp)
     }
 
-    /// Limits of the data sets that the typed services read: to be said before them. [`DataSetLimits::default`] otherwise.
+    /// Limits of the data sets that the typed services read; [`DataSetLimits::default`] otherwise.
     #[must_use]
     pub fn data_set_limits(mut self, limits: DataSetLimits) -> Self {
         self.limits = limits;
@@ -394,6 +397,7 @@ impl ServerBuilder {
 
     /// The server.
     pub fn build(mut self) -> Server {
+        self.limits_of_services.set(self.limits);
         let roles = self.commitment.requestor_roles();
         if roles != Roles::NONE {
             let commitment = std::mem::take(&mut self.commitment).limited(self.limits);

@@ -16,6 +16,7 @@ use telerad_dimse::{
 use tracing::Instrument;
 
 use super::body::{BodyError, body};
+use super::commitment::with_silent_roles;
 use super::config::ServerConfig;
 use super::context::AssociationContext;
 use super::dialogue::{Reply, dialogue};
@@ -215,14 +216,17 @@ impl Session {
                     implementation = agreed.peer_implementation_version_name,
                     "association accepted"
                 );
-                self.contexts = agreed.contexts.into();
+                self.contexts = with_silent_roles(agreed.contexts, &agreed.user).into();
                 self.operations_max = usize::from(agreed.async_window.invoked.max(1));
                 self.start_reports();
             }
             Event::Command { context_id, command } => self.take_command(context_id, command),
             Event::Body { bytes, .. } => self.take_body(bytes),
             Event::BodyEnd { .. } => self.end_body(),
-            Event::ReleaseRequested => tracing::debug!("release requested"),
+            Event::ReleaseRequested => {
+                tracing::debug!("release requested");
+                self.cancel_questions();
+            }
             Event::Released => {
                 tracing::info!(operations = self.served, "released");
                 self.break_operations(&BodyError::Closed);
@@ -303,6 +307,15 @@ impl Session {
             }
             // The answer and the C-CANCEL crossed (PS3.7 section 9.1.2.4).
             None => tracing::debug!(message_id, "nothing to cancel"),
+        }
+    }
+
+    /// Whoever releases with a question open does not want its answers; the release is answered behind the last of them.
+    fn cancel_questions(&mut self) {
+        for operation in &mut self.operations {
+            if matches!(operation.request(), Some(Command::FindRq { .. })) {
+                operation.cancel();
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use telerad_dicom::Status;
+use telerad_dicom::{Status, uids};
 use telerad_dimse::{AcceptedContext, Command};
 
 use super::body::Body;
@@ -61,6 +61,34 @@ pub(super) fn patience(request: &Command, config: &ServerConfig) -> Duration {
     })
 }
 
+/// What a request hears that its presentation context was not accepted for (PS3.7 annex C).
+fn refusal(request: &Command, context: &AcceptedContext) -> Option<Status> {
+    let (named, agreed) = (request.sop_class_uid(), context.abstract_syntax.as_str());
+    match request {
+        Command::StoreRq { .. }
+        | Command::FindRq { .. }
+        | Command::MoveRq { .. }
+        | Command::GetRq { .. } => (named != agreed).then_some(Status::SOP_CLASS_NOT_SUPPORTED),
+        _ => {
+            let asked = NRequest::read(request)?;
+            if !asked.operation.is_for(context.roles.of_peer()) {
+                return Some(Status::UNRECOGNIZED_OPERATION);
+            }
+            (named != agreed && STANDS_FOR_ITSELF.contains(&agreed))
+                .then_some(Status::NO_SUCH_SOP_CLASS)
+        }
+    }
+}
+
+/// Classes whose presentation contexts carry no other one. Others do: those of print management the classes that they
+/// consist of (PS3.4 section H.3.2), those of unified procedure steps that of the step (section CC.3); which, nobody knows
+/// of a class that is private or newer than this.
+const STANDS_FOR_ITSELF: [&str; 3] = [
+    uids::INSTANCE_AVAILABILITY_NOTIFICATION,
+    uids::MODALITY_PERFORMED_PROCEDURE_STEP,
+    uids::STORAGE_COMMITMENT_PUSH_MODEL,
+];
+
 async fn serve(
     services: &dyn Services,
     config: &ServerConfig,
@@ -70,6 +98,10 @@ async fn serve(
     contexts: &[AcceptedContext],
     body: Body,
 ) -> Result<(), Gone> {
+    if let Some(status) = refusal(&request, dialogue.context()) {
+        tracing::warn!(?request, %status, "refused: not agreed for this presentation context");
+        return dialogue.answer(status).await;
+    }
     let class = dialogue.context().abstract_syntax.clone();
     let serves = |service| services.serves(service, &class);
     match request {

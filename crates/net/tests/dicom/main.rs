@@ -457,6 +457,36 @@ async fn a_service_that_does_not_answer_is_answered_for() {
     assert_eq!(start.elapsed().as_secs(), 50);
 }
 
+/// PS3.7 table 9.1-1: what a presentation context was accepted for is what may be asked on it, whoever serves.
+#[tokio::test]
+async fn a_request_that_names_another_class_than_its_context_is_refused() {
+    let desk = Desk::default();
+    let mut raw = Raw::associate(desk.clone(), ServerConfig::default()).await;
+    let store = |message_id, class: &str| Command::StoreRq {
+        message_id,
+        sop_class_uid: class.to_owned(),
+        priority: 0,
+        sop_instance_uid: "1.2.3".to_owned(),
+        move_originator: None,
+    };
+    raw.send(peers::CT, &store(1, "1.2.840.10008.5.1.4.1.1.4")).await;
+    raw.finish(b"whatever").await;
+    assert_eq!(raw.status().await, Status::SOP_CLASS_NOT_SUPPORTED);
+    let find = Command::FindRq {
+        message_id: 2,
+        sop_class_uid: uids::STUDY_ROOT_FIND.to_owned(),
+        priority: 0,
+    };
+    raw.send(peers::WORKLIST, &find).await;
+    raw.finish(b"").await;
+    assert_eq!(raw.status().await, Status::SOP_CLASS_NOT_SUPPORTED);
+    assert!(desk.stored().is_empty());
+    assert_eq!(desk.asked.load(std::sync::atomic::Ordering::Relaxed), 0);
+    raw.send(peers::CT, &store(3, uids::CT_IMAGE_STORAGE)).await;
+    raw.finish(b"whatever").await;
+    assert_eq!(raw.status().await, Status::SUCCESS);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_service_that_does_not_read_ends_the_association() {
     let desk = Desk::storing(|_, body: Body| async move {

@@ -372,7 +372,7 @@ fn carry(from: &mut Association, to: &mut Association) {
 /// A peer that says what it likes, when it likes.
 pub struct Raw {
     machine: Association,
-    stream: DuplexStream,
+    pub stream: DuplexStream,
     pub server: JoinHandle<()>,
 }
 

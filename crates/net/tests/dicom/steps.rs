@@ -9,10 +9,10 @@ use telerad_dicom::{DataSet, Status, tags, uids};
 use telerad_dimse::{Roles, SyntaxOffer};
 use telerad_net::Connector;
 use telerad_net::dicom::{
-    AssociationContext, Availability, AvailabilityNotification, AvailabilityScp, ClientAssociation,
-    CommitmentRequest, CommitmentResult, CommitmentScp, CommitmentScu, InstanceAvailability,
-    MppsScp, NOperation, NReply, NRequest, NServiceRelay, PerformedStep, SeriesAvailability,
-    Server, ServerBuilder, SopReference, StepMessage, StepStatus,
+    AssociationContext, AssociationFault, Availability, AvailabilityNotification, AvailabilityScp,
+    ClientAssociation, CommitmentRequest, CommitmentResult, CommitmentScp, CommitmentScu,
+    InstanceAvailability, MppsScp, NOperation, NReply, NRequest, NServiceRelay, PerformedStep,
+    SeriesAvailability, Server, ServerBuilder, SopReference, StepMessage, StepStatus,
 };
 use tokio::io::DuplexStream;
 
@@ -268,8 +268,8 @@ fn instance(number: u8) -> SopReference {
     }
 }
 
-/// Which of the two sides of storage commitment are registered, and what a peer hears that asks and reports.
-async fn check_commitment(builder: ServerBuilder, roles: Roles, asked: Status, told: Status) {
+/// Which of the two sides of storage commitment are registered, and which of asking and reporting a peer can do.
+async fn check_commitment(builder: ServerBuilder, roles: Roles) {
     const PUSH: &str = uids::STORAGE_COMMITMENT_PUSH_MODEL;
     let mut peer = peer("vault:104");
     let mut proposed = CommitmentResult::reporting_role();
@@ -284,22 +284,27 @@ async fn check_commitment(builder: ServerBuilder, roles: Roles, asked: Status, t
     };
     let result =
         CommitmentResult { transaction_uid, committed: vec![instance(1)], failed: Vec::new() };
-    let action = request.action(EXPLICIT).unwrap();
-    assert_eq!(association.n_service(&action).await.unwrap().status, asked);
-    let report = result.report(EXPLICIT).unwrap();
-    assert_eq!(association.n_service(&report).await.unwrap().status, told);
+    let (action, report) = (request.action(EXPLICIT).unwrap(), result.report(EXPLICIT).unwrap());
+    for (message, may) in [(action, roles.scu), (report, roles.scp)] {
+        match association.n_service(&message).await {
+            Ok(reply) => assert_eq!((reply.status, may), (Status::SUCCESS, true)),
+            Err(error) => {
+                let is_for_want_of_role = matches!(error.fault, AssociationFault::NoRole { .. });
+                assert!(is_for_want_of_role && !may, "{error}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
 async fn each_side_of_storage_commitment_is_registered_by_itself() {
     let vault = Vault::default();
-    let (ok, unknown) = (Status::SUCCESS, Status::UNRECOGNIZED_OPERATION);
     let provider = builder().commitment(vault.clone());
-    check_commitment(provider, Roles::SCU, ok, unknown).await;
+    check_commitment(provider, Roles::SCU).await;
     let requestor = builder().commitment_results(vault.clone());
-    check_commitment(requestor, Roles::SCP, unknown, ok).await;
+    check_commitment(requestor, Roles::SCP).await;
     let both = builder().commitment(vault.clone()).commitment_results(vault.clone());
-    check_commitment(both, Roles::BOTH, ok, ok).await;
+    check_commitment(both, Roles::BOTH).await;
     assert_eq!(vault.asked.lock().unwrap().len(), 2);
     assert_eq!(vault.told.lock().unwrap().len(), 2);
 }
@@ -393,4 +398,20 @@ fn a_notification_that_lacks_something_is_refused_by_name() {
     other.operation = NOperation::Set;
     let refusal = AvailabilityNotification::read(&other, DataSetLimits::default()).unwrap_err();
     assert_eq!(refusal.status, Status::UNRECOGNIZED_OPERATION);
+}
+
+#[tokio::test]
+async fn the_limits_of_data_sets_hold_wherever_they_are_said() {
+    let limits = DataSetLimits { elements_max: 2, ..DataSetLimits::default() };
+    let vault = Vault::default();
+    for builder in [
+        builder().data_set_limits(limits).availability(vault.clone()),
+        builder().availability(vault.clone()).data_set_limits(limits),
+    ] {
+        let mut association =
+            associate(builder.build(), &peer("ris:104"), &[(IAN, &[EXPLICIT])]).await;
+        let create = notice().create("1.2.7", EXPLICIT).unwrap();
+        let reply = association.n_service(&create).await.unwrap();
+        assert_eq!(reply.status, Status::PROCESSING_FAILURE);
+    }
 }
