@@ -42,7 +42,6 @@ impl Bell {
 
     /// What was queued has been held, taken back, moved or made more urgent: workers give back what they had taken from
     /// the queue and look again.
-    #[cfg_attr(not(test), expect(dead_code, reason = "first used by what moves studies"))]
     pub(crate) fn change(&self) {
         self.changes.fetch_add(1, Ordering::Release);
         self.wake();

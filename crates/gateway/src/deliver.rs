@@ -20,9 +20,9 @@ use self::queue::{Claim, Queue};
 use crate::configuration::Destination;
 use crate::state::State;
 
-mod classes;
 mod concurrency;
 mod ledger;
+mod outage;
 mod probe;
 mod queue;
 mod send;
@@ -106,12 +106,13 @@ impl<C: Connector> Worker<C> {
                 Ok(Claim::Batch(batch)) => {
                     let claimed = batch.keys();
                     let then = self.unless_cut_off(self.deliver(batch)).await;
-                    self.queue.give_back(&claimed, self.takes);
+                    self.queue.give_back(&claimed);
+                    self.queue.end(self.takes);
                     self.follow(then).await;
                 }
-                Ok(Claim::Probe) => {
-                    let then = self.unless_cut_off(self.probe()).await;
-                    self.queue.probed(self.takes);
+                Ok(Claim::Probe(permit)) => {
+                    let then = self.unless_cut_off(self.probe(permit)).await;
+                    self.queue.probed(self.takes, self.state.now());
                     self.follow(then).await;
                 }
                 Err(error) => {

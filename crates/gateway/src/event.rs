@@ -1,6 +1,6 @@
 //! What happened, for embedders.
 
-use telerad_core::{AeTitle, SiteId, Uid};
+use telerad_core::{AeTitle, SiteId, Timestamp, Uid};
 use telerad_routing::DestinationId;
 
 /// Something a gateway did or met. Events carry identifiers of messages and instances, never of people; what is
@@ -12,6 +12,8 @@ pub enum Event {
     DestinationDown {
         /// Which one.
         destination: DestinationId,
+        /// Since when.
+        since: Timestamp,
         /// In plain words.
         cause: String,
     },
@@ -148,6 +150,20 @@ pub enum Event {
         site: SiteId,
         /// MSH-10 of the message that brought it.
         control_id: String,
+    },
+    /// A destination works again, and a study that was queued for it waits for a person: it was reported or cancelled
+    /// meanwhile.
+    StudyWaits {
+        /// The site it belongs to.
+        site: SiteId,
+        /// (0020,000D)
+        study_instance_uid: String,
+        /// Where it is not sent by itself.
+        destination: DestinationId,
+        /// How many of its instances wait.
+        instances: usize,
+        /// In plain words.
+        cause: &'static str,
     },
     /// The same SOP Instance UID came with other content; both are kept and a person has to look.
     UidConflict {

@@ -1,19 +1,34 @@
 //! Whose fault it is when a delivery does not succeed, which decides who is tried again.
 
-use telerad_dimse::{AcceptedContext, ContextResult, ProposedContext};
+use telerad_dimse::{
+    self as dimse, AcceptedContext, ContextResult, ProposedContext, RejectResult, RejectSource,
+};
 use telerad_net::dicom::{AssociationError, AssociationFault, StoreError};
-use telerad_routing::{DeliveryOutcome, DeliveryRecord, FaultScope};
+use telerad_routing::{DeliveryOutcome, DeliveryRecord, FaultScope, Rejection};
 
 /// Who is at fault when an association cannot be had, or ends in the middle.
 pub(crate) fn scope(error: &AssociationError) -> FaultScope {
     match &error.fault {
-        AssociationFault::Connect(_) | AssociationFault::Rejected(_) | AssociationFault::Tls(_) => {
-            FaultScope::Destination
-        }
+        AssociationFault::Connect(_) | AssociationFault::Tls(_) => FaultScope::Destination,
+        AssociationFault::Rejected(refusal) => rejection(refusal).scope(),
         AssociationFault::Failed(_) | AssociationFault::NoContext { .. } => FaultScope::Instance,
         // Everything else ends this association and says nothing of the instance or of the next association.
         _ => FaultScope::Association,
     }
+}
+
+/// A rejection by the numbers of PS3.8 table 9-21.
+pub(crate) fn rejection(rejection: &dimse::Rejection) -> Rejection {
+    let result = match rejection.result {
+        RejectResult::Permanent => 1,
+        RejectResult::Transient => 2,
+    };
+    let source = match rejection.source {
+        RejectSource::ServiceUser => 1,
+        RejectSource::ServiceProviderAcse => 2,
+        RejectSource::ServiceProviderPresentation => 3,
+    };
+    Rejection { result, source, reason: rejection.reason }
 }
 
 /// What the negotiation of presentation contexts makes of a delivery (PS3.8 table 9-18); `None` when it can be sent.

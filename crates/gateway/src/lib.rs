@@ -34,6 +34,7 @@ mod event;
 mod faults;
 mod gateway;
 mod handled;
+mod health;
 #[cfg(test)]
 mod house;
 mod intake;

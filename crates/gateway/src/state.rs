@@ -13,6 +13,7 @@ use crate::configuration::Configuration;
 use crate::directory::Directory;
 use crate::environment::Environment;
 use crate::event::Event;
+use crate::health::Health;
 use crate::watermarks::Watermarks;
 
 /// The shared part: configuration, environment, who is who, and how flows wake each other.
@@ -20,6 +21,7 @@ pub(crate) struct State {
     pub(crate) configuration: Configuration,
     pub(crate) directory: Directory,
     pub(crate) environment: Environment,
+    pub(crate) health: Health,
     pub(crate) rules: RuleSet,
     pub(crate) watermarks: Watermarks,
     events: broadcast::Sender<Event>,
@@ -40,6 +42,7 @@ impl State {
             watermarks: Watermarks::new(),
             configuration,
             environment,
+            health: Health::default(),
             events: broadcast::channel(EVENTS_MAX).0,
             deliveries,
             receivers,

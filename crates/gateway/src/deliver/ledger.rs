@@ -27,7 +27,6 @@ impl<C: Connector> Worker<C> {
         let settled = settle(&delivery, &outcome, &self.queue.policy, at, random);
         let cause = settled.last_fault.as_deref().unwrap_or("no reason given");
         self.note(|breaker| breaker.observe(&outcome, at, random), cause);
-        self.queue.shared().concurrency.answered();
         Finished { delivery, outcome, at, random }
     }
 
@@ -59,7 +58,10 @@ impl<C: Connector> Worker<C> {
                 tracing::error!(destination = %self.queue.id, sop_instance_uid = %uid, "outcome not stored: {error}");
                 Err(error)
             }
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.queue.save(&self.state).await;
+                Ok(())
+            }
         }
     }
 
@@ -147,28 +149,40 @@ impl<C: Connector> Worker<C> {
         let (now, random) = (self.state.now(), self.state.environment.rng.next_u64());
         let scope = faults::scope(error);
         self.note(|breaker| breaker.on_fault(scope, now, random), &error.to_string());
+        self.queue.save(&self.state).await;
         Then::Continue
     }
 
     /// The peer works, and nothing waits for it.
     pub(super) async fn note_success(&self) -> Then {
         self.note(Breaker::on_success, "");
+        self.queue.save(&self.state).await;
         Then::Continue
     }
 
     /// Changes the breaker, and tells when the destination went down or came back.
-    fn note(&self, change: impl FnOnce(&mut Breaker), cause: &str) {
-        let (was_open, is_open) = {
-            let breaker = &mut self.queue.shared().breaker;
-            let was_open = breaker.state() != BreakerState::Closed;
-            change(breaker);
-            (was_open, breaker.state() != BreakerState::Closed)
-        };
+    pub(super) fn note(&self, change: impl FnOnce(&mut Breaker), cause: &str) {
         let destination = self.queue.id.clone();
-        if is_open && !was_open {
+        let (before, after, since) = {
+            let mut shared = self.queue.shared();
+            let (before, since) = (shared.breaker.state(), shared.breaker.down_since());
+            change(&mut shared.breaker);
+            let after = shared.breaker.state();
+            if after != before && !matches!(after, BreakerState::HalfOpen { .. }) {
+                shared.is_unsaved = true;
+                if after != BreakerState::Closed {
+                    cause.clone_into(&mut shared.cause);
+                }
+            }
+            self.state.health.set(&destination, shared.breaker.down_since());
+            (before, after, shared.breaker.down_since().or(since))
+        };
+        let since = since.unwrap_or_else(|| self.state.now());
+        if before == BreakerState::Closed && after != BreakerState::Closed {
             tracing::warn!(%destination, "destination down, queue waits: {cause}");
-            self.state.tell(Event::DestinationDown { destination, cause: cause.to_owned() });
-        } else if was_open && !is_open {
+            let cause = cause.to_owned();
+            self.state.tell(Event::DestinationDown { destination, since, cause });
+        } else if before != BreakerState::Closed && after == BreakerState::Closed {
             tracing::info!(%destination, "destination answers again");
             self.state.tell(Event::DestinationUp { destination });
             self.queue.bell.wake();

@@ -1,19 +1,21 @@
 //! What the workers of one destination share, and how one of them takes from the queue.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use telerad_core::{Priority, Timestamp};
+use telerad_core::{AeTitle, Priority, Timestamp};
 use telerad_net::dicom::Peer;
 use telerad_routing::{
-    Breaker, BreakerState, DeliveryKey, DeliveryRecord, DestinationId, RetryPolicy,
+    Breaker, BreakerState, Choice, DeficitRoundRobin, DeliveryKey, DeliveryRecord, DestinationId,
+    InFlight, Permit, QueueHead, RefusedClasses, RetryPolicy,
 };
-use telerad_store::StoreError;
+use telerad_store::{Effect, StoreError};
+use tokio::sync::OnceCell;
 
-use super::classes::Classes;
-use super::concurrency::{Concurrency, Takes};
-use crate::bell::{Bell, Mark};
+use super::concurrency::{Places, Takes};
+use crate::bell::{Bell, LANES, Mark};
 use crate::configuration::Destination;
 use crate::state::State;
 
@@ -27,15 +29,24 @@ pub(super) struct Queue {
     pub(super) policy: RetryPolicy,
     pub(super) bell: Arc<Bell>,
     shared: Mutex<Shared>,
+    /// The breaker is as an earlier run left it.
+    restored: OnceCell<()>,
+    /// Breakers are written one after the other, so that the last one written is the last one that was.
+    saving: tokio::sync::Mutex<()>,
 }
 
 pub(super) struct Shared {
     pub(super) breaker: Breaker,
-    pub(super) classes: Classes,
-    pub(super) concurrency: Concurrency,
+    /// The last fault in words.
+    pub(super) cause: String,
+    /// The breaker is not as it was written last.
+    pub(super) is_unsaved: bool,
+    pub(super) places: Places,
+    pub(super) refused: RefusedClasses,
+    /// SOP classes that it has taken, if only in another transfer syntax.
+    pub(super) taken: BTreeSet<String>,
     claimed: BTreeSet<DeliveryKey>,
-    /// One worker finds out whether the destination works again.
-    is_probing: bool,
+    fair: DeficitRoundRobin,
 }
 
 /// What a worker may do next.
@@ -44,8 +55,8 @@ pub(super) enum Claim {
     Batch(Batch),
     /// Nothing for now.
     Nothing,
-    /// Find out whether the destination works again.
-    Probe,
+    /// Find out whether the destination works again: by C-ECHO and one instance, or by one instance.
+    Probe(Permit),
 }
 
 /// Deliveries that one worker has taken, in the order in which they are sent.
@@ -77,16 +88,21 @@ impl Queue {
         );
         let shared = Shared {
             breaker: Breaker::new(policy),
+            cause: String::new(),
             claimed: BTreeSet::new(),
-            classes: Classes::default(),
-            concurrency: Concurrency::new(destination.associations_max),
-            is_probing: false,
+            fair: DeficitRoundRobin::default(),
+            is_unsaved: false,
+            places: Places::new(destination.associations_max, state.now()),
+            refused: RefusedClasses::new(REFUSAL_KEPT_FOR),
+            taken: BTreeSet::new(),
         };
         Self {
             bell: state.delivery_bell(&id).cloned().unwrap_or_default(),
             id,
             peer,
             policy,
+            restored: OnceCell::new(),
+            saving: tokio::sync::Mutex::default(),
             shared: Mutex::new(shared),
         }
     }
@@ -98,99 +114,102 @@ impl Queue {
     /// Takes what is due and nobody else has taken. While the breaker is open nothing, and when its pause is over, one
     /// worker is to probe.
     pub(super) async fn claim(&self, state: &State, takes: Takes) -> Result<Claim, StoreError> {
+        self.restored.get_or_try_init(|| self.restore(state)).await?;
         let now = state.now();
         {
             let mut shared = self.shared();
-            if shared.is_probing || !shared.breaker.may_try(now) || !shared.concurrency.begin(takes)
-            {
+            if !shared.places.begin(takes, now) {
                 return Ok(Claim::Nothing);
             }
-            if shared.breaker.state() != BreakerState::Closed {
-                shared.is_probing = true;
-                return Ok(Claim::Probe);
+            match shared.breaker.permit(now) {
+                Permit::All => {}
+                Permit::Wait(_) => {
+                    shared.places.end(takes);
+                    return Ok(Claim::Nothing);
+                }
+                permit => return Ok(Claim::Probe(permit)),
             }
         }
-        let batch = self.take(state, now, takes, BATCH_MAX).await;
-        match batch {
+        match self.take(state, takes, BATCH_MAX).await {
             Ok(batch) if !batch.deliveries.is_empty() => Ok(Claim::Batch(batch)),
             other => {
-                self.shared().concurrency.end(takes);
+                self.shared().places.end(takes);
                 other.map(|_| Claim::Nothing)
             }
         }
     }
 
-    /// Takes at most so many.
-    async fn take(
-        &self,
-        state: &State,
-        now: Timestamp,
-        takes: Takes,
-        count: usize,
-    ) -> Result<Batch, StoreError> {
+    /// Takes at most so many: lane by lane, and in a lane from each source by turns.
+    async fn take(&self, state: &State, takes: Takes, count: usize) -> Result<Batch, StoreError> {
         let mark = self.bell.mark();
         let claimed = self.shared().claimed.len();
-        let mut due = self.due(state, now, count + claimed).await?;
-        due.retain(|it| takes == Takes::All || it.priority == Priority::Stat);
-        Ok(self.mark_claimed(due, count, mark))
+        let mut due = self.due(state, takes, count + claimed).await?;
+        let mut shared = self.shared();
+        due.retain(|it| !shared.claimed.contains(&it.key));
+        let deliveries = choose(&mut shared.fair, due, count);
+        shared.claimed.extend(deliveries.iter().map(|it| it.key.clone()));
+        Ok(Batch { deliveries, mark })
     }
 
     /// Takes the one delivery that shows best whether the destination works again: one that it has not refused before.
     pub(super) async fn take_for_probe(&self, state: &State) -> Result<Batch, StoreError> {
         let mark = self.bell.mark();
-        let mut due = self.due(state, state.now(), BATCH_MAX).await?;
+        let mut due = self.due(state, Takes::All, BATCH_MAX).await?;
         due.sort_by_key(|it| it.last_fault.is_some());
-        Ok(self.mark_claimed(due, 1, mark))
-    }
-
-    fn mark_claimed(&self, due: Vec<DeliveryRecord>, count: usize, mark: Mark) -> Batch {
         let mut shared = self.shared();
         let free = due.into_iter().filter(|it| !shared.claimed.contains(&it.key));
-        let deliveries: VecDeque<DeliveryRecord> = free.take(count).collect();
+        let deliveries: VecDeque<DeliveryRecord> = free.take(1).collect();
         shared.claimed.extend(deliveries.iter().map(|it| it.key.clone()));
-        Batch { deliveries, mark }
+        Ok(Batch { deliveries, mark })
     }
 
-    /// What may be sent now. A delivery that waits longer than any pause was queued before the clock was set back.
+    /// The heads of every source's queue in the lanes that may be sent now. A delivery that waits longer than any pause
+    /// was queued before the clock was set back.
     async fn due(
         &self,
         state: &State,
-        now: Timestamp,
-        limit: usize,
+        takes: Takes,
+        per_source: usize,
     ) -> Result<Vec<DeliveryRecord>, StoreError> {
-        let store = &state.environment.store;
-        let due = store.due(&self.id, now, limit).await?;
-        match store.next_due(&self.id).await? {
-            Some(next) if due.is_empty() && next.since(now) > self.policy.longest_pause() => {
-                store.due(&self.id, next, limit).await
+        let now = state.now();
+        let lanes: Vec<Priority> = LANES.into_iter().filter(|lane| takes.lane(*lane)).collect();
+        let (Some(first), Some(last)) = (lanes.first(), lanes.last()) else {
+            return Ok(Vec::new());
+        };
+        let read = |now: Timestamp| {
+            let lanes: RangeInclusive<Priority> = *first..=*last;
+            state.environment.store.due_by_source(&self.id, lanes, now, per_source)
+        };
+        let mut due = read(now).await?;
+        if due.is_empty() {
+            let next = state.environment.store.next_due(&self.id).await?;
+            if let Some(next) = next.filter(|at| at.since(now) > self.policy.longest_pause()) {
+                due = read(next).await?;
             }
-            _ => Ok(due),
         }
+        due.retain(|it| lanes.contains(&it.priority));
+        Ok(due)
     }
 
     /// Gives back what a worker had taken and whatever it has not sent.
-    pub(super) fn give_back(&self, keys: &[DeliveryKey], takes: Takes) {
+    pub(super) fn give_back(&self, keys: &[DeliveryKey]) {
         let mut shared = self.shared();
         for key in keys {
             shared.claimed.remove(key);
         }
-        shared.concurrency.end(takes);
     }
 
-    /// Gives back what was taken to probe with.
-    pub(super) fn give_back_probe(&self, keys: &[DeliveryKey]) {
-        let mut shared = self.shared();
-        for key in keys {
-            shared.claimed.remove(key);
-        }
+    /// A worker that had begun has ended.
+    pub(super) fn end(&self, takes: Takes) {
+        self.shared().places.end(takes);
     }
 
     /// A worker has probed, or was cut off while it did.
-    pub(super) fn probed(&self, takes: Takes) {
+    pub(super) fn probed(&self, takes: Takes, now: Timestamp) {
         let works = {
             let mut shared = self.shared();
-            shared.is_probing = false;
-            shared.concurrency.end(takes);
+            shared.places.end(takes);
+            shared.breaker.give_back(now);
             shared.breaker.state() == BreakerState::Closed
         };
         if works {
@@ -202,4 +221,77 @@ impl Queue {
     pub(super) fn closed_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.shared().breaker.retry_at().filter(|until| *until > now)
     }
+
+    /// An outage that an earlier run met goes on until a probe shows that it is over.
+    async fn restore(&self, state: &State) -> Result<(), StoreError> {
+        let records = state.environment.store.breakers().await?;
+        if let Some(record) = records.iter().find(|record| record.destination == self.id) {
+            let mut shared = self.shared();
+            shared.breaker = Breaker::restore(self.policy, record);
+            shared.cause.clone_from(&record.cause);
+            state.health.set(&self.id, shared.breaker.down_since());
+        }
+        Ok(())
+    }
+
+    /// Writes the breaker, when it has changed. What cannot be written is written with the next change: it says how a
+    /// destination does, not what became of an instance.
+    pub(super) async fn save(&self, state: &State) {
+        if !self.shared().is_unsaved {
+            return;
+        }
+        let _turn = self.saving.lock().await;
+        let record = {
+            let mut shared = self.shared();
+            if !std::mem::take(&mut shared.is_unsaved) {
+                return;
+            }
+            shared.breaker.record(&self.id, &shared.cause)
+        };
+        if let Err(error) = state.commit(vec![Effect::Breaker(record)]).await {
+            self.shared().is_unsaved = true;
+            tracing::error!(destination = %self.id, "breaker not stored: {error}");
+        }
+    }
 }
+
+/// The next deliveries, lane by lane: sources take turns, and none waits for the whole of another's queue.
+fn choose(
+    fair: &mut DeficitRoundRobin,
+    due: Vec<DeliveryRecord>,
+    count: usize,
+) -> VecDeque<DeliveryRecord> {
+    let mut queues: BTreeMap<(Priority, AeTitle), Vec<DeliveryRecord>> = BTreeMap::new();
+    for delivery in due {
+        queues.entry((delivery.priority, delivery.source.clone())).or_default().push(delivery);
+    }
+    let mut queues: Vec<VecDeque<DeliveryRecord>> = queues.into_values().map(in_turn).collect();
+    let mut chosen = VecDeque::new();
+    while chosen.len() < count {
+        queues.retain(|queue| !queue.is_empty());
+        let heads: Vec<QueueHead> =
+            queues.iter().filter_map(|queue| queue.front()).map(head).collect();
+        let Choice::Send(at) = fair.choose(&heads, UNLIMITED) else { break };
+        chosen.extend(queues.get_mut(at).and_then(VecDeque::pop_front));
+    }
+    chosen
+}
+
+/// The queues of two sites whose sources have the same title are one.
+fn in_turn(mut queue: Vec<DeliveryRecord>) -> VecDeque<DeliveryRecord> {
+    queue.sort_by(|a, b| {
+        let order = |it: &DeliveryRecord| (it.not_before, it.queued_at);
+        order(a).cmp(&order(b)).then_with(|| a.key.cmp(&b.key))
+    });
+    queue.into()
+}
+
+fn head(delivery: &DeliveryRecord) -> QueueHead {
+    QueueHead { bytes: delivery.bytes, lane: delivery.priority, source: delivery.source.clone() }
+}
+
+/// Whether a worker may begin has been decided by then.
+const UNLIMITED: InFlight = InFlight { associations_max: usize::MAX, other: 0, stat: 0 };
+
+/// How long a destination is believed that it does not take a SOP class: people add classes to a platform.
+const REFUSAL_KEPT_FOR: Duration = Duration::from_secs(3600);

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use telerad_dicom::Status;
 use telerad_dimse::plan_contexts;
 use telerad_net::Connector;
 use telerad_net::dicom::{
@@ -58,10 +59,10 @@ impl<C: Connector> Worker<C> {
             }
             let (outcome, recorded) =
                 tokio::join!(self.send(&mut association, &delivery), self.record(finished.take()));
-            let goes_on = leaves_others_alone(&outcome);
-            if let DeliveryOutcome::ClassNotTaken { reason } = &outcome {
+            let leaves_others_alone = leaves_others_alone(&outcome);
+            if is_class_refusal(&outcome) {
                 let mut shared = self.queue.shared();
-                shared.classes.refused(&delivery.sop_class_uid, reason, self.state.now());
+                shared.refused.on_refused(&delivery.sop_class_uid, self.state.now());
             }
             finished = Some(self.finish(delivery, outcome));
             if recorded.is_err() {
@@ -69,7 +70,7 @@ impl<C: Connector> Worker<C> {
                 let _ = self.record(finished).await;
                 return Then::Pause(LOOK_AGAIN);
             }
-            if !goes_on {
+            if !leaves_others_alone || self.queue.shared().breaker.down_since().is_some() {
                 break;
             }
         }
@@ -90,14 +91,16 @@ impl<C: Connector> Worker<C> {
         {
             let (shared, now) = (self.queue.shared(), self.state.now());
             for delivery in batch.deliveries {
-                match shared.classes.refusal(&delivery.sop_class_uid, now) {
-                    Some(reason) => refused.push((delivery, reason.to_owned())),
-                    None => wanted.push_back(delivery),
+                if shared.refused.is_refused(&delivery.sop_class_uid, now) {
+                    refused.push(delivery);
+                } else {
+                    wanted.push_back(delivery);
                 }
             }
         }
-        for (delivery, reason) in refused {
+        for delivery in refused {
             // It was not asked: that says nothing of whether it works now.
+            let reason = format!("SOP class {} was refused before", delivery.sop_class_uid);
             let finished = self.finish_unasked(delivery, DeliveryOutcome::ClassNotTaken { reason });
             self.record(Some(finished)).await?;
         }
@@ -108,20 +111,22 @@ impl<C: Connector> Worker<C> {
     fn learn(&self, association: &ClientAssociation) {
         let mut shared = self.queue.shared();
         for context in association.accepted() {
-            shared.classes.taken(&context.abstract_syntax);
+            shared.refused.on_taken(&context.abstract_syntax);
+            if shared.taken.len() < CLASSES_MAX {
+                shared.taken.insert(context.abstract_syntax.clone());
+            }
         }
     }
 
     /// The peer was not reached, or would have no association.
     async fn no_association(&self, error: &AssociationError) -> Then {
-        let is_for_the_moment = matches!(
-            &error.fault,
-            AssociationFault::Rejected(rejection) if rejection.is_retryable()
-        );
-        if is_for_the_moment && self.queue.shared().concurrency.is_limit(self.pool.counts().idle) {
-            tracing::info!(destination = %self.queue.id, "bears no more associations: {error}");
-            // What is idle is released by then.
-            return Then::Pause(LINGER);
+        if let AssociationFault::Rejected(rejection) = &error.fault {
+            let (idle, now) = (self.pool.counts().idle, self.state.now());
+            if self.queue.shared().places.is_limit(faults::rejection(rejection), idle, now) {
+                tracing::info!(destination = %self.queue.id, "bears no more associations: {error}");
+                // What is idle is released by then.
+                return Then::Pause(LINGER);
+            }
         }
         self.note_failure(error).await
     }
@@ -153,7 +158,7 @@ impl<C: Connector> Worker<C> {
         association: &mut ClientAssociation,
         delivery: &DeliveryRecord,
     ) -> Result<DeliveryOutcome, SendError> {
-        let took_class = self.queue.shared().classes.takes(&delivery.sop_class_uid);
+        let took_class = self.queue.shared().taken.contains(&delivery.sop_class_uid);
         if let Some(outcome) = faults::negotiated(
             delivery,
             association.proposed(),
@@ -184,8 +189,19 @@ impl<C: Connector> Worker<C> {
     }
 }
 
-/// Whether the next instance of the batch may be sent on the same association. Not after a fault that broke it, and not to
-/// a peer that is out of resources: it would only refuse the next one too.
+/// Whether the next instance of the batch may be sent on the same association: not after a fault that broke it.
 fn leaves_others_alone(outcome: &DeliveryOutcome) -> bool {
-    matches!(outcome.scope(), None | Some(FaultScope::Instance))
+    matches!(outcome.scope(), None | Some(FaultScope::Busy | FaultScope::Instance))
 }
+
+/// Whether the peer said that it does not take the class at all, when the association was opened or afterwards.
+fn is_class_refusal(outcome: &DeliveryOutcome) -> bool {
+    match outcome {
+        DeliveryOutcome::ClassNotTaken { .. } => true,
+        DeliveryOutcome::Answered(answer) => answer.status() == Status::SOP_CLASS_NOT_SUPPORTED,
+        _ => false,
+    }
+}
+
+/// DICOM has fewer storage classes; private ones come from outside, and there is no end to them.
+const CLASSES_MAX: usize = 1024;

@@ -1,6 +1,8 @@
 //! Studies out: what reaches a destination, and what every fault of a destination costs.
 
+mod breaker;
 mod lanes;
+mod outage;
 
 use std::time::Duration;
 
@@ -160,7 +162,7 @@ async fn a_destination_out_of_resources_is_waited_for() {
     let mut house = House::open();
     let slices = slices(20);
     let archive = Archive::open(&house.network)
-        .script(|_, times| Answer::Status(if times < 8 { 0xA700 } else { 0 }));
+        .script(|_, times| Answer::Status(if times < 3 { 0xA700 } else { 0 }));
     house.accept_all("CT1", &slices).await;
     house.delivered(20).await;
     assert_eq!(archive.kept_uids(), uids(&slices));

@@ -68,3 +68,25 @@ async fn routine_does_not_overtake_routine() {
     house.delivered(21).await;
     assert_eq!(archive.order().last(), Some(&late.sop_instance_uid));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_large_study_of_one_source_does_not_hold_back_another_source() {
+    let mut house = House::open();
+    let large = |number| Instance {
+        sop_instance_uid: format!("2.25.9000{number:03}"),
+        rows: 512,
+        columns: 512,
+        seed: number,
+        ..Instance::new(1)
+    };
+    let study: Vec<Instance> = (1..=24).map(large).collect();
+    house.accept_all("CT1", &study).await;
+    let other = Instance::new(2);
+    house.accept("PACS", &other).await;
+    house.event("destination down", is_down).await;
+    let archive = Archive::open(&house.network);
+    house.delivered(25).await;
+    let place = archive.order().iter().position(|uid| *uid == other.sop_instance_uid).unwrap();
+    // One goes to see whether the destination works, and a turn is a megabyte.
+    assert!(place <= 4, "place {place}");
+}

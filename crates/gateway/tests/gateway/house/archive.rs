@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
@@ -38,6 +38,7 @@ pub struct Kept {
 }
 
 type Script = Arc<dyn Fn(&str, usize) -> Answer + Send + Sync>;
+type Admit = Arc<dyn Fn(usize, usize) -> Option<Rejection> + Send + Sync>;
 type Refuse = Arc<dyn Fn(&ProposedContext) -> Option<ContextResult> + Send + Sync>;
 
 /// A reading platform, on its address until it is dropped.
@@ -49,8 +50,10 @@ pub struct Archive {
 #[derive(Default)]
 struct Shared {
     script: Mutex<Option<Script>>,
+    admit: Mutex<Option<Admit>>,
     refuse: Mutex<Option<Refuse>>,
     associations: AtomicUsize,
+    open: AtomicUsize,
     /// Every SOP Instance UID that came, in order.
     offered: Mutex<Vec<String>>,
     kept: Mutex<Vec<Kept>>,
@@ -72,7 +75,11 @@ impl Archive {
         let serving = tokio::spawn(async move {
             let mut associations = JoinSet::new();
             while let Ok((stream, caller)) = port.accept().await {
-                let desk = Desk { shared: Arc::clone(&services), cut: Arc::default() };
+                let desk = Desk {
+                    shared: Arc::clone(&services),
+                    cut: Arc::default(),
+                    admitted: AtomicBool::new(false),
+                };
                 associations.spawn(async move {
                     let (_handle, stop) = shutdown();
                     let cut = Arc::clone(&desk.cut);
@@ -91,6 +98,15 @@ impl Archive {
     /// Answers by SOP Instance UID and by how often that came, counted from 1.
     pub fn script(self, script: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Self {
         *self.shared.script.lock().unwrap() = Some(Arc::new(script));
+        self
+    }
+
+    /// Rejects associations, by their number, counted from 1, and by how many are open.
+    pub fn admit(
+        self,
+        admit: impl Fn(usize, usize) -> Option<Rejection> + Send + Sync + 'static,
+    ) -> Self {
+        *self.shared.admit.lock().unwrap() = Some(Arc::new(admit));
         self
     }
 
@@ -160,11 +176,27 @@ impl Drop for Archive {
 struct Desk {
     shared: Arc<Shared>,
     cut: Arc<Notify>,
+    admitted: AtomicBool,
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        if self.admitted.load(Ordering::Relaxed) {
+            self.shared.open.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Services for Desk {
     fn admit(&self, _: &AssociateRequest, _: &Remote) -> Result<(), Rejection> {
-        self.shared.associations.fetch_add(1, Ordering::Relaxed);
+        let number = self.shared.associations.fetch_add(1, Ordering::Relaxed) + 1;
+        let open = self.shared.open.load(Ordering::Relaxed);
+        let admit = self.shared.admit.lock().unwrap().clone();
+        if let Some(rejection) = admit.and_then(|admit| admit(number, open)) {
+            return Err(rejection);
+        }
+        self.admitted.store(true, Ordering::Relaxed);
+        self.shared.open.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
