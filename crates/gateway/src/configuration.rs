@@ -153,11 +153,35 @@ pub struct Source {
     /// What it may use. Verification is always answered.
     #[serde(default = "defaults::services")]
     pub services: Vec<Service>,
+    /// When its C-STOREs are answered.
+    #[serde(default)]
+    pub acknowledge: Acknowledge,
+    /// With `acknowledge = "after_delivery"`, so many seconds after an instance is durable its sender is answered A700H if
+    /// a destination has not answered by then. It should be less than the sender waits.
+    #[serde(default = "defaults::acknowledge_seconds_max")]
+    pub acknowledge_seconds_max: u64,
     /// Whether it has to wait when the disk fills.
     #[serde(default)]
     pub priority: SourcePriority,
     /// The certificate that it has to show, besides calling itself so. Once one source has to, all have to.
     pub certificate: Option<Spanned<SourceCertificate>>,
+}
+
+/// When a C-STORE is answered.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum Acknowledge {
+    /// When every destination that the instance is to reach has answered as well: 0000H says that all of them have it, a
+    /// refusal is passed on, and A700H says that it is queued and not yet delivered, or goes nowhere.
+    ///
+    /// For senders that delete what was answered 0000H and must not do so before it is read. The price: an association
+    /// carries one instance per round trip to the slowest destination, whatever the line; while a destination is down
+    /// everything is answered A700H after `acknowledge_seconds_max`, and most senders repeat or give up then; and a sender
+    /// that repeats sends every byte again, though nothing is delivered twice.
+    AfterDelivery,
+    /// When it is durable here.
+    #[default]
+    Durable,
 }
 
 /// Whether a source has to wait when the disk fills.
@@ -312,6 +336,9 @@ pub enum AnnouncementKind {
 mod defaults {
     use super::Service;
 
+    pub(super) fn acknowledge_seconds_max() -> u64 {
+        60
+    }
     pub(super) fn associations_max() -> usize {
         200
     }

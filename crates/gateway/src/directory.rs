@@ -3,6 +3,7 @@
 //! Default deny: a caller that no configuration names belongs to no site and is served nothing.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use telerad_accession::AccessionPolicy;
 use telerad_core::{AeTitle, SiteId};
@@ -10,13 +11,15 @@ use telerad_net::Remote;
 use telerad_net::tls::{CertificateMatch, CertificatePolicy, CertificateRefusal};
 use telerad_worklist::Mapping;
 
-use crate::configuration::{Configuration, Hl7Role, Service, SourcePriority};
+use crate::configuration::{Acknowledge, Configuration, Hl7Role, Service, SourcePriority};
 
 /// What a calling application entity may do.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) site: SiteId,
     pub(crate) priority: SourcePriority,
+    /// How long its C-STOREs wait for the answers of destinations; `None` where they do not.
+    pub(crate) waits: Option<Duration>,
     pub(crate) services: Vec<Service>,
 }
 
@@ -51,6 +54,8 @@ impl Directory {
             let caller = Caller {
                 site: source.site.get_ref().clone(),
                 priority: source.priority,
+                waits: (source.acknowledge == Acknowledge::AfterDelivery)
+                    .then(|| Duration::from_secs(source.acknowledge_seconds_max)),
                 services: source.services.clone(),
             };
             (source.ae_title.get_ref().clone(), caller)
@@ -86,6 +91,11 @@ impl Directory {
 
     pub(crate) fn caller(&self, ae_title: &AeTitle) -> Option<&Caller> {
         self.callers.get(ae_title)
+    }
+
+    /// The longest that a C-STORE of any source waits for the answers of destinations.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.callers.values().filter_map(|caller| caller.waits).max().unwrap_or_default()
     }
 
     pub(crate) fn sender(&self, application: &str, facility: &str) -> Option<&Sender> {

@@ -1,13 +1,20 @@
 //! What happened, for embedders.
 
 use telerad_core::{AeTitle, SiteId, Timestamp, Uid};
-use telerad_routing::DestinationId;
+use telerad_routing::{DestinationId, SourcePair};
 
 /// Something a gateway did or met. Events carry identifiers of messages and instances, never of people; what is
 /// durable stands in the store, so a listener that lags loses no fact.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
+    /// An instance that no rule had wanted goes out after all: the rules are others now, or its order has come.
+    DecidedAgain {
+        /// The site it belongs to.
+        site: SiteId,
+        /// Which instance.
+        sop_instance_uid: Uid,
+    },
     /// A destination cannot be reached; its queue waits and nothing is given up.
     DestinationDown {
         /// Which one.
@@ -150,6 +157,16 @@ pub enum Event {
         site: SiteId,
         /// MSH-10 of the message that brought it.
         control_id: String,
+    },
+    /// Two sources send the same study; each instance is kept as both sent it, and delivered once. Told once for each study
+    /// and pair of sources, which are the same where one source sends a study in two versions.
+    StudySentTwice {
+        /// The site it belongs to.
+        site: SiteId,
+        /// Which study.
+        study_instance_uid: String,
+        /// Who sends it.
+        sources: SourcePair,
     },
     /// A destination works again, and a study that was queued for it waits for a person: it was reported or cancelled
     /// meanwhile.

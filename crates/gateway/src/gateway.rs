@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::messages::Receiver;
 use crate::services::Provider;
 use crate::state::State;
-use crate::{deliver, outbox, room, stranded};
+use crate::{deliver, outbox, room, stranded, undecided};
 
 /// A running gateway. Dropping it asks everything to stop; [`Gateway::stop`] also waits for the end.
 pub struct Gateway {
@@ -56,6 +56,9 @@ impl Gateway {
         let watched = (Arc::clone(&state), shutdown.clone());
         let watch = async move { room::watch(&watched.0, watched.1).await };
         state.environment.spawn.spawn("watermarks", Box::pin(watch));
+        let asked = (Arc::clone(&state), shutdown.clone());
+        let undecided = async move { undecided::watch(&asked.0, &asked.1).await };
+        state.environment.spawn.spawn("undecided instances", Box::pin(undecided));
         let told = Arc::clone(&state);
         let stranded = async move { stranded::tell(&told).await };
         state.environment.spawn.spawn("stranded queues", Box::pin(stranded));
@@ -123,16 +126,19 @@ fn serve_dicom(
     shutdown: &Shutdown,
 ) -> oneshot::Receiver<()> {
     let environment = &state.environment;
+    let patience = dicom::ServerConfig::default().service_seconds_max;
     let config = dicom::ServerConfig {
         associations_max: state.configuration.dicom.associations_max,
         clock: Arc::clone(&environment.clock),
         early_answer_bytes_max: state.configuration.spool.drain_bytes_max,
+        // A C-STORE that may wait for its destinations is not cut off meanwhile.
+        service_seconds_max: patience + state.directory.longest_wait().as_secs(),
         ..dicom::ServerConfig::default()
     };
     let (ended, end) = oneshot::channel();
     let serving = dicom::serve(
         listener,
-        Arc::new(Provider(Arc::clone(state))),
+        Arc::new(Provider { state: Arc::clone(state), shutdown: shutdown.clone() }),
         config,
         Arc::clone(&environment.spawn),
         shutdown.clone(),

@@ -1,5 +1,6 @@
 //! Studies in: stream to the spool, make durable, decide, acknowledge. In that order.
 
+mod after_delivery;
 mod spool;
 
 use std::collections::BTreeSet;
@@ -8,10 +9,11 @@ use std::sync::Arc;
 use telerad_accession as accession;
 use telerad_core::{AeTitle, Priority, SiteId, Uid};
 use telerad_dicom::Status;
+use telerad_net::Shutdown;
 use telerad_net::dicom::{AssociationContext, Body, StoreReply, StoreRequest};
 use telerad_routing as routing;
-use telerad_routing::{InstanceRecord, Relation, StudyMark};
-use telerad_store::{Effect, Expectation, ParkedItem, ParkedKind, StoreError};
+use telerad_routing::{InstanceRecord, Relation, SourcePair, StudyMark};
+use telerad_store::{Effect, Expectation, ParkedItem, ParkedKind, RecordKind, StoreError};
 
 use crate::candidates;
 use crate::configuration::Service;
@@ -23,12 +25,13 @@ use spool::Arrival;
 /// Serves one C-STORE. Success is answered only after payload and ledger are durable.
 pub(crate) async fn store(
     state: Arc<State>,
+    shutdown: Shutdown,
     context: AssociationContext,
     request: StoreRequest,
     body: Body,
 ) -> StoreReply {
     let instance = request.sop_instance_uid.clone();
-    match receive(&state, &context, &request, body).await {
+    match receive(&state, &shutdown, &context, &request, body).await {
         Ok(()) => StoreReply { status: Status::SUCCESS, comment: None },
         Err(refusal) => {
             tracing::warn!(
@@ -61,6 +64,7 @@ impl Refusal {
 
 async fn receive(
     state: &State,
+    shutdown: &Shutdown,
     context: &AssociationContext,
     request: &StoreRequest,
     body: Body,
@@ -78,28 +82,33 @@ async fn receive(
         Refusal::new(Status::INVALID_SOP_INSTANCE, format!("affected instance: {error}"))
     })?;
     let record = Arrival { state, caller, context, request, uid }.receive(body).await?;
-    register(state, record).await
+    let registered = register(state, record).await?;
+    match caller.waits {
+        Some(patience) => after_delivery::answer(state, shutdown, &registered, patience).await,
+        None => Ok(()),
+    }
 }
 
-/// Decides and commits, again from the start when another writer changed what the decision rests on.
-async fn register(state: &State, record: InstanceRecord) -> Result<(), Refusal> {
+/// Decides and commits, again from the start when another writer changed what the decision rests on. The instance, with
+/// how it stands to what was there.
+async fn register(state: &State, record: InstanceRecord) -> Result<InstanceRecord, Refusal> {
     for _ in 0..DECISIONS_MAX {
-        let decided = decide(state, record.clone()).await.map_err(Refusal::storage)?;
-        if matches!(decided.relation, Relation::Repeated) && decided.wake.is_empty() {
-            tracing::info!(sop_instance_uid = %record.sop_instance_uid, "instance received again");
-            return Ok(());
+        let mut decided = decide(state, record.clone()).await.map_err(Refusal::storage)?;
+        let registered = InstanceRecord { relation: decided.relation.clone(), ..record.clone() };
+        if decided.relation == Relation::Repeated {
+            if decided.wake.is_empty() && decided.sent_twice.is_none() {
+                tracing::info!(sop_instance_uid = %record.sop_instance_uid, "instance received again");
+                return Ok(registered);
+            }
+            if !decided.wake.is_empty() {
+                let unpark = unpark(state, &record).await.map_err(Refusal::storage)?;
+                decided.effects.extend(unpark);
+            }
         }
-        match state.commit(decided.effects).await {
+        match state.commit(std::mem::take(&mut decided.effects)).await {
             Ok(_) => {
-                announce(
-                    state,
-                    &record,
-                    &decided.relation,
-                    decided.mark,
-                    &decided.wake,
-                    decided.no_rule,
-                );
-                return Ok(());
+                announce(state, &registered, &decided);
+                return Ok(registered);
             }
             Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(Refusal::storage(error)),
@@ -108,11 +117,62 @@ async fn register(state: &State, record: InstanceRecord) -> Result<(), Refusal> 
     Err(Refusal::storage("too many writers of this study at once"))
 }
 
+/// Ends the wait of an instance that no rule wanted, when it is sent again and goes out now.
+async fn unpark(state: &State, record: &InstanceRecord) -> Result<Vec<Effect>, StoreError> {
+    let parked = state.environment.store.parked(Some(&record.site)).await?;
+    let items = parked.into_iter().filter(|item| {
+        item.kind == ParkedKind::Instance
+            && item.reason == NO_RULE
+            && item.subject == record.sop_instance_uid.as_str()
+    });
+    Ok(items.map(|item| Effect::Unpark { id: item.id }).collect())
+}
+
+/// Decides an instance that no rule wanted once more, and ends its wait when one does; whether one did.
+pub(crate) async fn decide_again(
+    state: &State,
+    instance: InstanceRecord,
+    parked: &str,
+) -> Result<bool, StoreError> {
+    for _ in 0..DECISIONS_MAX {
+        let mut decided = decide(state, instance.clone()).await?;
+        if decided.wake.is_empty() && decided.queued == 0 {
+            return Ok(false);
+        }
+        let subject = instance.sop_instance_uid.as_str();
+        let detail = format!("by rules {}", state.rules.version());
+        let effects = std::mem::take(&mut decided.effects).into_iter().chain([
+            Effect::Unpark { id: parked.to_owned() },
+            state.journal(&instance.site, subject, "decided again", &detail),
+        ]);
+        match state.commit(effects.collect()).await {
+            Ok(_) => {
+                ring(state, &decided.wake);
+                let (site, uid) = (&instance.site, &instance.sop_instance_uid);
+                tracing::info!(%site, sop_instance_uid = %uid, "an instance that no rule wanted goes out");
+                state.tell(Event::DecidedAgain {
+                    site: site.clone(),
+                    sop_instance_uid: uid.clone(),
+                });
+                return Ok(true);
+            }
+            // Somebody else has ended its wait.
+            Err(StoreError::Conflict { kind: RecordKind::Parked, .. }) => return Ok(false),
+            Err(StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
+}
+
 struct Decided {
     effects: Vec<Effect>,
     mark: &'static str,
     no_rule: bool,
+    /// How many deliveries a repeated instance had before.
+    queued: usize,
     relation: Relation,
+    sent_twice: Option<SourcePair>,
     wake: Vec<(routing::DestinationId, Priority)>,
 }
 
@@ -171,13 +231,45 @@ async fn decide(state: &State, mut record: InstanceRecord) -> Result<Decided, St
         });
     }
     effects.extend(reports_to_people(state, &record, decision.no_rule));
+    let sent_twice =
+        study.and_then(|study| note_sent_twice(state, &record, &known, study, &mut effects));
     Ok(Decided {
         effects,
         mark: mark_name(&record.mark),
         no_rule: decision.no_rule,
+        queued: queued.len(),
+        sent_twice,
         relation: record.relation,
         wake,
     })
+}
+
+/// One finding for each study and pair of sources, however many instances they share. That it was told stands in the
+/// study's decision: whoever decides at the same time on the decision without it is in conflict, and finds it there.
+fn note_sent_twice(
+    state: &State,
+    record: &InstanceRecord,
+    known: &[InstanceRecord],
+    mut study: routing::StudyDecision,
+    effects: &mut Vec<Effect>,
+) -> Option<SourcePair> {
+    let pair = routing::sent_twice(record, known)?;
+    // A change of the study for another reason goes first; the next instance brings this up again.
+    if study.sent_twice.contains(&pair) || effects.iter().any(|it| matches!(it, Effect::Study(_))) {
+        return None;
+    }
+    let (one, other) = pair.titles();
+    let detail = if one == other {
+        format!(
+            "{one} sends instances of this study in more than one version; each is delivered once"
+        )
+    } else {
+        format!("{one} and {other} both send this study; each instance is delivered once")
+    };
+    effects.push(state.journal(&record.site, &study.study_instance_uid, "sent twice", &detail));
+    study.sent_twice.push(pair.clone());
+    effects.push(Effect::Study(study));
+    Some(pair)
 }
 
 /// The deliveries of an instance, to destinations of the configuration and to those its study was decided for.
@@ -224,7 +316,7 @@ fn reports_to_people(state: &State, record: &InstanceRecord, no_rule: bool) -> V
         );
     }
     if no_rule {
-        park("no rule", format!("sent by {}; no rule names a destination", record.source));
+        park(NO_RULE, format!("sent by {}; no rule names a destination", record.source));
     }
     if let StudyMark::Mismatch { why, .. } = &record.mark {
         let evidence = format!("sent by {}: {why}", record.source);
@@ -261,25 +353,33 @@ async fn find_order(
     })
 }
 
-fn announce(
-    state: &State,
-    record: &InstanceRecord,
-    relation: &Relation,
-    mark: &'static str,
-    wake: &[(routing::DestinationId, Priority)],
-    no_rule: bool,
-) {
-    let (site, uid) = (&record.site, &record.sop_instance_uid);
+fn ring(state: &State, wake: &[(routing::DestinationId, Priority)]) {
     for (destination, lane) in wake {
         if let Some(bell) = state.delivery_bell(destination) {
             bell.ring(*lane);
         }
     }
+}
+
+fn announce(state: &State, record: &InstanceRecord, decided: &Decided) {
+    let (site, uid) = (&record.site, &record.sop_instance_uid);
+    let (mark, wake) = (decided.mark, &decided.wake);
+    ring(state, wake);
     tracing::info!(
         %site, source = %record.source, sop_instance_uid = %uid, bytes = record.bytes, mark,
         destinations = wake.len(), "instance received"
     );
-    if let Relation::UidConflict { differs } = relation {
+    if let Some(sources) = &decided.sent_twice {
+        let study = study_of(record);
+        let (one, other) = sources.titles();
+        tracing::warn!(%site, study, %one, %other, "the study is sent twice; each instance is delivered once");
+        state.tell(Event::StudySentTwice {
+            site: site.clone(),
+            study_instance_uid: study,
+            sources: sources.clone(),
+        });
+    }
+    if let Relation::UidConflict { differs } = &record.relation {
         tracing::warn!(
             %site, source = %record.source, sop_instance_uid = %uid,
             "uid conflict: same SOP Instance UID, other {}; both are kept", differs.join(", ")
@@ -290,7 +390,7 @@ fn announce(
             differs: differs.clone(),
         });
     }
-    if no_rule {
+    if decided.no_rule {
         tracing::warn!(%site, sop_instance_uid = %uid, "no rule names a destination; the instance is kept");
         state.tell(Event::NoRule { site: site.clone(), sop_instance_uid: uid.clone() });
     }
@@ -307,7 +407,7 @@ fn received(site: &SiteId, source: &AeTitle, uid: &Uid, mark: &'static str) -> E
 }
 
 /// The study an instance belongs to. One that names none is a study of its own.
-fn study_of(record: &InstanceRecord) -> String {
+pub(crate) fn study_of(record: &InstanceRecord) -> String {
     let study = record.head.study_instance_uid.as_ref();
     study.unwrap_or(&record.sop_instance_uid).as_str().to_owned()
 }
@@ -319,6 +419,9 @@ fn mark_name(mark: &StudyMark) -> &'static str {
         StudyMark::Unmatched => "unmatched",
     }
 }
+
+/// Why an instance that no rule wants is parked.
+pub(crate) const NO_RULE: &str = "no rule";
 
 #[cfg(test)]
 mod tests;

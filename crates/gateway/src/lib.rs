@@ -24,6 +24,7 @@
 //! [`configuration::Destination::associations_max`]; those of the protocols are in `telerad-net`.
 
 mod acknowledge;
+mod answers;
 mod bell;
 mod candidates;
 pub mod configuration;
@@ -40,6 +41,7 @@ mod house;
 mod intake;
 mod messages;
 mod modality_worklist;
+mod new_orders;
 mod orders;
 mod outbox;
 mod pixels;
@@ -52,6 +54,7 @@ mod state;
 mod stranded;
 #[cfg(feature = "tls")]
 pub mod tls;
+mod undecided;
 mod watermarks;
 
 pub use configuration::{Configuration, ConfigurationError};

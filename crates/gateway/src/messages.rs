@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use telerad_accession::SearchKey;
 use telerad_hl7::{AckCode, Acknowledgement, Message, WarningKind};
 use telerad_net::mllp::{self, MessageHandler};
 use telerad_net::{BoxFuture, Remote};
@@ -122,9 +123,21 @@ async fn decide_and_commit(
     };
     let mut effects = vec![Effect::Message(record)];
     effects.append(&mut handled.effects);
+    let orders: Vec<_> = effects.iter().filter_map(found_by).collect();
     state.commit(effects).await?;
+    for keys in orders {
+        state.new_orders.add(incoming.site.clone(), keys);
+    }
     tell(state, &control_id, &handled.outcome, handled.events, &handled.wake, incoming);
     Ok(handled.answer)
+}
+
+/// The keys of an order that is written.
+fn found_by(effect: &Effect) -> Option<Vec<SearchKey>> {
+    match effect {
+        Effect::Order { keys, .. } => Some(keys.clone()),
+        _ => None,
+    }
 }
 
 async fn handle(

@@ -8,7 +8,7 @@ use telerad_net::dicom::{
     AssociationContext, Body, FindAnswers, FindRequest, Offers, Services, StoreReply, StoreRequest,
     is_storable, negotiate,
 };
-use telerad_net::{BoxFuture, Remote};
+use telerad_net::{BoxFuture, Remote, Shutdown};
 
 use crate::configuration::Service;
 use crate::state::State;
@@ -16,13 +16,16 @@ use crate::watermarks::Room;
 use crate::{intake, modality_worklist};
 
 /// Hands each service to its flow.
-pub(crate) struct Provider(pub(crate) Arc<State>);
+pub(crate) struct Provider {
+    pub(crate) state: Arc<State>,
+    pub(crate) shutdown: Shutdown,
+}
 
 impl Provider {
     /// Whether the caller could send instances. Verification and worklist need no room, and a modality that is served
     /// no worklist would make up its patients.
     fn is_for_storage(&self, request: &AssociateRequest) -> bool {
-        let caller = self.0.directory.caller(&request.calling);
+        let caller = self.state.directory.caller(&request.calling);
         caller.is_some_and(|caller| caller.may(Service::Store))
             && request.contexts.iter().any(|context| is_storable(&context.abstract_syntax))
     }
@@ -30,7 +33,7 @@ impl Provider {
 
 impl Services for Provider {
     fn admit(&self, request: &AssociateRequest, remote: &Remote) -> Result<(), Rejection> {
-        let state = &self.0;
+        let state = &self.state;
         let refusal = if request.called != state.configuration.dicom.ae_title {
             Rejection::CALLED_AE_NOT_RECOGNIZED
         } else if state.directory.caller(&request.calling).is_none() {
@@ -55,7 +58,7 @@ impl Services for Provider {
     }
 
     fn negotiate(&self, request: &AssociateRequest) -> Vec<(u8, ContextResult)> {
-        let caller = self.0.directory.caller(&request.calling);
+        let caller = self.state.directory.caller(&request.calling);
         let may = |service| caller.is_some_and(|caller| caller.may(service));
         let offers = Offers { storage: may(Service::Store), worklist: may(Service::Worklist) };
         negotiate(request, offers)
@@ -67,7 +70,8 @@ impl Services for Provider {
         request: StoreRequest,
         body: Body,
     ) -> BoxFuture<'static, StoreReply> {
-        Box::pin(intake::store(Arc::clone(&self.0), context, request, body))
+        let (state, shutdown) = (Arc::clone(&self.state), self.shutdown.clone());
+        Box::pin(intake::store(state, shutdown, context, request, body))
     }
 
     fn find(
@@ -75,7 +79,7 @@ impl Services for Provider {
         context: AssociationContext,
         request: FindRequest,
     ) -> BoxFuture<'static, Result<Box<dyn FindAnswers>, Status>> {
-        let state = Arc::clone(&self.0);
+        let state = Arc::clone(&self.state);
         Box::pin(async move { modality_worklist::find(&state, &context, request).await })
     }
 }

@@ -8,12 +8,14 @@ use telerad_routing::{DestinationId, RuleSet};
 use telerad_store::{Batch, Effect, JournalEntry, Receipt, StoreError};
 use tokio::sync::{Notify, broadcast};
 
+use crate::answers::Answers;
 use crate::bell::Bell;
 use crate::configuration::Configuration;
 use crate::directory::Directory;
 use crate::environment::Environment;
 use crate::event::Event;
 use crate::health::Health;
+use crate::new_orders::NewOrders;
 use crate::watermarks::Watermarks;
 
 /// The shared part: configuration, environment, who is who, and how flows wake each other.
@@ -23,6 +25,8 @@ pub(crate) struct State {
     pub(crate) environment: Environment,
     pub(crate) health: Health,
     pub(crate) rules: RuleSet,
+    pub(crate) answers: Answers,
+    pub(crate) new_orders: NewOrders,
     pub(crate) watermarks: Watermarks,
     events: broadcast::Sender<Event>,
     deliveries: BTreeMap<DestinationId, Arc<Bell>>,
@@ -39,6 +43,8 @@ impl State {
         Self {
             directory: Directory::new(&configuration),
             rules: RuleSet { rules },
+            answers: Answers::new(),
+            new_orders: NewOrders::default(),
             watermarks: Watermarks::new(),
             configuration,
             environment,

@@ -228,6 +228,7 @@ fn plan(
         held: None,
         cancelled: Vec::new(),
         groups: resolved.choices,
+        sent_twice: Vec::new(),
         revision: 0,
     };
     let deliveries = deliveries(&fresh, instance, now, priority);

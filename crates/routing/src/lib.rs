@@ -54,6 +54,7 @@ mod relocate;
 mod retry;
 mod rule;
 mod settle;
+mod source_pair;
 mod state;
 mod window;
 
@@ -81,10 +82,11 @@ pub use record::{
 };
 pub use refused_class::RefusedClasses;
 pub use rejection::{Concurrency, Rejection};
-pub use relation::{HeadDifferences, relate};
+pub use relation::{HeadDifferences, relate, sent_twice};
 pub use relocate::{fail_over, move_study};
 pub use retry::{FaultScope, RetryPolicy};
 pub use rule::{InvalidRule, Rule, RuleSet, Wanted};
 pub use settle::{DeliveryOutcome, settle};
+pub use source_pair::SourcePair;
 pub use state::{DeliveryState, NotWantedReason, SentEvidence};
 pub use window::Schedule;

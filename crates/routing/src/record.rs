@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use telerad_core::{AeTitle, Priority, SiteId, Timestamp, Uid};
 use telerad_dicom::InstanceHead;
 
-use crate::{DeliveryState, DestinationId, Digest, GroupChoice, GroupId};
+use crate::{DeliveryState, DestinationId, Digest, GroupChoice, GroupId, SourcePair};
 
 /// How a study stands to the orders of its site.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
@@ -137,6 +137,9 @@ pub struct StudyDecision {
     /// The destinations that were chosen from groups; each is among `destinations`.
     #[serde(default)]
     pub groups: Vec<GroupChoice>,
+    /// Sources that both send it, each pair told once.
+    #[serde(default)]
+    pub sent_twice: Vec<SourcePair>,
     /// The revision it was read at; 0 = new.
     pub revision: u64,
 }

@@ -2,7 +2,7 @@
 
 use telerad_core::{Issuer, NameGroup, PatientId, PersonName};
 
-use crate::{InstanceRecord, Relation};
+use crate::{InstanceRecord, Relation, SourcePair};
 
 mod spelling;
 
@@ -40,6 +40,23 @@ pub fn relate(
     Relation::UidConflict {
         differs: first_difference.unwrap_or_else(|| vec!["earlier versions conflict".to_owned()]),
     }
+}
+
+/// Who sends what somebody sent before, by an instance with its relation to the versions that are known.
+///
+/// A source that repeats its own bytes has only lost an answer: that is no finding.
+pub fn sent_twice(instance: &InstanceRecord, known: &[InstanceRecord]) -> Option<SourcePair> {
+    let before = match instance.relation {
+        Relation::First | Relation::UidConflict { .. } => None,
+        Relation::Repeated => known
+            .iter()
+            .find(|old| old.digest == instance.digest)
+            .filter(|old| old.source != instance.source),
+        Relation::Variant => {
+            known.iter().find(|old| !matches!(old.relation, Relation::UidConflict { .. }))
+        }
+    };
+    before.map(|before| SourcePair::new(before.source.clone(), instance.source.clone()))
 }
 
 /// Names of the attributes in which the heads of two versions of an instance differ.

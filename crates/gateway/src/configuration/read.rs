@@ -105,6 +105,10 @@ impl Configuration {
                     ),
                 );
             }
+            if !(1..=3600).contains(&source.acknowledge_seconds_max) {
+                let message = "expected acknowledge_seconds_max of 1 to 3600";
+                return fault(&source.ae_title, message.to_owned());
+            }
         }
         let mut applications = BTreeSet::new();
         for source in &self.hl7_sources {

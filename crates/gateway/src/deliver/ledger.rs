@@ -88,6 +88,7 @@ impl<C: Connector> Worker<C> {
         effects.extend(self.reports_to_people(&settled));
         effects.push(Effect::Delivery(settled.clone()));
         self.state.commit(effects).await?;
+        self.state.answers.note(&settled, &outcome);
         self.tell(&settled);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! A whole gateway between scripted peers, on simulated time: streams are in memory, and a pause costs nothing.
 #![expect(clippy::disallowed_methods, reason = "tests own their runtime")]
 
+mod after_delivery;
 mod delivery;
 mod house;
 mod intake;
@@ -9,4 +10,6 @@ mod orders;
 mod outbox;
 mod reports;
 mod sites;
+mod twice;
+mod undecided;
 mod watermarks;

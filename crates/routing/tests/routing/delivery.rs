@@ -27,6 +27,7 @@ fn delivery() -> DeliveryRecord {
         held: None,
         cancelled: Vec::new(),
         groups: Vec::new(),
+        sent_twice: Vec::new(),
         revision: 1,
     };
     deliveries(&study, &instance, at(20), Priority::Routine).remove(0)

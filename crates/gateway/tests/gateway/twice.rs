@@ -1,0 +1,119 @@
+//! One study from two sources: delivered once, told once.
+
+use std::collections::BTreeSet;
+
+use telerad_gateway::Event;
+use telerad_store::{Instances, Journal};
+use telerad_testkit::dicom::Instance;
+
+use crate::house::{Archive, House, request, site};
+
+fn is_sent_twice(event: &Event) -> bool {
+    matches!(event, Event::StudySentTwice { .. })
+}
+
+/// Slices of one study.
+fn study(slices: u64) -> Vec<Instance> {
+    let slice = |number| Instance {
+        sop_instance_uid: format!("2.25.{number}"),
+        seed: number,
+        ..Instance::new(1)
+    };
+    (1..=slices).map(slice).collect()
+}
+
+/// The same as the PACS sends it: its own institution in every head.
+fn coerced(study: &[Instance]) -> Vec<Instance> {
+    let coerce =
+        |slice: &Instance| Instance { institution: "NORTH RADIOLOGY".to_owned(), ..slice.clone() };
+    study.iter().map(coerce).collect()
+}
+
+/// Sends instances over one association; all have to be accepted.
+async fn send_all(house: &House, calling: &str, instances: &[Instance]) {
+    let first = &instances[0];
+    let need = (first.sop_class_uid.as_str(), first.syntax.uid());
+    let mut association = house.associate(calling, &[need]).await.unwrap();
+    for instance in instances {
+        let answer = association.store(&request(instance), instance.data_set()).await.unwrap();
+        assert_eq!(answer.status().code(), 0, "{}", instance.sop_instance_uid);
+    }
+    association.release().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_hundred_slices_from_ct_and_pacs_at_once_are_delivered_once_and_told_once() {
+    let mut house = House::open();
+    let archive = Archive::open(&house.network);
+    let native = study(300);
+    let forwarded = coerced(&native);
+    tokio::join!(send_all(&house, "CT1", &native), send_all(&house, "PACS", &forwarded));
+    house.delivered(300).await;
+    house.settle().await;
+    let kept: BTreeSet<String> = archive.kept_uids().into_iter().collect();
+    assert_eq!((archive.kept().len(), kept.len()), (300, 300));
+    let Event::StudySentTwice { sources, study_instance_uid, .. } =
+        house.event("sent twice", is_sent_twice).await
+    else {
+        unreachable!()
+    };
+    let (one, other) = sources.titles();
+    assert_eq!((one.as_str(), other.as_str()), ("CT1", "PACS"));
+    assert_eq!(house.count(is_sent_twice), 0, "once and not for each slice");
+    let journal = house.store.journal(&study_instance_uid).await.unwrap();
+    let findings: Vec<_> = journal.iter().filter(|entry| entry.event == "sent twice").collect();
+    assert_eq!(findings.len(), 1);
+    assert_eq!(
+        findings[0].detail,
+        "CT1 and PACS both send this study; each instance is delivered once"
+    );
+    assert_eq!(house.parked().await.len(), 0);
+    for slice in &native {
+        let uid = telerad_core::Uid::new(&slice.sop_instance_uid).unwrap();
+        assert_eq!(house.store.versions(&site("north"), &uid).await.unwrap().len(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_study_sent_twice_is_not_told_again_after_a_restart() {
+    let house = House::open();
+    let archive = Archive::open(&house.network);
+    let native = study(2);
+    let forwarded = coerced(&native);
+    send_all(&house, "CT1", &native).await;
+    send_all(&house, "PACS", &forwarded[..1]).await;
+    let mut house = house.restart().await;
+    send_all(&house, "PACS", &forwarded[1..]).await;
+    house.settle().await;
+    assert_eq!((archive.kept().len(), house.count(is_sent_twice)), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_bytes_from_another_source_are_a_finding_and_repeated_bytes_are_none() {
+    let mut house = House::open();
+    let archive = Archive::open(&house.network);
+    let native = study(3);
+    send_all(&house, "CT1", &native).await;
+    send_all(&house, "CT1", &native).await;
+    house.settle().await;
+    assert_eq!(house.count(is_sent_twice), 0);
+    send_all(&house, "PACS", &native).await;
+    send_all(&house, "PACS", &native).await;
+    house.settle().await;
+    assert_eq!((archive.kept().len(), house.count(is_sent_twice)), (3, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_source_with_two_versions_is_told_as_such() {
+    let mut house = House::open();
+    let native = study(2);
+    send_all(&house, "CT1", &native).await;
+    send_all(&house, "CT1", &coerced(&native)).await;
+    let event = house.event("sent twice", is_sent_twice).await;
+    let Event::StudySentTwice { sources, study_instance_uid, .. } = event else { unreachable!() };
+    let (one, other) = sources.titles();
+    assert_eq!((one.as_str(), other.as_str()), ("CT1", "CT1"));
+    let journal = house.store.journal(&study_instance_uid).await.unwrap();
+    let detail = &journal.iter().find(|entry| entry.event == "sent twice").unwrap().detail;
+    assert!(detail.starts_with("CT1 sends instances of this study in more than one version"));
+}
