@@ -97,6 +97,7 @@ fn server_files(tls: &ListenerTls) -> ServerFiles {
         certificate: tls.certificate.clone(),
         key: tls.key.clone(),
         ca: tls.ca.clone(),
+        crls: Vec::new(),
         client_certificate: match tls.client_certificate {
             configuration::ClientCertificate::Allowed => ClientCertificate::Allowed,
             configuration::ClientCertificate::None => ClientCertificate::None,
@@ -108,6 +109,7 @@ fn server_files(tls: &ListenerTls) -> ServerFiles {
 fn client_files(tls: &DestinationTls) -> ClientFiles {
     ClientFiles {
         ca: tls.ca.clone(),
+        crls: Vec::new(),
         own: tls.certificate.clone().zip(tls.key.clone()),
         server_name: tls.server_name.clone(),
     }

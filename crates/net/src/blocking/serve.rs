@@ -6,14 +6,14 @@ use std::{io, thread};
 
 use telerad_core::AeTitle;
 use telerad_dicom::Status;
-use telerad_dimse::{AssociateRequest, ContextResult, Rejection, UserItems};
+use telerad_dimse::{AcceptedContext, AssociateRequest, ContextResult, Rejection, UserItems};
 
 use super::engine::Engine;
 use super::storage::{Storage, receive};
 use crate::dicom::{
-    self, AssociationContext, Body, FindAnswer, FindAnswers, FindRequest, MovePlan, NReply,
-    NRequest, Offers, Retrieval, RetrieveRequest, ServerConfig, Services, StoreReply, StoreRequest,
-    answers, grant_receiving, negotiate,
+    self, AssociationContext, Body, DimseService, EventReports, FindAnswer, FindAnswers,
+    FindRequest, MovePlan, NReply, NRequest, Offers, Retrieval, RetrieveRequest, ServerConfig,
+    Services, StoreReply, StoreRequest, answers, grant_receiving, is_served_by_name, negotiate,
 };
 use crate::{BoxFuture, Listener, Remote, Shutdown, Spawn};
 
@@ -34,6 +34,22 @@ pub trait Handlers: Storage {
     /// Answers roles, window, extended negotiation and identity; by default as [`Services::answer_items`] does.
     fn answer_items(&self, request: &AssociateRequest) -> UserItems {
         grant_receiving(request)
+    }
+
+    /// Whether requests of this service may come on a context of this SOP class; by default as [`Services::serves`] does.
+    fn serves(&self, service: DimseService, sop_class_uid: &str) -> bool {
+        is_served_by_name(service, sop_class_uid)
+    }
+
+    /// What we have to report to this peer on the association that it has just opened, as [`Services::reports`] does; by
+    /// default nothing. Reports are asked for on the thread of the association: what waits for news awaits it.
+    fn reports(
+        &self,
+        context: AssociationContext,
+        accepted: &[AcceptedContext],
+    ) -> Vec<Box<dyn EventReports>> {
+        let _ = (context, accepted);
+        Vec::new()
     }
 
     /// Answers one query (C-FIND). The matches are asked for one by one, and dropped when the peer cancels or leaves.
@@ -137,6 +153,18 @@ impl<H: Handlers> Services for Waiting<H> {
 
     fn answer_items(&self, request: &AssociateRequest) -> UserItems {
         self.0.answer_items(request)
+    }
+
+    fn serves(&self, service: DimseService, sop_class_uid: &str) -> bool {
+        self.0.serves(service, sop_class_uid)
+    }
+
+    fn reports(
+        &self,
+        context: AssociationContext,
+        accepted: &[AcceptedContext],
+    ) -> Vec<Box<dyn EventReports>> {
+        self.0.reports(context, accepted)
     }
 
     fn store(

@@ -79,6 +79,8 @@ pub use retrieve::{InstanceReference, InstanceSource, Retrieval, RetrieveRequest
 pub use retrieve_scu::RetrieveOutcome;
 pub use serve::{serve, serve_stream};
 pub use server::{FIND_MODELS, GET_MODELS, MOVE_MODELS, Server, ServerBuilder};
+#[cfg(feature = "blocking")]
+pub(crate) use services::is_served_by_name;
 pub use services::{DimseService, Services};
 pub use source::{AnyBody, BodySource};
 pub use store_scp::{StoreReply, StoreRequest, StoreScp};

@@ -47,10 +47,7 @@ pub trait Services: Send + Sync + 'static {
     /// Whether requests of this service may come on a context of this SOP class; others are refused before they reach the
     /// service. By default the name of the class decides.
     fn serves(&self, service: DimseService, sop_class_uid: &str) -> bool {
-        match service {
-            DimseService::Store => is_storable(sop_class_uid),
-            _ => sop_class_uid != uids::VERIFICATION && !is_storable(sop_class_uid),
-        }
+        is_served_by_name(service, sop_class_uid)
     }
 
     /// Receives one instance (C-STORE). Whatever is answered here is what the peer hears, so success must mean that
@@ -139,6 +136,14 @@ pub trait Services: Send + Sync + 'static {
     ) -> Vec<Box<dyn EventReports>> {
         let _ = (context, accepted);
         Vec::new()
+    }
+}
+
+/// What the name of a class says of its services.
+pub(crate) fn is_served_by_name(service: DimseService, sop_class_uid: &str) -> bool {
+    match service {
+        DimseService::Store => is_storable(sop_class_uid),
+        _ => sop_class_uid != uids::VERIFICATION && !is_storable(sop_class_uid),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
+use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -14,7 +15,8 @@ use super::explain;
 use super::fault::TlsFault;
 use super::link::{Observed, TlsLink};
 use super::load::{
-    Reloadable, TlsLoadError, authorities, certificates, mismatch, private_key, unusable,
+    Reloadable, TlsLoadError, authorities, certificates, mismatch, private_key, revocation_lists,
+    unusable,
 };
 use super::provider::{CivilTime, provider};
 use crate::clock::Clock;
@@ -26,6 +28,10 @@ use crate::transport::Connector;
 pub struct ClientFiles {
     /// The authorities whose certificates we take.
     pub ca: PathBuf,
+    /// Revocation lists. With any, each certificate of the peer's chain below the trusted authority has to be covered by one of its
+    /// issuer's, and every list has to be in date: an old one says nothing about today, so nobody is let in by it. Without any,
+    /// nobody asks whether a certificate has been revoked.
+    pub crls: Vec<PathBuf>,
     /// Our certificate, followed by those of intermediate authorities, and its key without a password: for peers that
     /// want one.
     pub own: Option<(PathBuf, PathBuf)>,
@@ -145,10 +151,18 @@ impl<C: Connector> Connector for TlsConnector<C> {
 fn build(files: &ClientFiles, clock: &Arc<dyn Clock>) -> Result<ClientConfig, TlsLoadError> {
     let provider = provider()?;
     let time = Arc::new(CivilTime(Arc::clone(clock)));
+    let roots = authorities(&files.ca)?;
+    let lists = revocation_lists(&files.crls, &roots, &provider)?;
+    // Without lists neither is heard.
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
+        .with_crls(lists)
+        .enforce_revocation_expiration()
+        .build()
+        .map_err(|error| unusable(&files.ca, &error))?;
     let builder = ClientConfig::builder_with_details(provider, time)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(|error| unusable(&files.ca, &error))?
-        .with_root_certificates(authorities(&files.ca)?);
+        .with_webpki_verifier(verifier);
     let Some((certificate, key)) = &files.own else { return Ok(builder.with_no_client_auth()) };
     builder
         .with_client_auth_cert(certificates(certificate)?, private_key(key)?)

@@ -75,6 +75,10 @@ fn certificate(error: &CertificateError) -> TlsFault {
         E::Expired | E::ExpiredContext { .. } => TlsFault::Expired,
         E::NotValidYet | E::NotValidYetContext { .. } => TlsFault::NotYetValid,
         E::Revoked => TlsFault::Revoked,
+        E::UnknownRevocationStatus => TlsFault::RevocationUnknown,
+        E::ExpiredRevocationList | E::ExpiredRevocationListContext { .. } => {
+            TlsFault::RevocationListExpired
+        }
         // A certificate of the same name as a trusted one and another key is a stranger as well.
         E::UnknownIssuer | E::BadSignature => TlsFault::Untrusted,
         E::InvalidPurpose | E::InvalidPurposeContext { .. } => TlsFault::NotForThisEnd,

@@ -69,6 +69,12 @@ pub enum TlsFault {
     /// The peer's certificate has been revoked.
     #[error("the peer's certificate has been revoked")]
     Revoked,
+    /// A revocation list of ours is out of date: it has to be fetched and read again here, whoever the peer is.
+    #[error("the revocation list here for the peer's certificate has expired")]
+    RevocationListExpired,
+    /// There are revocation lists, but none of the authority that issued the peer's certificate or one above it.
+    #[error("no revocation list here covers the peer's certificate")]
+    RevocationUnknown,
     /// Time was up.
     #[error("timed out in the TLS handshake")]
     Timeout,

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::RootCertStore;
+use rustls::client::WebPkiServerVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
 /// Certificates or keys cannot be used. Nothing was changed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -26,6 +28,9 @@ pub enum TlsLoadError {
     /// The file has no certificate in it.
     #[error("{}: no certificate in it; expected PEM with BEGIN CERTIFICATE", .0.display())]
     NoCertificate(PathBuf),
+    /// The file has no revocation list in it.
+    #[error("{}: no revocation list in it; expected PEM with BEGIN X509 CRL", .0.display())]
+    NoRevocationList(PathBuf),
     /// The file has no key in it that can be read.
     #[error("{}: no private key in it; expected PEM with BEGIN PRIVATE KEY, without a password", .0.display())]
     NoKey(PathBuf),
@@ -77,6 +82,30 @@ pub(super) fn authorities(file: &Path) -> Result<Arc<RootCertStore>, TlsLoadErro
         roots.add(certificate).map_err(|error| unusable(file, &error))?;
     }
     Ok(Arc::new(roots))
+}
+
+/// The revocation lists of these files, each looked at by itself, so that a wrong one can be named.
+pub(super) fn revocation_lists(
+    files: &[PathBuf],
+    roots: &Arc<RootCertStore>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsLoadError> {
+    let mut lists = Vec::new();
+    for file in files {
+        let read = CertificateRevocationListDer::pem_file_iter(file)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let own = read.map_err(|error| unread(file, &error, TlsLoadError::NoRevocationList))?;
+        if own.is_empty() {
+            return Err(TlsLoadError::NoRevocationList(file.clone()));
+        }
+        let (roots, provider) = (Arc::clone(roots), Arc::clone(provider));
+        WebPkiServerVerifier::builder_with_provider(roots, provider)
+            .with_crls(own.clone())
+            .build()
+            .map_err(|error| unusable(file, &error))?;
+        lists.extend(own);
+    }
+    Ok(lists)
 }
 
 /// What rustls says of our own certificate and key.

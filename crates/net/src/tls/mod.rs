@@ -5,8 +5,8 @@
 //! ChaCha20-Poly1305. Peers that know nothing but older versions, CBC suites or Diffie-Hellman without elliptic curves
 //! (DICOM's retired AES profile) cannot connect; put a proxy in front of them.
 //!
-//! The handshake runs in the connection's own task, under a deadline of its own. Certificates are read from PEM files
-//! and can be read again while connections last. Revocation lists are not read.
+//! The handshake runs in the connection's own task, under a deadline of its own. Certificates and
+//! revocation lists are read from PEM files and can be read again while connections last; nothing is fetched.
 //!
 //! What a peer has proved ([`PeerIdentity`]), what that entitles it to ([`CertificatePolicy`]) and what can go wrong
 //! ([`TlsFault`]) is here in every build, so that services can ask and answer without knowing whether TLS was compiled

@@ -13,7 +13,8 @@ use super::certificate::identity;
 use super::explain;
 use super::link::{Observed, TlsLink};
 use super::load::{
-    Reloadable, TlsLoadError, authorities, certificates, mismatch, private_key, unusable,
+    Reloadable, TlsLoadError, authorities, certificates, mismatch, private_key, revocation_lists,
+    unusable,
 };
 use super::provider::{CivilTime, provider};
 use crate::clock::Clock;
@@ -41,6 +42,10 @@ pub struct ServerFiles {
     pub key: PathBuf,
     /// The authorities whose certificates we take. Needed unless nobody is asked for one.
     pub ca: Option<PathBuf>,
+    /// Revocation lists. With any, each certificate of a caller's chain below the trusted authority has to be covered by one of its
+    /// issuer's, and every list has to be in date: an old one says nothing about today, so nobody is let in by it. Without any,
+    /// nobody asks whether a certificate has been revoked.
+    pub crls: Vec<PathBuf>,
     /// Whether callers have to show a certificate.
     pub client_certificate: ClientCertificate,
 }
@@ -163,7 +168,11 @@ fn build(files: &ServerFiles, clock: &Arc<dyn Clock>) -> Result<ServerConfig, Tl
             return Err(TlsLoadError::NoAuthorities(files.certificate.clone()));
         }
         (wanted, Some(ca)) => {
-            let verifier = WebPkiClientVerifier::builder_with_provider(authorities(ca)?, provider);
+            let roots = authorities(ca)?;
+            let lists = revocation_lists(&files.crls, &roots, &provider)?;
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+            // Without lists neither is heard.
+            let verifier = verifier.with_crls(lists).enforce_revocation_expiration();
             let verifier = match wanted {
                 ClientCertificate::Allowed => verifier.allow_unauthenticated(),
                 ClientCertificate::None | ClientCertificate::Required => verifier,

@@ -1,6 +1,13 @@
 //! Programs without an async runtime, on both ends of loopback connections.
 #![expect(clippy::disallowed_methods, reason = "tests own their listeners, threads and runtimes")]
 
+#[cfg(feature = "tls-ring")]
+#[expect(dead_code, reason = "shared with the tests of TLS")]
+#[path = "../tls/authority.rs"]
+mod authority;
+#[cfg(feature = "tls-ring")]
+mod secure;
+
 use std::io::{self, Read};
 use std::net::{TcpListener, TcpStream};
 use std::ops::ControlFlow;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber,
 };
 use telerad_net::SystemClock;
 use telerad_net::tls::{ClientCertificate, ClientFiles, ClientTls, ServerFiles, ServerTls};
@@ -54,7 +54,8 @@ impl Authority {
     /// The files of a server called `server.example`.
     pub fn server_files(&self, client_certificate: ClientCertificate) -> ServerFiles {
         let (certificate, key) = self.issue("server", |_| {});
-        ServerFiles { certificate, key, ca: Some(self.path("ca.pem")), client_certificate }
+        let ca = Some(self.path("ca.pem"));
+        ServerFiles { certificate, key, ca, crls: Vec::new(), client_certificate }
     }
 
     pub fn server(&self, client_certificate: ClientCertificate) -> ServerTls {
@@ -67,9 +68,34 @@ impl Authority {
         self.client_with(own)
     }
 
+    pub fn client_files(&self, own: Option<(PathBuf, PathBuf)>) -> ClientFiles {
+        ClientFiles { ca: self.path("ca.pem"), crls: Vec::new(), own, server_name: None }
+    }
+
+    /// Revokes the certificates with these serial numbers, by a list until the first day of the year `until`.
+    pub fn revoke(&self, serial_numbers: &[u64], until: i32) -> PathBuf {
+        let revoked = |number: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*number),
+            revocation_time: rcgen::date_time_ymd(2001, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2001, 1, 1),
+            next_update: rcgen::date_time_ymd(until, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serial_numbers.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = params.signed_by(&self.issuer).unwrap();
+        let file = self.path("ca.crl");
+        std::fs::write(&file, list.pem().unwrap()).unwrap();
+        file
+    }
+
     pub fn client_with(&self, own: Option<(PathBuf, PathBuf)>) -> ClientTls {
-        let files = ClientFiles { ca: self.path("ca.pem"), own, server_name: None };
-        ClientTls::load(files, SystemClock::shared()).unwrap()
+        ClientTls::load(self.client_files(own), SystemClock::shared()).unwrap()
     }
 }
 

@@ -10,10 +10,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::authority::{self, Authority};
 use crate::pair::{ADDRESS, pair};
 
-type End = Result<(), TlsFault>;
+pub type End = Result<(), TlsFault>;
 
 /// What the two ends make of a handshake and of one byte each way.
-async fn shake(server: ServerTls, client: ClientTls, address: &str) -> (End, End) {
+pub async fn shake(server: ServerTls, client: ClientTls, address: &str) -> (End, End) {
     let (port, cable) = pair();
     let mut listener = TlsAcceptor::new(port, server);
     let connector = TlsConnector::new(cable, client);
@@ -95,8 +95,8 @@ fn check_server(
     client: ClientTls,
     expected: &str,
 ) {
-    let files =
-        ServerFiles { certificate, key, ca: None, client_certificate: ClientCertificate::None };
+    let client_certificate = ClientCertificate::None;
+    let files = ServerFiles { certificate, key, ca: None, crls: Vec::new(), client_certificate };
     let server = ServerTls::load(files, SystemClock::shared()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (_, ours) = runtime.block_on(shake(server, client, ADDRESS));
@@ -132,11 +132,8 @@ fn what_is_wrong_with_a_server_is_named() {
 #[tokio::test]
 async fn a_name_can_be_given_where_the_address_has_another() {
     let north = Authority::new("North CA");
-    let files = ClientFiles {
-        ca: north.path("ca.pem"),
-        own: None,
-        server_name: Some("server.example".to_owned()),
-    };
+    let server_name = Some("server.example".to_owned());
+    let files = ClientFiles { server_name, ..north.client_files(None) };
     let client = ClientTls::load(files, SystemClock::shared()).unwrap();
     let ends = shake(north.server(ClientCertificate::None), client, "10.8.0.7:2762").await;
     assert_eq!(ends, (Ok(()), Ok(())));

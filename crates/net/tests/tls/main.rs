@@ -8,3 +8,4 @@ mod faults;
 mod files;
 mod pair;
 mod probes;
+mod revocation;

@@ -41,6 +41,7 @@ fn server(certificates: &Certificates, wanted: ClientCertificate) -> Result<Serv
         certificate: certificates.certificate("telerad").into(),
         key: certificates.key("telerad").into(),
         ca: (wanted != ClientCertificate::None).then(|| certificates.certificate("ca").into()),
+        crls: Vec::new(),
         client_certificate: wanted,
     };
     Ok(ServerTls::load(files, SystemClock::shared())?)
@@ -64,6 +65,7 @@ impl Secure<'_> {
         };
         let files = ClientFiles {
             ca: self.certificates.certificate("ca").into(),
+            crls: Vec::new(),
             own: own.map(files),
             server_name: None,
         };

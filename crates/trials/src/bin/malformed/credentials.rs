@@ -29,7 +29,7 @@ impl Credentials {
     pub fn client(&self) -> Result<ClientTls> {
         let file = |name| self.folder.path().join(name);
         let own = Some((file("modality.pem"), file("modality.key")));
-        let files = ClientFiles { ca: file("ca.pem"), own, server_name: None };
+        let files = ClientFiles { ca: file("ca.pem"), crls: Vec::new(), own, server_name: None };
         Ok(ClientTls::load(files, SystemClock::shared())?)
     }
 }
@@ -41,6 +41,7 @@ pub fn server(folder: &Path) -> Result<ServerTls> {
         certificate: file("gateway.pem"),
         key: file("gateway.key"),
         ca: Some(file("ca.pem")),
+        crls: Vec::new(),
         client_certificate: ClientCertificate::Required,
     };
     Ok(ServerTls::load(files, SystemClock::shared())?)
