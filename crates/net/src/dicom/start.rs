@@ -65,10 +65,9 @@ pub(super) fn patience(request: &Command, config: &ServerConfig) -> Duration {
 fn refusal(request: &Command, context: &AcceptedContext) -> Option<Status> {
     let (named, agreed) = (request.sop_class_uid(), context.abstract_syntax.as_str());
     match request {
-        Command::StoreRq { .. }
-        | Command::FindRq { .. }
-        | Command::MoveRq { .. }
-        | Command::GetRq { .. } => (named != agreed).then_some(Status::SOP_CLASS_NOT_SUPPORTED),
+        Command::FindRq { .. } | Command::MoveRq { .. } | Command::GetRq { .. } => {
+            (named != agreed).then_some(Status::SOP_CLASS_NOT_SUPPORTED)
+        }
         _ => {
             let asked = NRequest::read(request)?;
             if !asked.operation.is_for(context.roles.of_peer()) {
@@ -151,7 +150,9 @@ async fn store(
     match request {
         Command::StoreRq {
             message_id, sop_class_uid, sop_instance_uid, move_originator, ..
-        } if services.serves(DimseService::Store, &dialogue.context().abstract_syntax) => {
+        } if sop_class_uid == dialogue.context().abstract_syntax
+            && services.serves(DimseService::Store, &sop_class_uid) =>
+        {
             let request = StoreRequest {
                 message_id,
                 sop_class_uid,
