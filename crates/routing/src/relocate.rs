@@ -135,6 +135,8 @@ pub(crate) fn carry(
             key,
             not_before: now,
             attempts: 0,
+            // What was sent in its time as routine may belong to a study that has been raised since.
+            priority: delivery.priority.min(moved.priority),
             state: state(moved, to),
             last_fault: None,
             group: group_of(moved, to),

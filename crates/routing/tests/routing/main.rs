@@ -1,10 +1,18 @@
 //! Claims about routing: rules, intake and delivery.
 
+mod breakers;
 mod delivery;
+mod doubts;
+mod fairness;
+mod groups;
 mod heads;
 mod intake;
+mod lanes;
+mod operations;
+mod rates;
 mod rows;
 mod rules;
+mod windows;
 
 use telerad_core::{AccessionNumber, AeTitle, Issuer, Patient, PatientId, SiteId, Timestamp, Uid};
 use telerad_dicom::{InstanceHead, uids};
