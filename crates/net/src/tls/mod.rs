@@ -25,6 +25,7 @@
 //!     certificate: "gateway.pem".into(),
 //!     key: "gateway.key".into(),
 //!     ca: Some("sites.pem".into()),
+//!     crls: Vec::new(),
 //!     client_certificate: ClientCertificate::Required,
 //! };
 //! let tls = ServerTls::load(files, SystemClock::shared())?;
