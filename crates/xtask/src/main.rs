@@ -24,6 +24,8 @@ usage: cargo xtask <command>
   interop [--quick]           DICOM and HL7 programs of others against the gateway and the library
   bench-peers [--runs N] [--quick]
                               DICOM beside bare TCP, DCMTK and dicom-rs, and its memory
+  bench-store [--quick]       durable intake, forwarding and a million queued deliveries, beside bare programs, DCMTK and
+                              Orthanc
   crash [--count N --seed S]  kill the gateway at random moments, lose nothing
   down                        a destination that is away for the whole run
   duplicates                  the same instance again, and the same UID with other content

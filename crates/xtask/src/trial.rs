@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::step::{cargo, output, succeed, timed};
 
 /// The trials of `crates/trials`, by the names of their binaries.
-pub const NAMES: [&str; 7] =
-    ["interop", "bench-peers", "crash", "down", "duplicates", "memory", "malformed"];
+pub const NAMES: [&str; 8] =
+    ["interop", "bench-peers", "bench-store", "crash", "down", "duplicates", "memory", "malformed"];
 
 /// Builds everything optimised, then hands the arguments to the trial.
 ///
@@ -33,6 +33,7 @@ pub fn run(root: &Path, name: &str, arguments: &[String]) -> Result<()> {
 fn programs(name: &str) -> Vec<&str> {
     match name {
         "bench-peers" => vec!["bench_peers"],
+        "bench-store" => vec!["bench_store"],
         "interop" => vec![name, "dimse_interop", "hl7_interop"],
         _ => vec![name],
     }
