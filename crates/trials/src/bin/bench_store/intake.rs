@@ -15,11 +15,17 @@ use telerad_trials::tool::free_port;
 use telerad_trials::verdict::Verdict;
 
 use crate::Effort;
+use crate::folders::Folders;
 use crate::reference::{Client, Reference};
 use crate::series::Series;
 
 /// Measures the gateway and the reference program, and prints it.
-pub fn compare(verdict: &mut Verdict, arguments: &Arguments, effort: &Effort) -> Result<()> {
+pub fn compare(
+    verdict: &mut Verdict,
+    arguments: &Arguments,
+    effort: &Effort,
+    folders: &mut Folders,
+) -> Result<()> {
     let lists: Vec<Vec<Instance>> =
         (0..ASSOCIATIONS).map(|number| slices(number, effort.part(EACH))).collect();
     let bytes: usize = lists.iter().flatten().map(|it| it.data_set.len()).sum();
@@ -29,8 +35,8 @@ pub fn compare(verdict: &mut Verdict, arguments: &Arguments, effort: &Effort) ->
         // Whoever comes second finds a disk that is still busy with the first.
         for turn in [run % 2, (run + 1) % 2] {
             match turn {
-                0 => ours.0.push(rate(gateway(arguments, &lists)?)),
-                _ => reference.0.push(rate(bare(&lists)?)),
+                0 => ours.0.push(rate(gateway(arguments, &lists, folders)?)),
+                _ => reference.0.push(rate(bare(&lists, folders)?)),
             }
         }
     }
@@ -54,7 +60,7 @@ pub fn slices(number: u64, count: usize) -> Vec<Instance> {
     (0..count as u64).map(slice).collect()
 }
 
-fn gateway(arguments: &Arguments, lists: &[Vec<Instance>]) -> Result<f64> {
+fn gateway(arguments: &Arguments, lists: &[Vec<Instance>], folders: &mut Folders) -> Result<f64> {
     // Nobody is there to deliver to: what is measured is intake.
     let setting = Setting::between(free_port()?, free_port()?, free_port()?)?;
     let (gateway, addresses) = setting.start(arguments)?;
@@ -68,12 +74,12 @@ fn gateway(arguments: &Arguments, lists: &[Vec<Instance>]) -> Result<f64> {
         client.release()
     })?;
     gateway.kill()?;
+    folders.keep(setting.folder);
     Ok(took)
 }
 
-fn bare(lists: &[Vec<Instance>]) -> Result<f64> {
-    let folder = tempfile::tempdir()?;
-    let reference = Reference::start(folder.path())?;
+fn bare(lists: &[Vec<Instance>], folders: &mut Folders) -> Result<f64> {
+    let reference = Reference::start(&folders.make()?)?;
     let address: SocketAddr = reference.address;
     at_once(lists, |list, start| {
         let mut client = Client::connect(address)?;

@@ -11,6 +11,7 @@
 #![expect(clippy::disallowed_methods, reason = "a program with sockets, processes and a clock")]
 
 mod beside;
+mod folders;
 mod intake;
 mod queue;
 mod reference;
@@ -25,6 +26,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use telerad_trials::arguments::Arguments;
 use telerad_trials::verdict::{self, Verdict};
+
+use crate::folders::Folders;
 
 /// The first argument of a process that plays a role in a measurement.
 const ROLE: &str = "--role";
@@ -51,9 +54,10 @@ fn trial(verdict: &mut Verdict) -> Result<()> {
     if effort.quick {
         verdict::note("one run of less: a look, not a measurement");
     }
-    intake::compare(verdict, &arguments, &effort)?;
-    single::compare(verdict, &arguments, &effort)?;
-    beside::compare(verdict, &arguments, &effort)?;
+    let mut folders = Folders::default();
+    intake::compare(verdict, &arguments, &effort, &mut folders)?;
+    single::compare(verdict, &arguments, &effort, &mut folders)?;
+    beside::compare(verdict, &arguments, &effort, &mut folders)?;
     queue::measure(verdict, &arguments, &effort)
 }
 

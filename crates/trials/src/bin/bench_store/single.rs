@@ -14,22 +14,28 @@ use telerad_trials::tool::{self, free_port};
 use telerad_trials::verdict::Verdict;
 use telerad_trials::{debian, wait};
 
+use crate::folders::Folders;
 use crate::reference::RECORD_BYTES;
 use crate::series::Series;
 use crate::{Effort, intake, sender};
 
 /// Measures the gateway, `storescp +B` and the syncs, and prints it.
-pub fn compare(verdict: &mut Verdict, arguments: &Arguments, effort: &Effort) -> Result<()> {
+pub fn compare(
+    verdict: &mut Verdict,
+    arguments: &Arguments,
+    effort: &Effort,
+    folders: &mut Folders,
+) -> Result<()> {
     debian::install(&[(STORESCU, "dcmtk"), (STORESCP, "dcmtk")])?;
     let instances = intake::slices(100, effort.part(COUNT));
-    let folder = tempfile::tempdir()?;
-    sender::write_folder(folder.path(), &instances)?;
+    let folder = folders.make()?;
+    sender::write_folder(&folder, &instances)?;
     let (mut ours, mut theirs, mut syncs) =
         (Series::default(), Series::default(), Series::default());
     for _ in 0..effort.runs {
-        ours.0.push(gateway(arguments, folder.path())?);
-        theirs.0.push(dcmtk(folder.path(), instances.len())?);
-        syncs.0.push(time_syncs(&instances)?);
+        ours.0.push(gateway(arguments, &folder, folders)?);
+        theirs.0.push(dcmtk(&folder, instances.len(), folders)?);
+        syncs.0.push(time_syncs(&instances, &folders.make()?)?);
     }
     let both = theirs.0.iter().zip(&syncs.0).map(|(scp, syncs)| scp + syncs).collect();
     let ratio = ours.over(&Series(both)).median();
@@ -44,24 +50,25 @@ pub fn compare(verdict: &mut Verdict, arguments: &Arguments, effort: &Effort) ->
     Ok(())
 }
 
-fn gateway(arguments: &Arguments, folder: &Path) -> Result<f64> {
+fn gateway(arguments: &Arguments, folder: &Path, folders: &mut Folders) -> Result<f64> {
     let setting = Setting::between(free_port()?, free_port()?, free_port()?)?;
     let (gateway, addresses) = setting.start(arguments)?;
     let took = sender::time(addresses.dicom.port(), folder)?;
     gateway.kill()?;
+    folders.keep(setting.folder);
     Ok(took)
 }
 
-fn dcmtk(folder: &Path, count: usize) -> Result<f64> {
-    let (kept, port) = (tempfile::tempdir()?, free_port()?.to_string());
-    let log = kept.path().with_extension("log");
-    let kept_name = kept.path().to_string_lossy();
+fn dcmtk(folder: &Path, count: usize, folders: &mut Folders) -> Result<f64> {
+    let (kept, port) = (folders.make()?, free_port()?.to_string());
+    let log = kept.with_extension("log");
+    let kept_name = kept.to_string_lossy();
     let _scp = tool::start(STORESCP, &["+B", "-od", &*kept_name, &*port], &log)?;
     tool::wait_for_port(port.parse()?, Duration::from_secs(10))?;
     let mut storescu = Command::new(STORESCU);
     storescu.args(["+sd", "127.0.0.1", &port]).arg(folder).env("TCP_NODELAY", "1");
     let took = sender::time_command(&mut storescu)?;
-    let arrived = || std::fs::read_dir(kept.path()).map_or(0, Iterator::count);
+    let arrived = || std::fs::read_dir(&kept).map_or(0, Iterator::count);
     let all = wait::until(Duration::from_secs(5), || arrived() == count);
     std::fs::remove_file(&log)?;
     ensure!(all, "storescp kept {} of {count}", arrived());
@@ -69,10 +76,9 @@ fn dcmtk(folder: &Path, count: usize) -> Result<f64> {
 }
 
 /// File, folder and log of each instance; only the syncs count.
-fn time_syncs(instances: &[Instance]) -> Result<f64> {
-    let folder = tempfile::tempdir()?;
-    let directory = File::open(folder.path())?;
-    let mut log = File::create(folder.path().join("log"))?;
+fn time_syncs(instances: &[Instance], folder: &Path) -> Result<f64> {
+    let directory = File::open(folder)?;
+    let mut log = File::create(folder.join("log"))?;
     let mut took = Duration::ZERO;
     let mut timed = |sync: &dyn Fn() -> std::io::Result<()>| {
         let started = Instant::now();
@@ -81,11 +87,11 @@ fn time_syncs(instances: &[Instance]) -> Result<f64> {
         std::io::Result::Ok(())
     };
     for (number, instance) in instances.iter().enumerate() {
-        let unfinished = folder.path().join("tmp");
+        let unfinished = folder.join("tmp");
         let mut file = File::create(&unfinished)?;
         file.write_all(&instance.data_set)?;
         timed(&|| file.sync_data())?;
-        std::fs::rename(&unfinished, folder.path().join(number.to_string()))?;
+        std::fs::rename(&unfinished, folder.join(number.to_string()))?;
         timed(&|| directory.sync_all())?;
         log.write_all(&[0; RECORD_BYTES])?;
         timed(&|| log.sync_data())?;
