@@ -131,6 +131,15 @@ pub enum Event {
         /// In plain words.
         cause: String,
     },
+    /// Whether two versions of an instance have the same pixels is not known; they are treated as different.
+    PixelsNotCompared {
+        /// The site it belongs to.
+        site: SiteId,
+        /// Which instance.
+        sop_instance_uid: Uid,
+        /// In plain words.
+        cause: String,
+    },
     /// A queue of an earlier run has no destination or receiver in this configuration: what is in it is not sent.
     QueueStranded {
         /// Its name, with the number of instances where it holds instances.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use telerad_core::{SiteId, Timestamp};
 use telerad_routing::{DestinationId, RuleSet};
 use telerad_store::{Batch, Effect, JournalEntry, Receipt, StoreError};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, Semaphore, broadcast};
 
 use crate::answers::Answers;
 use crate::bell::Bell;
@@ -20,6 +20,8 @@ use crate::watermarks::Watermarks;
 
 /// The shared part: configuration, environment, who is who, and how flows wake each other.
 pub(crate) struct State {
+    /// Bounds how many comparisons of pixels go on at once, and with that their memory.
+    pub(crate) comparisons: Semaphore,
     pub(crate) configuration: Configuration,
     pub(crate) directory: Directory,
     pub(crate) environment: Environment,
@@ -41,6 +43,7 @@ impl State {
         let receivers = receivers.into_iter().map(|to| (to.name, Arc::default())).collect();
         let rules = configuration.rules.iter().map(|rule| rule.get_ref().clone()).collect();
         Self {
+            comparisons: Semaphore::new(COMPARISONS_MAX),
             directory: Directory::new(&configuration),
             rules: RuleSet { rules },
             answers: Answers::new(),
@@ -111,6 +114,8 @@ impl State {
     }
 }
 
+/// Comparisons of pixels at once.
+const COMPARISONS_MAX: usize = 2;
 /// Events kept for a listener that lags; older ones are dropped, as all of them can be read from the store.
 const EVENTS_MAX: usize = 4096;
 
