@@ -279,6 +279,11 @@ impl<C: Connector> Pool<C> {
         self.shared.counts()
     }
 
+    /// Where the time comes from.
+    pub(super) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.config.clock
+    }
+
     async fn open(
         &self,
         place: Place,

@@ -1,20 +1,20 @@
 //! Passing N-services on.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use telerad_dicom::dataset::{DataSetError, DataSetLimits};
 use telerad_dicom::{Status, uids};
-use telerad_dimse::{ProposedContext, StatusDetail};
+use telerad_dimse::{AcceptedContext, ProposedContext, StatusDetail};
 
 use super::client::ClientAssociation;
 use super::context::AssociationContext;
 use super::error::AssociationError;
-use super::n_scp::{NReply, NRequest, recode};
+use super::n_scp::{NOperation, NReply, NRequest, recode};
 use super::n_service_scp::NServiceScp;
 use super::peer::Peer;
+use super::pool::{Pool, PoolError};
 use crate::any_connector::AnyConnector;
-use crate::clock::{Clock, SystemClock};
-use crate::transport::Connector;
+use crate::clock::{after, until};
 
 /// Passes N-services on to another provider and answers what that one answers: an MPPS relay, for instance, whose
 /// modalities hear the RIS itself.
@@ -22,25 +22,28 @@ use crate::transport::Connector;
 /// Class, instance and data set stay as they are; a data set is re-encoded only where the other side does not take the
 /// transfer syntax in which it came. Nothing is kept, so a request that the other side does not answer fails with
 /// [`Status::PROCESSING_FAILURE`], and the one who asked has to ask again; the other side may have acted all the same.
-/// Each request opens an association of its own.
+///
+/// Associations come from a pool. Where one that was idle proves to have been closed by the other side, what can be asked
+/// twice without harm (N-GET, N-SET) is asked again on a new one; the rest is not, since nobody knows whether it was done.
 #[derive(Clone)]
 pub struct NServiceRelay {
     peer: Peer,
-    connector: AnyConnector,
-    clock: Arc<dyn Clock>,
+    pool: Pool<AnyConnector>,
+    patience: Duration,
     limits: DataSetLimits,
 }
 
 impl NServiceRelay {
-    /// Passes on to `peer`, in the name that it says is ours.
-    pub fn new(peer: Peer, connector: impl Connector) -> Self {
-        Self::with_clock(peer, connector, SystemClock::shared())
+    /// Passes on to `peer`, in the name that it says is ours, within 60 seconds for each request.
+    pub fn new(peer: Peer, pool: Pool<AnyConnector>) -> Self {
+        Self { peer, pool, patience: PATIENCE, limits: DataSetLimits::default() }
     }
 
-    /// As [`Self::new`], with deadlines measured by `clock`.
-    pub fn with_clock(peer: Peer, connector: impl Connector, clock: Arc<dyn Clock>) -> Self {
-        let (connector, limits) = (AnyConnector::new(connector), DataSetLimits::default());
-        Self { peer, connector, clock, limits }
+    /// How long one request may take, from the wait for an association to the reply. To be heard it has to be less than the
+    /// [`service_seconds_max`](super::ServerConfig::service_seconds_max) of the server that this serves in.
+    #[must_use]
+    pub fn within(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     async fn pass_on(&self, request: &NRequest) -> Result<NReply, NotRelayed> {
@@ -51,30 +54,51 @@ impl NServiceRelay {
         }
         let abstract_syntax = request.sop_class_uid.clone();
         let contexts = vec![ProposedContext { id: 1, abstract_syntax, transfer_syntaxes }];
-        let clock = Arc::clone(&self.clock);
-        let mut association =
-            ClientAssociation::connect_with(&self.connector, clock, &self.peer, contexts).await?;
+        let mut association = self.pool.checkout(&self.peer, contexts).await?;
+        match self.ask(&mut association, request).await {
+            Err(NotRelayed::Association(error))
+                if association.is_stale(&error.fault) && may_be_repeated(request) =>
+            {
+                self.pool.renew(&mut association).await?;
+                self.ask(&mut association, request).await
+            }
+            other => other,
+        }
+    }
+
+    async fn ask(
+        &self,
+        association: &mut ClientAssociation,
+        request: &NRequest,
+    ) -> Result<NReply, NotRelayed> {
         let asked = request.transfer_syntax_uid.as_str();
-        let accepted = association.accepted().first();
-        let spoken = accepted.map_or_else(|| asked.to_owned(), |it| it.transfer_syntax.clone());
+        let of_class = |it: &&AcceptedContext| it.abstract_syntax == request.sop_class_uid;
+        let mut accepted = association.accepted().iter().filter(of_class);
+        let as_it_is = accepted.clone().any(|it| it.transfer_syntax == asked);
+        let other = accepted.next().filter(|_| !as_it_is);
+        let spoken = other.map_or_else(|| asked.to_owned(), |it| it.transfer_syntax.clone());
         let request = NRequest {
             data_set: recode(request.data_set.as_ref(), asked, &spoken, self.limits)?,
             transfer_syntax_uid: spoken.clone(),
             ..request.clone()
         };
         let reply = association.n_service(&request).await?;
-        // What was answered stays answered, however they part.
-        if let Err(error) = association.release().await {
-            tracing::debug!("not released: {error}");
-        }
         let data_set = recode(reply.data_set.as_ref(), &spoken, asked, self.limits)?;
         Ok(NReply { data_set, ..reply })
     }
 }
 
+/// Whether doing it twice is doing it once (PS3.7 section 10.1).
+fn may_be_repeated(request: &NRequest) -> bool {
+    matches!(request.operation, NOperation::Get { .. } | NOperation::Set)
+}
+
 impl NServiceScp for NServiceRelay {
     async fn n_service(&self, _context: AssociationContext, request: NRequest) -> NReply {
-        match self.pass_on(&request).await {
+        let clock = self.pool.clock();
+        let deadline = after(clock.now(), self.patience);
+        let passed_on = until(clock, deadline, self.pass_on(&request)).await;
+        match passed_on.unwrap_or(Err(NotRelayed::Timeout)) {
             Ok(reply) => reply,
             Err(error) => {
                 tracing::warn!(?request, "not relayed: {error}");
@@ -98,4 +122,11 @@ enum NotRelayed {
     Association(#[from] AssociationError),
     #[error("data set: {0}")]
     DataSet(#[from] DataSetError),
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    #[error("no reply in time")]
+    Timeout,
 }
+
+/// Less than a server has with a service, as both come.
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex};
 use telerad_dicom::dataset::DataSetLimits;
 use telerad_dicom::{DataSet, Status, tags, uids};
 use telerad_dimse::{Roles, SyntaxOffer};
-use telerad_net::Connector;
 use telerad_net::dicom::{
     AssociationContext, AssociationFault, Availability, AvailabilityNotification, AvailabilityScp,
     ClientAssociation, CommitmentRequest, CommitmentResult, CommitmentScp, CommitmentScu,
     InstanceAvailability, MppsScp, NOperation, NReply, NRequest, NServiceRelay, PerformedStep,
-    SeriesAvailability, Server, ServerBuilder, SopReference, StepMessage, StepStatus,
+    Pool, PoolConfig, SeriesAvailability, Server, ServerBuilder, SopReference, StepMessage,
+    StepStatus,
 };
+use telerad_net::{AnyConnector, Connector, TokioSpawn};
 use tokio::io::DuplexStream;
 
 use crate::peers::{peer, title};
@@ -189,10 +190,51 @@ impl Connector for Down {
     }
 }
 
+fn pool(connector: impl Connector) -> Pool<AnyConnector> {
+    Pool::new(AnyConnector::new(connector), PoolConfig::default(), Arc::new(TokioSpawn))
+}
+
+/// Counts the connections, of which none answers.
+#[derive(Clone, Default)]
+struct Mute(Arc<Mutex<Vec<DuplexStream>>>);
+
+impl Connector for Mute {
+    type Stream = DuplexStream;
+
+    async fn connect(&self, _: &str) -> io::Result<DuplexStream> {
+        let (near, far) = tokio::io::duplex(65_536);
+        self.0.lock().unwrap().push(far);
+        Ok(near)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_has_one_deadline_for_all_of_it() {
+    let mute = Mute::default();
+    let relay = NServiceRelay::new(peer("ris:104"), pool(mute.clone()));
+    let relay = relay.within(std::time::Duration::from_secs(7));
+    let mut association = modality(builder().n_service(&[STEP], relay).build()).await;
+    let start = tokio::time::Instant::now();
+    let reply = association.n_service(&step("create", "1.2.1", "IN PROGRESS")).await.unwrap();
+    assert_eq!((reply.status, start.elapsed().as_secs()), (Status::PROCESSING_FAILURE, 7));
+    assert_eq!(mute.0.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_relay_keeps_its_association() {
+    let ris = Ris::default();
+    let pool = pool(Behind(builder, ris.clone()));
+    let relay = NServiceRelay::new(peer("ris:104"), pool.clone());
+    let mut association = modality(builder().n_service(&[STEP], relay).build()).await;
+    check_life(&live(&mut association).await, &ris);
+    assert_eq!((pool.counts().idle, pool.counts().in_use), (1, 0));
+    assert_eq!(pool.close().await, 0);
+}
+
 #[tokio::test]
 async fn a_relayed_step_hears_what_the_system_behind_answers() {
     let ris = Ris::default();
-    let relay = NServiceRelay::new(peer("ris:104"), Behind(builder, ris.clone()));
+    let relay = NServiceRelay::new(peer("ris:104"), pool(Behind(builder, ris.clone())));
     let mut association = modality(builder().n_service(&[STEP], relay).build()).await;
     check_life(&live(&mut association).await, &ris);
     // The request itself is the same, down to its bytes.
@@ -203,7 +245,7 @@ async fn a_relayed_step_hears_what_the_system_behind_answers() {
 async fn a_relay_speaks_the_encoding_of_the_system_behind() {
     let ris = Ris::default();
     let implicit = || builder().syntaxes(STEP, SyntaxOffer::OurOrder(vec![IMPLICIT.to_owned()]));
-    let relay = NServiceRelay::new(peer("ris:104"), Behind(implicit, ris.clone()));
+    let relay = NServiceRelay::new(peer("ris:104"), pool(Behind(implicit, ris.clone())));
     let mut association = modality(builder().n_service(&[STEP], relay).build()).await;
     check_life(&live(&mut association).await, &ris);
     let heard = ris.heard.lock().unwrap()[0].clone();
@@ -215,7 +257,7 @@ async fn a_relay_speaks_the_encoding_of_the_system_behind() {
 
 #[tokio::test]
 async fn a_relay_without_a_link_says_so_in_its_own_name() {
-    let relay = NServiceRelay::new(peer("ris:104"), Down);
+    let relay = NServiceRelay::new(peer("ris:104"), pool(Down));
     let mut association = modality(builder().n_service(&[STEP], relay).build()).await;
     for _ in 0..2 {
         let reply = association.n_service(&step("create", "1.2.1", "IN PROGRESS")).await.unwrap();

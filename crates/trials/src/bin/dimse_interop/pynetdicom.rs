@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use telerad::core::AeTitle;
 use telerad::dicom::{Status, uids};
-use telerad::net::dicom::{CalledTitle, NServiceRelay, Server};
-use telerad::net::{AnyConnector, TcpConnector};
+use telerad::net::dicom::{CalledTitle, NServiceRelay, Pool, PoolConfig, Server};
+use telerad::net::{AnyConnector, TcpConnector, TokioSpawn};
 use telerad_trials::tool::{self, Running, free_port, last_line};
 use telerad_trials::verdict::{self, Verdict};
 
@@ -55,7 +56,9 @@ pub fn check(verdict: &mut Verdict, ours: &Ours, python: &Python) -> Result<()> 
 fn relay(ours: &Ours, python: &Python, scp: &Scp) -> Result<String> {
     let door = CalledTitle(AeTitle::new(crate::TITLE)?);
     let classes = [uids::MODALITY_PERFORMED_PROCEDURE_STEP, STEP_RETRIEVE];
-    let relay = NServiceRelay::new(peer(scp.port, TITLE), TcpConnector);
+    let connector = AnyConnector::new(TcpConnector);
+    let pool = Pool::new(connector, PoolConfig::default(), Arc::new(TokioSpawn));
+    let relay = NServiceRelay::new(peer(scp.port, TITLE), pool);
     let serving = ours.serve_with(Server::builder(door).n_service(&classes, relay).build())?;
     let uid = "2.25.9003";
     let told = python.scu("-", &serving, &["mpps", uid])?;
