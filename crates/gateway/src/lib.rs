@@ -20,7 +20,7 @@
 //! assert_eq!((error.line, error.message.as_str()), (3, "AE title is empty"));
 //! ```
 //!
-//! Limits: [`configuration::DicomEndpoint::associations_max`], [`configuration::Hl7Endpoint::message_bytes_max`],
+//! Limits: [`configuration::Spool`] for the disk, [`configuration::DicomEndpoint::associations_max`], [`configuration::Hl7Endpoint::message_bytes_max`],
 //! [`configuration::Destination::associations_max`]; those of the protocols are in `telerad-net`.
 
 mod acknowledge;

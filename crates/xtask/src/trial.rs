@@ -9,8 +9,17 @@ use serde_json::Value;
 use crate::step::{cargo, output, succeed, timed};
 
 /// The trials of `crates/trials`, by the names of their binaries.
-pub const NAMES: [&str; 8] =
-    ["interop", "bench-peers", "bench-store", "crash", "down", "duplicates", "memory", "malformed"];
+pub const NAMES: [&str; 9] = [
+    "interop",
+    "bench-peers",
+    "bench-store",
+    "crash",
+    "down",
+    "duplicates",
+    "memory",
+    "malformed",
+    "watermarks",
+];
 
 /// Builds everything optimised, then hands the arguments to the trial.
 ///
