@@ -21,6 +21,7 @@ mod passing;
 mod peers;
 mod process;
 mod role;
+mod secure;
 mod storing;
 mod table;
 mod workload;
@@ -53,6 +54,7 @@ fn trial(verdict: &mut Verdict, words: &[String]) -> Result<()> {
     storing::compare(verdict, &effort, &peers, folders.slices(), &SLICE)?;
     storing::compare(verdict, &effort, &peers, folders.small(), &SMALL)?;
     passing::compare(verdict, &effort, folders.slices().whole)?;
+    secure::compare(&effort, &folders)?;
     memory::compare(verdict, &effort)
 }
 

@@ -16,7 +16,9 @@ use telerad::net::dicom::{
     AssociationContext, Body, BodySource, ClientAssociation, Peer, ServerConfig, Services,
     StoreReply, StoreRequest, serve,
 };
-use telerad::net::{BoxFuture, Listener, Remote, TcpAcceptor, TcpConnector, TokioSpawn, shutdown};
+use telerad::net::{
+    BoxFuture, Connector, Listener, Remote, TcpAcceptor, TcpConnector, TokioSpawn, shutdown,
+};
 use telerad_testkit::dicom::Instance;
 use tokio::runtime::Runtime;
 
@@ -90,8 +92,17 @@ pub fn send_large(words: &Words<'_>) -> Result<()> {
 
 /// An association that proposes `contexts`.
 pub async fn associate(address: &str, contexts: Vec<ProposedContext>) -> Result<ClientAssociation> {
+    associate_over(&TcpConnector, address, contexts).await
+}
+
+/// As [`associate`], over what the connector opens.
+pub async fn associate_over<C: Connector>(
+    connector: &C,
+    address: &str,
+    contexts: Vec<ProposedContext>,
+) -> Result<ClientAssociation> {
     let peer = Peer::new(address, AeTitle::new("SINK")?, AeTitle::new("BENCH")?);
-    Ok(ClientAssociation::connect(&TcpConnector, &peer, contexts).await?)
+    Ok(ClientAssociation::connect(connector, &peer, contexts).await?)
 }
 
 /// CT Image Storage in so many transfer syntaxes, one context for each.
@@ -139,7 +150,8 @@ pub fn runtime(threads: usize) -> Result<Runtime> {
     Ok(builder.worker_threads(threads).enable_all().build()?)
 }
 
-fn request_of(instance: &Loaded) -> StoreRequest {
+/// A C-STORE of this instance.
+pub fn request_of(instance: &Loaded) -> StoreRequest {
     StoreRequest {
         message_id: 0,
         sop_class_uid: instance.sop_class_uid.clone(),
@@ -150,18 +162,25 @@ fn request_of(instance: &Loaded) -> StoreRequest {
 }
 
 fn serve_as(services: Arc<dyn Services>, threads: usize) -> Result<()> {
-    runtime(threads)?.block_on(async {
-        let listener = TcpAcceptor::bind("127.0.0.1:0").await?;
-        end_with_our_owner();
-        let address = listener.local_address();
-        say(&format!("ready {}", address.rsplit(':').next().unwrap_or_default()))?;
-        let mut config = ServerConfig::default();
-        // Everybody here calls from the same host.
-        config.associations_per_peer_max = config.associations_max;
-        let (_up, stopped) = shutdown();
-        serve(listener, services, config, Arc::new(TokioSpawn), stopped).await;
-        Ok(())
-    })
+    runtime(threads)?
+        .block_on(async { serve_on(TcpAcceptor::bind("127.0.0.1:0").await?, services).await })
+}
+
+/// A sink that looks at nothing, on this listener.
+pub async fn discard_on(listener: impl Listener) -> Result<()> {
+    serve_on(listener, Arc::new(Sink(Manner::Discard))).await
+}
+
+async fn serve_on(listener: impl Listener, services: Arc<dyn Services>) -> Result<()> {
+    end_with_our_owner();
+    let address = listener.local_address();
+    say(&format!("ready {}", address.rsplit(':').next().unwrap_or_default()))?;
+    let mut config = ServerConfig::default();
+    // Everybody here calls from the same host.
+    config.associations_per_peer_max = config.associations_max;
+    let (_up, stopped) = shutdown();
+    serve(listener, services, config, Arc::new(TokioSpawn), stopped).await;
+    Ok(())
 }
 
 #[derive(Clone, Copy)]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{bare, crowd, ours};
+use crate::{bare, crowd, ours, secure};
 
 /// The first argument of a process that plays a role.
 pub const WORD: &str = "--role";
@@ -33,6 +33,10 @@ pub fn play(role: &str, words: &[String]) -> ExitCode {
         "sender" => ours::send(&words),
         "large" => ours::send_large(&words),
         "crowd" => crowd::send(&words),
+        "secure-server" => secure::serve(&words),
+        "secure-sender" => secure::send(&words),
+        "secure-sink" => secure::sink(&words),
+        "secure-store" => secure::store(&words),
         _ => Err(anyhow::anyhow!("no such role")),
     };
     match outcome {

@@ -60,6 +60,12 @@ pub fn baseline(name: &str, value: f64) {
     println!("  {name:<42}{value:>10.0}");
 }
 
+/// A value and a ratio that has none.
+#[expect(clippy::print_stdout, reason = "the table is what the program is for")]
+pub fn compared(name: &str, value: f64, ratio: f64) {
+    println!("  {name:<42}{value:>10.0}{ratio:>8.2}");
+}
+
 /// A value and a ratio that has a target.
 #[expect(clippy::print_stdout, reason = "the table is what the program is for")]
 pub fn row(verdict: &mut Verdict, name: &str, value: f64, ratio: f64, target: Target) {
