@@ -67,7 +67,8 @@ pub(crate) async fn orders_and_studies(
     Ok(candidates)
 }
 
-fn candidate(record: OrderRecord) -> Candidate {
+/// An order as a candidate.
+pub(crate) fn candidate(record: OrderRecord) -> Candidate {
     Candidate {
         key: record.key.as_str().to_owned(),
         order: record.order,

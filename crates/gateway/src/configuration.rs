@@ -3,6 +3,7 @@
 //! A configuration is read from TOML by [`Configuration::from_toml`] or built in Rust, field by field. Either way
 //! [`Configuration::check`] has the last word on what refers to what.
 
+mod lanes;
 mod read;
 mod spool;
 #[cfg(test)]
@@ -16,7 +17,7 @@ use serde::Deserialize;
 use telerad_accession::{AccessionPolicy, CanonicalRule};
 use telerad_core::{AeTitle, Issuer, SiteId};
 use telerad_hl7::{AckCondition, AckMode};
-use telerad_routing::{DestinationId, Rule};
+use telerad_routing::{DestinationId, LaneRule, Rule};
 use telerad_worklist::{AccessionSource, Mapping};
 use toml::Spanned;
 
@@ -52,6 +53,9 @@ pub struct Configuration {
     /// Which studies go where. Every rule that matches adds its destinations.
     #[serde(rename = "rule", default)]
     pub rules: Vec<Spanned<Rule>>,
+    /// How urgent a study is, where that is not just what its order says. The first that matches decides.
+    #[serde(rename = "lane", default)]
+    pub lanes: Vec<Spanned<LaneRule>>,
     /// Where the reports of each site go.
     #[serde(rename = "report_destination", default)]
     pub report_destinations: Vec<ReportDestination>,

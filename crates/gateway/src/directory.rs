@@ -9,6 +9,7 @@ use telerad_accession::AccessionPolicy;
 use telerad_core::{AeTitle, SiteId};
 use telerad_net::Remote;
 use telerad_net::tls::{CertificateMatch, CertificatePolicy, CertificateRefusal};
+use telerad_routing::LaneRules;
 use telerad_worklist::Mapping;
 
 use crate::configuration::{Acknowledge, Configuration, Hl7Role, Service, SourcePriority};
@@ -41,6 +42,7 @@ pub(crate) struct Sender {
 pub(crate) struct Directory {
     callers: BTreeMap<AeTitle, Caller>,
     senders: BTreeMap<(String, String), Sender>,
+    lanes: LaneRules,
     policies: BTreeMap<SiteId, AccessionPolicy>,
     mappings: BTreeMap<SiteId, Mapping>,
     /// Which certificates entitle to which names; `None` where no source has to show one.
@@ -79,11 +81,13 @@ impl Directory {
             let name = (source.application.get_ref().clone(), source.facility.clone());
             Some((name, certificates))
         });
+        let lanes = configuration.lanes.iter().map(|rule| rule.get_ref().clone());
         Self {
             callers_proof: policy(callers_proof),
             senders_proof: policy(senders_proof),
             mappings: mappings.collect(),
             callers: callers.collect(),
+            lanes: LaneRules { rules: lanes.collect() },
             senders: senders.collect(),
             policies: policies.collect(),
         }
@@ -96,6 +100,11 @@ impl Directory {
     /// The longest that a C-STORE of any source waits for the answers of destinations.
     pub(crate) fn longest_wait(&self) -> Duration {
         self.callers.values().filter_map(|caller| caller.waits).max().unwrap_or_default()
+    }
+
+    /// How urgent studies are.
+    pub(crate) fn lanes(&self) -> &LaneRules {
+        &self.lanes
     }
 
     pub(crate) fn sender(&self, application: &str, facility: &str) -> Option<&Sender> {

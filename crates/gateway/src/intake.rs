@@ -1,6 +1,7 @@
 //! Studies in: stream to the spool, make durable, decide, acknowledge. In that order.
 
 mod after_delivery;
+mod order;
 mod spool;
 
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ use crate::configuration::Service;
 use crate::event::Event;
 use crate::pixels;
 use crate::state::{DECISIONS_MAX, State};
+use order::find_order;
 use spool::Arrival;
 
 /// Serves one C-STORE. Success is answered only after payload and ledger are durable.
@@ -323,34 +325,6 @@ fn reports_to_people(state: &State, record: &InstanceRecord, no_rule: bool) -> V
         effects.push(state.journal(&record.site, subject, "mismatch", &evidence));
     }
     effects
-}
-
-/// Links the instance to an order when an order-side and a patient-side identifier agree; never otherwise.
-async fn find_order(
-    state: &State,
-    record: &InstanceRecord,
-) -> Result<(StudyMark, Priority), StoreError> {
-    let policy = state.directory.accession_policy(&record.site);
-    let claim = candidates::claim(record);
-    let orders = candidates::orders(state, &record.site, &claim, &policy).await?;
-    let priority_of = |key: &str| {
-        orders.iter().find(|it| it.key == key).map_or(Priority::Routine, |it| it.order.priority)
-    };
-    Ok(match accession::decide(&claim, &orders, &policy) {
-        accession::Decision::Match { key, .. } => {
-            let priority = priority_of(&key);
-            (StudyMark::Matched { order_key: key }, priority)
-        }
-        accession::Decision::Conflict { keys, evidence } => {
-            // As urgent as the most urgent order in question: withholding helps nobody, and the mark tells the reader.
-            let priority = keys.iter().map(|key| priority_of(key)).min().unwrap_or_default();
-            let why = evidence.to_string();
-            (StudyMark::Mismatch { order_key: keys.join(", "), why }, priority)
-        }
-        accession::Decision::Ambiguous { .. } | accession::Decision::NoCandidate { .. } => {
-            (StudyMark::Unmatched, Priority::Routine)
-        }
-    })
 }
 
 fn ring(state: &State, wake: &[(routing::DestinationId, Priority)]) {

@@ -81,6 +81,7 @@ pub(crate) fn put_patient(record: &mut OrderRecord, context: Context<'_>) {
 fn put_visit(record: &mut OrderRecord, visit: &VisitFacts) {
     visit.admission_id.put_some(&mut record.admission_id);
     visit.location.put(&mut record.patient_location);
+    visit.class.put(&mut record.patient_class);
     visit.referring_physician.put(&mut record.order.referring_physician);
     visit.pregnancy_status.put_some(&mut record.clinical.pregnancy_status);
 }

@@ -32,6 +32,7 @@ pub(crate) struct PatientFacts {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct VisitFacts {
     pub(crate) admission_id: Said<EntityIdentifier>,
+    pub(crate) class: Said<String>,
     pub(crate) location: Said<String>,
     pub(crate) referring_physician: Said<PersonName>,
     pub(crate) pregnancy_status: Said<u16>,
@@ -172,8 +173,11 @@ pub(crate) fn read_visit(
     });
     let visit = groups.patients.iter().flat_map(|patient| &patient.visits).next();
     let ambulatory = visit.map(|pv1| pv1.field(15));
+    let class = visit.and_then(|pv1| String::read_all(pv1.field(2)).into_iter().next());
+    let class = class.map(|class| class.trim().to_owned()).filter(|class| !class.is_empty());
     VisitFacts {
         admission_id,
+        class: class.into(),
         location,
         referring_physician: person::physician(doctor, "PV1-8", findings),
         pregnancy_status: ambulatory.map_or(Said::Nothing, pregnancy_status),

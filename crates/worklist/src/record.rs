@@ -165,6 +165,9 @@ pub struct OrderRecord {
     pub admission_id: Option<EntityIdentifier>,
     /// Current Patient Location (0038,0300): PV1-3 as `point^room^bed`.
     pub patient_location: String,
+    /// Patient class, PV1-2 (HL7 table 0004): `E` emergency, `I` inpatient, `O` outpatient.
+    #[serde(default)]
+    pub patient_class: String,
     /// Patient Transport Arrangements (0040,1004), OBR-30.
     pub transport: String,
     /// Requesting Service (0032,1033), ORC-17.
@@ -192,6 +195,7 @@ impl OrderRecord {
             steps: Vec::new(),
             admission_id: None,
             patient_location: String::new(),
+            patient_class: String::new(),
             transport: String::new(),
             requesting_service: String::new(),
             confidentiality: String::new(),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use telerad_core::SiteId;
+use telerad_routing::Schedule;
 use toml::Spanned;
 
 use super::Configuration;
@@ -51,6 +52,7 @@ impl Configuration {
         self.check_prefixes()?;
         check_receivers(self.announcements.iter().map(|to| (&to.site, &to.address)))?;
         self.check_rules()?;
+        self.check_lanes()?;
         self.spool.check()?;
         self.check_tls()
     }
@@ -168,6 +170,10 @@ impl Configuration {
             if let Some(site) = rule.site.as_ref().filter(|site| !sites.contains(site.as_str())) {
                 return fault(spanned, unknown("site", site.as_str(), &sites));
             }
+            if rule.during.as_ref().is_some_and(Schedule::names_lanes) {
+                let text = format!("rule `{}`: the windows of a rule have no lanes", rule.id);
+                return fault(spanned, text);
+            }
             for destination in &rule.send_to {
                 if !known.contains(destination.as_str()) {
                     let name = destination.as_str();
@@ -209,7 +215,7 @@ pub(super) fn fault<T>(place: &Spanned<T>, message: String) -> Result<(), Fault>
     Err(Fault { span: place.span(), message })
 }
 
-fn unknown(what: &str, name: &str, known: &BTreeSet<&str>) -> String {
+pub(super) fn unknown(what: &str, name: &str, known: &BTreeSet<&str>) -> String {
     let declared = known.iter().copied().collect::<Vec<_>>().join(", ");
     let declared = if declared.is_empty() { "none".to_owned() } else { declared };
     format!("{what} `{name}` is not declared; declared: {declared}")

@@ -88,6 +88,57 @@ fn names_are_unique() {
 }
 
 #[test]
+fn lanes_are_named_once_and_for_sites_that_exist() {
+    let lane = "[[lane]]\nid = \"emergency\"\nsite = \"north\"\nlane = \"stat\"\n";
+    let with = |lanes: &str| GOOD.replacen("[[rule]]", &format!("{lanes}[[rule]]"), 1);
+    Configuration::from_toml(&with(lane), "g.toml").unwrap();
+    check(
+        "[[rule]]",
+        &format!("{lane}{lane}[[rule]]"),
+        "g.toml:29: lane `emergency` is declared twice",
+    );
+    let south = lane.replace("north", "south");
+    check(
+        "[[rule]]",
+        &format!("{south}[[rule]]"),
+        "g.toml:25: site `south` is not declared; declared: north",
+    );
+    let unknown = lane.replace("\"stat\"", "\"urgent\"");
+    check(
+        "[[rule]]",
+        &format!("{unknown}[[rule]]"),
+        "g.toml:28: lane `urgent` is unknown; expected stat, high, routine, medium or low",
+    );
+}
+
+#[test]
+fn a_rule_may_apply_at_certain_times_but_not_to_lanes() {
+    let rule = |window: &str| {
+        format!(
+            "during = {{ time_zone = \"Europe/Berlin\", windows = [{{ {window} }}] }}\nsend_to = [\"reading\"]"
+        )
+    };
+    let night = rule("from = \"20:00\", to = \"06:00\"");
+    let good = GOOD.replacen("send_to = [\"reading\"]", &night, 1);
+    Configuration::from_toml(&good, "g.toml").unwrap();
+    check(
+        "send_to = [\"reading\"]",
+        &rule("from = \"20:00\", to = \"06:00\", lanes = [\"low\"]"),
+        "g.toml:25: rule `all`: the windows of a rule have no lanes",
+    );
+    check(
+        "send_to = [\"reading\"]",
+        &rule("from = \"20:00\", to = \"20:00\""),
+        "g.toml:28: from and to are both `20:00`",
+    );
+    check(
+        "send_to = [\"reading\"]",
+        &night.replace("Berlin", "Berln"),
+        "g.toml:28: time zone `Europe/Berln` is unknown; expected an IANA name",
+    );
+}
+
+#[test]
 fn addresses_have_a_host_and_a_port() {
     let error = "is not an address; expected host:port, such as 127.0.0.1:11112";
     check("\"127.0.0.1:2575\"", "\"2575\"", &format!("g.toml:6: `2575` {error}"));

@@ -7,7 +7,8 @@ use telerad_net::dicom::{AssociationContext, Body, StoreRequest};
 use telerad_routing::{Digest, InstanceRecord, Relation, StudyMark};
 use telerad_store::payload::StoredPayload;
 
-use super::{Refusal, find_order};
+use super::Refusal;
+use super::order::find_order;
 use crate::configuration::SourcePriority;
 use crate::directory::Caller;
 use crate::event::Event;

@@ -393,3 +393,18 @@ fn a_part_of_an_order_message_is_parked_and_additions_are_read() {
     site.send(&order("||\nADD|||CT"));
     assert_eq!(site.order().steps[0].modality, "CT");
 }
+
+#[test]
+fn an_order_says_where_the_patient_is_and_of_which_class() {
+    let mut site = Site::new();
+    let order = |pv1: &str| {
+        format!(
+            "MSH|^~\\&|RIS|NORTH|||20261124080000||ORM^O01|M1|P|2.3.1\rPID|||4711^^^NORTH-MRN||Doe^Jane||19700102|F\r{pv1}\rORC|NW\rOBR|1|||X^Proc^L^P1^One^LP||202611250900||||||||||||A-1|RP-1|SPS-1||||CT\rZDS|1.2.3\r"
+        )
+    };
+    site.send(&order("PV1||E|ED^3^1"));
+    let kept = site.order();
+    assert_eq!((kept.patient_location.as_str(), kept.patient_class.as_str()), ("ED^3^1", "E"));
+    site.send(&order("PV1||").replace("M1", "M2"));
+    assert_eq!(site.order().patient_class, "E");
+}

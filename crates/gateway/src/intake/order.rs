@@ -1,0 +1,56 @@
+//! Which order an instance belongs to, and how urgent that makes it.
+
+use telerad_accession as accession;
+use telerad_core::Priority;
+use telerad_routing::{InstanceRecord, OrderFacts, StudyMark, lane};
+use telerad_store::StoreError;
+use telerad_worklist::OrderRecord;
+
+use crate::candidates;
+use crate::state::State;
+
+/// Links the instance to an order when an order-side and a patient-side identifier agree; never otherwise. Its lane
+/// follows from that order, from where it comes from and from what it is.
+pub(super) async fn find_order(
+    state: &State,
+    record: &InstanceRecord,
+) -> Result<(StudyMark, Priority), StoreError> {
+    let policy = state.directory.accession_policy(&record.site);
+    let claim = candidates::claim(record);
+    let keys = accession::search_keys(&claim, &policy);
+    let orders = state.environment.store.orders_by_search(&record.site, &keys).await?;
+    let lane_of = |order: Option<&OrderRecord>| {
+        lane(state.directory.lanes(), order.map(facts).as_ref(), record)
+    };
+    let lane_by = |key: &str| lane_of(orders.iter().find(|it| it.key.as_str() == key));
+    let candidates: Vec<accession::Candidate> =
+        orders.iter().cloned().map(candidates::candidate).collect();
+    Ok(match accession::decide(&claim, &candidates, &policy) {
+        accession::Decision::Match { key, .. } => {
+            let lane = lane_by(&key);
+            (StudyMark::Matched { order_key: key }, lane)
+        }
+        accession::Decision::Conflict { keys, evidence } => {
+            // As urgent as the most urgent order in question: withholding helps nobody, and the mark tells the reader.
+            let lane = keys.iter().map(|key| lane_by(key)).min();
+            let why = evidence.to_string();
+            let mark = StudyMark::Mismatch { order_key: keys.join(", "), why };
+            (mark, lane.unwrap_or_else(|| lane_of(None)))
+        }
+        accession::Decision::Ambiguous { .. } | accession::Decision::NoCandidate { .. } => {
+            (StudyMark::Unmatched, lane_of(None))
+        }
+    })
+}
+
+/// What the order says of how urgent its study is.
+fn facts(order: &OrderRecord) -> OrderFacts {
+    OrderFacts {
+        priority: order.order.priority,
+        location: order.patient_location.clone(),
+        patient_class: order.patient_class.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
