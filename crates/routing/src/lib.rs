@@ -4,6 +4,12 @@
 //! records to records. [`decide`] returns the effects of an instance that has come; the caller writes them in one
 //! transaction and only then acknowledges. [`settle`] does the same for the outcome of a delivery.
 //!
+//! Around these two: [`fn@lane`] says how urgent a study is, [`Schedule`] when it may leave, [`TokenBucket`] how fast,
+//! [`DeficitRoundRobin`] what goes next, [`Breaker`] and [`Concurrency`] how a failing or a full destination is treated.
+//! [`DestinationGroup`] and [`fail_over`] move a whole study to another destination. [`next_step`], [`held_content`],
+//! [`RefusedClasses`] and [`after_outage`] answer doubts: a lost answer, an instance that is there already, a class that is
+//! never taken, a study that was read meanwhile. [`operation`] is what people do.
+//!
 //! **What it is not.** It opens no connection, keeps no queue, reads no clock and draws no random number: records
 //! come from the store, time and randomness are arguments.
 //!
@@ -26,7 +32,9 @@
 //!
 //! **Promises** (each a property test): decisions are deterministic; a study's later instances follow its first
 //! decision; an outage never ends in a dead letter; [`DeliveryState::Sent`] is made only from the peer's own answer;
-//! conditions are total, so that a missing value is `false` and never an error.
+//! conditions are total, so that a missing value is `false` and never an error; a study of a group is whole at one member;
+//! nothing that waits for a window, a line or a breaker waits for good; whatever people do, an instance is sent, not
+//! wanted, or waits where somebody sees it.
 //!
 //! **Limits.** Rules read single attributes of the instance's head, without user code. Rules for series and whole
 //! studies, rule analysis and completion of studies are not here yet.
