@@ -268,6 +268,14 @@ fn note_sent_twice(
     } else {
         format!("{one} and {other} both send this study; each instance is delivered once")
     };
+    let first = known.iter().find(|it| matches!(it.relation, Relation::First));
+    let coerced = first.map(|first| routing::HeadDifferences::between(record, first).coerced);
+    let detail = match coerced {
+        Some(coerced) if !coerced.is_empty() => {
+            format!("{detail}; their heads differ in {}", coerced.join(", "))
+        }
+        _ => detail,
+    };
     effects.push(state.journal(&record.site, &study.study_instance_uid, "sent twice", &detail));
     study.sent_twice.push(pair.clone());
     effects.push(Effect::Study(study));

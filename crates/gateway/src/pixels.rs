@@ -253,7 +253,7 @@ const LIMITS: FrameLimits = FrameLimits {
     samples_max: 20 << 20,
 };
 /// Beyond as many samples, decoding would keep a sender waiting too long for its answer.
-const SAMPLES_DECODED_MAX: u64 = 256 << 20;
+const SAMPLES_DECODED_MAX: u64 = 64 << 20;
 /// How many versions a new one is compared with.
 const VERSIONS_MAX: usize = 4;
 

@@ -65,7 +65,8 @@ async fn three_hundred_slices_from_ct_and_pacs_at_once_are_delivered_once_and_to
     assert_eq!(findings.len(), 1);
     assert_eq!(
         findings[0].detail,
-        "CT1 and PACS both send this study; each instance is delivered once"
+        "CT1 and PACS both send this study; each instance is delivered once; their heads differ in \
+         institution name"
     );
     assert_eq!(house.parked().await.len(), 0);
     for slice in &native {
