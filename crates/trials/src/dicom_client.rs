@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 
 use crate::GATEWAY_TITLE;
 use crate::synthetic::{CT_IMAGE_STORAGE, EXPLICIT_LITTLE, Instance, US_MULTIFRAME_STORAGE};
+use crate::twins;
 
 const VERIFICATION: &str = "1.2.840.10008.1.1";
 const WORKLIST: &str = "1.2.840.10008.5.1.4.31";
@@ -37,6 +38,8 @@ impl DicomClient {
             (US_MULTIFRAME_STORAGE, EXPLICIT_LITTLE),
             (WORKLIST, IMPLICIT_LITTLE),
         ];
+        let twins = twins::transfer_syntaxes().map(|syntax| (CT_IMAGE_STORAGE, syntax));
+        let contexts: Vec<(&str, &str)> = contexts.into_iter().chain(twins).collect();
         let contexts = contexts
             .iter()
             .zip((1..).step_by(2))
@@ -66,8 +69,19 @@ impl DicomClient {
     /// # Errors
     /// When the association breaks before the answer.
     pub fn store(&mut self, instance: &Instance) -> Result<Status> {
+        self.store_as(instance, EXPLICIT_LITTLE)
+    }
+
+    /// C-STORE of an instance in memory whose data set is in this transfer syntax.
+    ///
+    /// # Errors
+    /// When the gateway does not take the transfer syntax, or the association breaks before the answer.
+    pub fn store_as(&mut self, instance: &Instance, transfer_syntax_uid: &str) -> Result<Status> {
+        let request =
+            request(instance.sop_class_uid, &instance.sop_instance_uid, transfer_syntax_uid);
         let source = instance.data_set.clone();
-        self.store_from(instance.sop_class_uid, &instance.sop_instance_uid, source)
+        let answer = self.runtime.block_on(self.association.store(&request, source))?;
+        Ok(answer.status())
     }
 
     /// C-STORE of an instance that is made while it is sent.
@@ -80,13 +94,7 @@ impl DicomClient {
         sop_instance_uid: &str,
         source: impl BodySource,
     ) -> Result<Status> {
-        let request = StoreRequest {
-            message_id: 1,
-            sop_class_uid: sop_class_uid.to_owned(),
-            sop_instance_uid: sop_instance_uid.to_owned(),
-            transfer_syntax_uid: EXPLICIT_LITTLE.to_owned(),
-            move_originator: None,
-        };
+        let request = request(sop_class_uid, sop_instance_uid, EXPLICIT_LITTLE);
         let answer = self.runtime.block_on(self.association.store(&request, source))?;
         Ok(answer.status())
     }
@@ -115,5 +123,15 @@ impl DicomClient {
     /// When the peer does not answer.
     pub fn release(self) -> Result<()> {
         Ok(self.runtime.block_on(self.association.release())?)
+    }
+}
+
+fn request(class: &str, instance: &str, transfer_syntax_uid: &str) -> StoreRequest {
+    StoreRequest {
+        message_id: 1,
+        sop_class_uid: class.to_owned(),
+        sop_instance_uid: instance.to_owned(),
+        transfer_syntax_uid: transfer_syntax_uid.to_owned(),
+        move_originator: None,
     }
 }

@@ -32,6 +32,7 @@ pub mod random;
 pub mod setting;
 pub mod synthetic;
 pub mod tool;
+pub mod twins;
 pub mod verdict;
 pub mod wait;
 

@@ -28,7 +28,7 @@ usage: cargo xtask <command>
                               Orthanc
   crash [--count N --seed S]  kill the gateway at random moments, lose nothing
   down                        a destination that is away for the whole run
-  duplicates                  the same instance again, and the same UID with other content
+  duplicates                  the same instance again, coded otherwise, and the same UID with other content
   memory                      one very large instance within a small memory
   malformed [--quick]         nonsense and probes, plain and with TLS: each is answered as it should be, nothing stays
   watermarks                  a disk that fills, with DCMTK and an instance of 1 GB (needs root)

@@ -1,4 +1,4 @@
-//! The same instance again, and the same SOP Instance UID with other content.
+//! The same instance again, coded otherwise, and the same SOP Instance UID with other content.
 
 #![expect(clippy::disallowed_methods, reason = "a program with files")]
 
@@ -19,6 +19,8 @@ use telerad_trials::synthetic::Instance;
 use telerad_trials::verdict::{self, Verdict};
 use telerad_trials::wait;
 
+mod compressed;
+
 fn main() -> ExitCode {
     verdict::finish("duplicates", trial)
 }
@@ -30,7 +32,7 @@ fn trial(verdict: &mut Verdict) -> Result<()> {
     let ris = Hl7Sink::start(0)?;
     let setting = Setting::between(sink.port(), ris.port(), ris.port())?;
     let (gateway, addresses) = setting.start(&arguments)?;
-    let mut log = Log::new(&setting.log);
+    let log = &mut Log::new(&setting.log);
 
     let (order, other) = (Order::new("DUP", 1), Order::new("DUP", 2));
     let mut other_patient = order.clone();
@@ -83,6 +85,9 @@ fn trial(verdict: &mut Verdict) -> Result<()> {
     let kept = is_kept(&setting.folder.path().join("data"), &first.data_set)?;
     verdict.claim("the first is unaffected", kept && copies(&records, &first) == 1, "");
     modality.release()?;
+    let (records, setting, order) = (&records, &setting, &order);
+    let twins = compressed::Twins { gateway: addresses.dicom, log, order, records, setting };
+    twins.trial(verdict)?;
     drop(sink);
     gateway.terminate(Duration::from_secs(20))
 }
