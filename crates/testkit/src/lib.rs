@@ -1,5 +1,5 @@
-//! Bytes for the project's own tests and trials: real DICOM files, synthetic instances and HL7 messages, and a small
-//! seeded generator of random numbers.
+//! Bytes for the project's own tests and trials: real DICOM files, synthetic instances and HL7 messages, a simulated disk,
+//! and a small seeded generator of random numbers.
 //!
 //! It is *not* published and knows no other crate of the project but the core, so that every crate can test with it.
 //! What it makes is built by formatting alone, without the code under test.
@@ -20,6 +20,7 @@
 //! section 4.4).
 
 pub mod dicom;
+pub mod disk;
 pub mod hl7;
 
 mod rng;
