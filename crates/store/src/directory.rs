@@ -14,13 +14,13 @@ pub(crate) struct DirectoryLock {
 }
 
 impl DirectoryLock {
-    /// Creates the directory where it is missing, and locks it.
+    /// Creates the directory where it is missing, durably, and locks it.
     pub(crate) fn acquire(directory: &Path) -> Result<Self, StoreError> {
         let open = |error: io::Error| StoreError::Open {
             directory: directory.to_owned(),
             reason: error.to_string(),
         };
-        create_private(directory).map_err(open)?;
+        create_durable(directory).map_err(open)?;
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -35,6 +35,24 @@ impl DirectoryLock {
             Err(fs4::TryLockError::Error(error)) => Err(open(error)),
         }
     }
+}
+
+/// Creates a directory and what is missing above it, and makes their names durable: whatever is synced below a name
+/// that a power cut takes is lost with it.
+fn create_durable(directory: &Path) -> io::Result<()> {
+    let above = directory.ancestors().take_while(|path| !path.as_os_str().is_empty());
+    let missing = above.take_while(|path| !path.exists()).count();
+    create_private(directory)?;
+    // Whoever made it before us may not have synced its name: the nearest is synced in every case.
+    for parent in directory.ancestors().skip(1).take(missing.max(1)) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        match sync(parent) {
+            // Made by somebody who keeps us from looking into it, and long before us.
+            Err(error) if missing == 0 && error.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
 }
 
 /// Creates a directory and its parents, readable by the owner alone: what is stored is patient data.
@@ -58,6 +76,14 @@ const LOCK_FILE: &str = "lock";
 mod tests {
     use super::DirectoryLock;
     use crate::StoreError;
+
+    #[test]
+    fn everything_that_is_missing_above_a_directory_is_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let deep = directory.path().join("a/b/c");
+        drop(DirectoryLock::acquire(&deep).unwrap());
+        assert!(deep.join("lock").is_file());
+    }
 
     #[test]
     fn a_second_owner_is_told_who_is_in_the_way() {

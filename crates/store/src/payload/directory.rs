@@ -70,10 +70,6 @@ impl DirectorySpool {
             directory::create_private(&directory.join(format!("{number:02x}"))).map_err(open)?;
         }
         directory::sync(directory).map_err(open)?;
-        // The spool's own name must survive as well.
-        if let Some(parent) = directory.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            directory::sync(parent).map_err(open)?;
-        }
         let place = Place {
             root: directory.to_owned(),
             unfinished,
