@@ -11,6 +11,10 @@ pub struct Arguments {
     pub gateway: PathBuf,
     /// How many times the trial repeats its central step.
     pub count: u32,
+    /// Only what has this name, where a trial has parts.
+    pub kind: Option<String>,
+    /// Begin with this step of the plan, to see a failure again.
+    pub first: u32,
     /// Start of the pseudo-random numbers: the same seed makes the same plan.
     pub seed: u64,
     /// Leave out what takes long.
@@ -18,12 +22,19 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads `[--gateway PATH] [--count N] [--seed S] [--quick]`.
+    /// Reads `[--gateway PATH] [--count N] [--first N] [--kind NAME] [--seed S] [--quick]`.
     ///
     /// # Errors
     /// An unknown argument, a missing value, or no gateway where it should be.
     pub fn read() -> Result<Self> {
-        let mut found = Self { gateway: gateway_beside_us()?, count: 20, seed: 1, quick: false };
+        let mut found = Self {
+            gateway: gateway_beside_us()?,
+            count: 20,
+            kind: None,
+            first: 0,
+            seed: 1,
+            quick: false,
+        };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             let mut value = || words.next().with_context(|| format!("{word} needs a value"));
@@ -31,8 +42,12 @@ impl Arguments {
                 "--gateway" => found.gateway = value()?.into(),
                 "--count" => found.count = value()?.parse().context("--count")?,
                 "--seed" => found.seed = value()?.parse().context("--seed")?,
+                "--first" => found.first = value()?.parse().context("--first")?,
+                "--kind" => found.kind = Some(value()?),
                 "--quick" => found.quick = true,
-                _ => bail!("no argument {word}; there are --gateway, --count, --seed, --quick"),
+                _ => bail!(
+                    "no argument {word}; there are --gateway, --count, --first, --kind, --seed, --quick"
+                ),
             }
         }
         if !found.gateway.is_file() {

@@ -30,8 +30,16 @@ impl Configuration {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, folder: &Path) -> Result<PathBuf> {
+        self.write_with_data(folder, Path::new("data"))
+    }
+
+    /// As [`Self::write`], with the gateway's state in another directory.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_with_data(&self, folder: &Path, data: &Path) -> Result<PathBuf> {
         let path = folder.join("gateway.toml");
-        std::fs::write(&path, self.text()?)?;
+        std::fs::write(&path, self.text(data)?)?;
         Ok(path)
     }
 
@@ -45,10 +53,14 @@ impl Configuration {
         (tls, "\ncertificate = \"any\"")
     }
 
-    fn text(&self) -> Result<String> {
+    /// What the file says.
+    ///
+    /// # Errors
+    /// Never; formatting is fallible in general.
+    pub fn text(&self, data: &Path) -> Result<String> {
         let (tls, entitled) = self.listener_tls();
         let mut text = format!(
-            r#"data_directory = "data"
+            r#"data_directory = "{data}"
 [dicom]
 ae_title = "{GATEWAY_TITLE}"
 listen = "127.0.0.1:0"
@@ -83,6 +95,7 @@ site = "north"
 kind = "hl7"
 address = "127.0.0.1:{announcement}"
 "#,
+            data = data.display(),
             ris = self.ris_port,
             announcement = self.announcement_port,
         );

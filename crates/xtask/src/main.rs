@@ -26,7 +26,8 @@ usage: cargo xtask <command>
                               DICOM beside bare TCP, DCMTK and dicom-rs, and its memory
   bench-store [--quick]       durable intake, forwarding and a million queued deliveries, beside bare programs, DCMTK and
                               Orthanc
-  crash [--count N --seed S]  kill the gateway at random moments, lose nothing
+  crash [--kind kill|layer|process|all --count N --seed S --first N]
+                              crash the gateway at random moments, on real disks and on failing ones, lose nothing
   down                        a destination that is away for the whole run
   duplicates                  the same instance again, coded otherwise, and the same UID with other content
   memory                      one very large instance within a small memory

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use telerad::dicom::Status;
 use telerad_trials::configuration::SOURCES;
@@ -17,18 +17,49 @@ use telerad_trials::wait;
 
 const MODALITIES: u64 = 4;
 const INSTANCES_PER_STUDY: u64 = 8;
-/// What one life of the gateway may be sent at most, so that a long trial stays bounded.
-const INSTANCES_PER_LIFE: i64 = 120;
-const MESSAGES_PER_LIFE: i64 = 40;
-/// Between two operations of a sender. Short, so that most kills fall within some operation; not
-/// nothing, so that the allowance of a life lasts until its end.
-const PACE: Duration = Duration::from_millis(4);
+
+/// How hard the senders work.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Between two operations of a sender. Short, so that most crashes fall within some operation; not
+    /// nothing, so that the allowance of a life lasts until its end.
+    pub between: Duration,
+    /// What one life of the gateway may be sent at most, so that a long trial stays bounded.
+    pub instances_per_life: i64,
+    /// Of one slice in sixteen, so that a crash also meets a data set of several blocks.
+    pub large_pixels: u64,
+    /// Orders and reports for one life.
+    pub messages_per_life: i64,
+}
+
+impl Pace {
+    /// For lives of some tenths of a second.
+    pub const STEADY: Self = Self {
+        between: Duration::from_millis(4),
+        instances_per_life: 120,
+        large_pixels: 600_000,
+        messages_per_life: 40,
+    };
+    /// For lives of some hundredths.
+    pub const BRISK: Self = Self {
+        between: Duration::from_micros(200),
+        instances_per_life: 24,
+        large_pixels: 300_000,
+        messages_per_life: 12,
+    };
+}
 
 /// What the senders know.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Ledger {
     /// SOP instance UID and digest of everything that was ever begun to be sent.
     pub attempted: BTreeMap<String, blake3::Hash>,
+    /// MSH-3 and MSH-4, control ID and bytes of every message that was answered with AA.
+    pub messages: BTreeMap<(String, String), String>,
+    /// When the sending began of what was last acknowledged: instances.
+    pub last_instance: Option<Instant>,
+    /// The same for messages.
+    pub last_message: Option<Instant>,
     /// Answered with 0000H.
     pub instances: BTreeMap<String, blake3::Hash>,
     /// Answered with AA.
@@ -47,8 +78,8 @@ pub struct Load {
     threads: Vec<JoinHandle<()>>,
 }
 
-#[derive(Default)]
 struct Shared {
+    pace: Pace,
     addresses: Mutex<Option<Addresses>>,
     instances_left: AtomicI64,
     messages_left: AtomicI64,
@@ -58,8 +89,15 @@ struct Shared {
 
 impl Load {
     /// Starts the senders; they wait for [`Load::serve`].
-    pub fn start() -> Self {
-        let shared = Arc::new(Shared::default());
+    pub fn start(pace: Pace) -> Self {
+        let shared = Arc::new(Shared {
+            pace,
+            addresses: Mutex::default(),
+            instances_left: AtomicI64::default(),
+            messages_left: AtomicI64::default(),
+            stop: AtomicBool::default(),
+            ledger: Mutex::default(),
+        });
         let mut threads = Vec::new();
         for number in 0..MODALITIES {
             let shared = Arc::clone(&shared);
@@ -74,14 +112,19 @@ impl Load {
 
     /// The gateway serves at these addresses.
     pub fn serve(&self, addresses: Addresses) {
-        self.shared.instances_left.store(INSTANCES_PER_LIFE, Ordering::Relaxed);
-        self.shared.messages_left.store(MESSAGES_PER_LIFE, Ordering::Relaxed);
+        self.shared.instances_left.store(self.shared.pace.instances_per_life, Ordering::Relaxed);
+        self.shared.messages_left.store(self.shared.pace.messages_per_life, Ordering::Relaxed);
         *lock(&self.shared.addresses) = Some(addresses);
     }
 
     /// The gateway is about to be killed: nobody should connect to a port that may be another's.
     pub fn pause(&self) {
         *lock(&self.shared.addresses) = None;
+    }
+
+    /// What the senders know by now.
+    pub fn ledger(&self) -> Ledger {
+        self.shared.ledger().clone()
     }
 
     /// Ends the senders and hands over what they know.
@@ -111,7 +154,7 @@ impl Shared {
             if addresses.is_some() && left.fetch_sub(1, Ordering::Relaxed) > 0 {
                 return addresses;
             }
-            wait::pause(Duration::from_millis(2));
+            wait::pause(Duration::from_millis(1));
         }
         None
     }
@@ -127,11 +170,15 @@ fn modality(shared: &Shared, number: u64) {
     let mut connection: Option<(Addresses, DicomClient)> = None;
     let mut slice = 0;
     while let Some(addresses) = shared.next_addresses(&shared.instances_left) {
-        wait::pause(PACE);
+        wait::pause(shared.pace.between);
         let study = slice / INSTANCES_PER_STUDY * MODALITIES + number;
         let uid = format!("2.25.4{study:06}{slice:06}");
-        // Two kilobytes mostly, 600 at times: kills fall before, within and after the data set.
-        let pixels = if slice % 16 == 15 { 600_000 } else { 2048 + 2 * (slice * 7919 % 20_000) };
+        // Two kilobytes mostly, hundreds at times: crashes fall before, within and after the data set.
+        let pixels = if slice % 16 == 15 {
+            shared.pace.large_pixels
+        } else {
+            2048 + 2 * (slice * 7919 % 20_000)
+        };
         let pixels = usize::try_from(pixels).expect("a small number");
         let instance = Instance::ct(&Order::new("CRS", study), &uid, pixels, study * 1000 + slice);
         shared.ledger().attempted.insert(uid.clone(), instance.digest());
@@ -143,12 +190,18 @@ fn modality(shared: &Shared, number: u64) {
             wait::pause(Duration::from_millis(5));
             continue;
         };
+        let began = Instant::now();
         match client.store(&instance) {
             Ok(Status::SUCCESS) => {
-                shared.ledger().instances.insert(uid, instance.digest());
+                let mut ledger = shared.ledger();
+                ledger.instances.insert(uid, instance.digest());
+                ledger.last_instance = ledger.last_instance.max(Some(began));
                 slice += 1;
             }
-            Ok(status) => shared.ledger().refused.push(format!("{uid}: {:04X}", status.code())),
+            Ok(status) => {
+                shared.ledger().refused.push(format!("{uid}: {:04X}", status.code()));
+                wait::pause(Duration::from_millis(2));
+            }
             Err(_) => {
                 shared.ledger().cut_off += 1;
                 connection = None;
@@ -178,7 +231,7 @@ fn messages(shared: &Shared, role: &str, next: NextMessage) {
     let mut connection: Option<(Addresses, Hl7Client)> = None;
     let mut number = 0;
     while let Some(addresses) = shared.next_addresses(&shared.messages_left) {
-        wait::pause(PACE);
+        wait::pause(shared.pace.between);
         let Some((order, message)) = next(&shared.ledger(), number) else {
             shared.messages_left.fetch_add(1, Ordering::Relaxed);
             wait::pause(Duration::from_millis(5));
@@ -191,6 +244,7 @@ fn messages(shared: &Shared, role: &str, next: NextMessage) {
             wait::pause(Duration::from_millis(5));
             continue;
         };
+        let began = Instant::now();
         let answer = client.send(&message);
         let mut ledger = shared.ledger();
         match answer {
@@ -198,9 +252,16 @@ fn messages(shared: &Shared, role: &str, next: NextMessage) {
                 let acknowledged =
                     if role == "RIS" { &mut ledger.orders } else { &mut ledger.reports };
                 acknowledged.insert(order);
+                let sender = format!("{role}|{}", if role == "RIS" { "NORTH" } else { "READING" });
+                ledger.messages.insert((sender, ack.control_id), message);
+                ledger.last_message = ledger.last_message.max(Some(began));
                 number += 1;
             }
-            Ok(ack) => ledger.refused.push(format!("{role} {number}: {}", ack.code)),
+            Ok(ack) => {
+                ledger.refused.push(format!("{role} {number}: {}", ack.code));
+                drop(ledger);
+                wait::pause(Duration::from_millis(2));
+            }
             Err(_) => {
                 ledger.cut_off += 1;
                 connection = None;

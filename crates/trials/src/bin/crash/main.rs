@@ -1,161 +1,91 @@
-//! `kill -9` of the gateway at random moments, under load: nothing acknowledged is lost.
+//! Crashes of the gateway under load: nothing acknowledged is lost, and nothing is sent again but what was in flight.
+//!
+//! Three kinds. `kill` ends the gateway's process with SIGKILL, on a real disk. `layer` does so too, with spool and
+//! database on a file system of ours that loses its power in the same moment ([`layer`]). `process` crashes a gateway
+//! that runs in this process, on the same file system, which is faster by far ([`process`]). Without `--kind`, all of
+//! them take their share of `--count`.
 
 #![expect(clippy::disallowed_methods, reason = "a program with threads and a clock")]
 
+mod arrivals;
+mod audit;
+mod episode;
+mod kill;
+mod layer;
+mod layer_kill;
+mod life;
 mod load;
+mod process;
+mod tally;
+mod wires;
 
-use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use telerad_trials::arguments::Arguments;
-use telerad_trials::dicom_client::DicomClient;
-use telerad_trials::dicom_sink::{DicomSink, Records};
-use telerad_trials::gateway::Addresses;
-use telerad_trials::hl7_sink::{Hl7Sink, field};
-use telerad_trials::messages::Order;
-use telerad_trials::random::Random;
-use telerad_trials::setting::Setting;
 use telerad_trials::verdict::{self, Verdict};
-use telerad_trials::wait;
 
-use load::{Ledger, Load};
+use episode::Series;
+use layer_kill::Program;
+use load::Pace;
+use tally::Tally;
 
 /// Standing still this long, with something missing, is a loss.
 const PATIENCE: Duration = Duration::from_secs(45);
-/// As `associations_max` of the configuration: how many deliveries may be in flight at a kill.
-const DELIVERIES_IN_FLIGHT: u32 = 2;
 
 fn main() -> ExitCode {
-    verdict::finish("crash", trial)
+    let mut words = std::env::args_os().skip(1);
+    match (words.next(), words.next()) {
+        (Some(word), Some(folder)) if word == layer::SERVE => {
+            match layer::serve(Path::new(&folder)) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("crash: the faulting file layer: {error:#}");
+                    ExitCode::FAILURE
+                }
+            }
+        }
+        _ => verdict::finish("crash", trial),
+    }
 }
 
 fn trial(verdict: &mut Verdict) -> Result<()> {
     let arguments = Arguments::read()?;
-    let records = Records::default();
-    let sink = DicomSink::start(0, &records)?;
-    let (ris, announcements) = (Hl7Sink::start(0)?, Hl7Sink::start(0)?);
-    let setting = Setting::between(sink.port(), ris.port(), announcements.port())?;
-
-    let load = Load::start();
-    let killed = kill_again_and_again(&arguments, &setting, &load)?;
-    let (gateway, addresses) = setting.start(&arguments)?;
-    load.serve(addresses);
-    wait::pause(Duration::from_secs(1));
-    let ledger = load.stop();
-    verdict::note(format!(
-        "{killed} kills (seed {}), acknowledged: {} instances, {} orders, {} reports; \
-         {} sendings were cut off",
-        arguments.seed,
-        ledger.instances.len(),
-        ledger.orders.len(),
-        ledger.reports.len(),
-        ledger.cut_off
-    ));
-    verdict.claim("nothing was refused", ledger.refused.is_empty(), ledger.refused.join("; "));
-    let busy =
-        !ledger.instances.is_empty() && !ledger.orders.is_empty() && !ledger.reports.is_empty();
-    verdict.claim("there was something to lose", busy, "");
-
-    instances(verdict, &ledger, &records, killed);
-    orders(verdict, &ledger, addresses)?;
-    reports(verdict, &ledger, &ris, killed);
-    if verdict.failed() > 0 {
-        let kept = setting.folder.keep();
-        verdict::note(format!("the gateway's data and log are in {}", kept.display()));
-    }
-    drop(sink);
-    gateway.terminate(Duration::from_secs(20))
-}
-
-/// Starts the gateway and kills it, `count` times; one start in eight is killed before it serves.
-fn kill_again_and_again(arguments: &Arguments, setting: &Setting, load: &Load) -> Result<u32> {
-    let mut random = Random::new(arguments.seed);
-    for number in 0..arguments.count {
-        let mut gateway = setting.spawn(arguments)?;
-        if random.between(0, 8) == 0 {
-            wait::pause(Duration::from_millis(random.between(0, 60)));
-        } else {
-            let addresses = gateway
-                .ready(Duration::from_secs(30))
-                .with_context(|| format!("start number {number}"))?;
-            load.serve(addresses);
-            wait::pause(Duration::from_millis(random.between(10, 450)));
+    let count = arguments.count;
+    match arguments.kind.as_deref().unwrap_or("all") {
+        "kill" => kill::crash(count, &arguments, verdict),
+        "layer" => on_the_layer(count, &arguments, verdict),
+        "process" => in_process(count, &arguments, verdict),
+        "all" => {
+            // A kill of a process takes ten times as long as a crash in this one.
+            let (kills, layer) = (count / 20, count / 20);
+            kill::crash(kills, &arguments, verdict)?;
+            on_the_layer(layer, &arguments, verdict)?;
+            in_process(count - kills - layer, &arguments, verdict)
         }
-        load.pause();
-        gateway.kill()?;
+        other => bail!("no kind {other}; there are kill, layer, process, all"),
     }
-    Ok(arguments.count)
 }
 
-fn instances(verdict: &mut Verdict, ledger: &Ledger, records: &Records, killed: u32) {
-    let missing = || {
-        let arrived = records.by_instance();
-        let missing = ledger.instances.iter().filter(|(uid, digest)| {
-            !arrived.get(*uid).is_some_and(|digests| digests.contains_key(digest))
-        });
-        missing.map(|(uid, _)| uid.clone()).collect::<Vec<_>>()
-    };
-    wait::while_progressing(PATIENCE, || records.all().len(), || missing().is_empty());
-    let missing = missing();
-    let remark =
-        format!("{} missing {}", missing.len(), missing.first().map_or("", String::as_str));
-    verdict.claim("every acknowledged instance has arrived", missing.is_empty(), remark);
-
-    let arrived = records.by_instance();
-    let wrong = arrived.iter().filter(|(uid, digests)| {
-        let expected = ledger.attempted.get(*uid);
-        digests.keys().any(|digest| Some(digest) != expected)
-    });
-    let wrong = wrong.count();
-    verdict.claim("every byte that arrived was sent", wrong == 0, format!("{wrong} differ"));
-
-    let repeated: u32 = arrived.values().flat_map(|digests| digests.values()).map(|n| n - 1).sum();
-    let bound = killed * DELIVERIES_IN_FLIGHT;
-    let remark = format!("{repeated} repeated, at most {bound}");
-    verdict.claim("a kill repeats only deliveries in flight", repeated <= bound, remark);
-}
-
-fn orders(verdict: &mut Verdict, ledger: &Ledger, addresses: Addresses) -> Result<()> {
-    let mut modality = DicomClient::connect(addresses.dicom, "FINDSCU")?;
-    let mut missing = Vec::new();
-    for order in ledger.orders.iter().filter(|order| !ledger.reports.contains(*order)) {
-        if modality.worklist(&order.accession)?.len() != 1 {
-            missing.push(order.accession.clone());
-        }
-    }
-    modality.release()?;
-    let remark =
-        format!("{} missing {}", missing.len(), missing.first().map_or("", String::as_str));
-    verdict.claim("every acknowledged order is on the worklist", missing.is_empty(), remark);
+fn on_the_layer(count: u32, arguments: &Arguments, verdict: &mut Verdict) -> Result<()> {
+    let program = Program::new(&arguments.gateway)?;
+    let series = series("layer", count, arguments, Pace::STEADY);
+    let mut tally = Tally::default();
+    episode::crash(series, &mut |it, tally| program.live_and_crash(it, tally), &mut tally)?;
+    tally.report("kills on the faulting layer", arguments.seed, verdict);
     Ok(())
 }
 
-fn reports(verdict: &mut Verdict, ledger: &Ledger, ris: &Hl7Sink, killed: u32) {
-    let filed = || {
-        let messages = ris.received();
-        let accessions = messages
-            .iter()
-            .filter(|message| field(message, "MSH", 9).starts_with("ORU"))
-            .flat_map(|message| message.split(['|', '^', '\r', '&']))
-            .filter_map(|part| part.strip_prefix("N-").map(str::to_owned));
-        accessions.collect::<BTreeSet<_>>()
-    };
-    let missing = || {
-        let filed = filed();
-        let missing = ledger.reports.iter().filter(|order| !filed.contains(&order.accession));
-        missing.map(|order: &Order| order.accession.clone()).collect::<Vec<_>>()
-    };
-    wait::while_progressing(PATIENCE, || ris.received().len(), || missing().is_empty());
-    let missing = missing();
-    let remark =
-        format!("{} missing {}", missing.len(), missing.first().map_or("", String::as_str));
-    verdict.claim("every acknowledged report is at the RIS", missing.is_empty(), remark);
+fn in_process(count: u32, arguments: &Arguments, verdict: &mut Verdict) -> Result<()> {
+    let series = series("process", count, arguments, Pace::BRISK);
+    let mut tally = Tally::default();
+    episode::crash(series, &mut process::live_and_crash, &mut tally)?;
+    tally.report("crashes in process", arguments.seed, verdict);
+    Ok(())
+}
 
-    let total = ris.received().len();
-    let distinct = filed().len();
-    let bound = distinct + killed as usize * 2;
-    let remark = format!("{total} messages for {distinct} reports, at most {bound}");
-    verdict.claim("a kill repeats only reports in flight", total <= bound, remark);
+fn series<'a>(kind: &'a str, count: u32, arguments: &Arguments, pace: Pace) -> Series<'a> {
+    Series { kind, count, seed: arguments.seed, first: arguments.first, pace }
 }
