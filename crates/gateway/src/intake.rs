@@ -83,8 +83,11 @@ async fn receive(
     let uid = Uid::new(&request.sop_instance_uid).map_err(|error| {
         Refusal::new(Status::INVALID_SOP_INSTANCE, format!("affected instance: {error}"))
     })?;
-    let record = Arrival { state, caller, context, request, uid }.receive(body).await?;
+    let arrival = Arrival { state, caller, context, request, uid };
+    // Held until the row that names the payload is durable.
+    let (record, hold) = arrival.receive(body).await?;
     let registered = register(state, record).await?;
+    drop(hold);
     match caller.waits {
         Some(patience) => after_delivery::answer(state, shutdown, &registered, patience).await,
         None => Ok(()),

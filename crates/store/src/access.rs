@@ -8,11 +8,12 @@ use telerad_accession::SearchKey;
 use telerad_core::{PatientId, Priority, SiteId, Timestamp, Uid};
 use telerad_report::{ReportKey, ReportRecord};
 use telerad_routing::{
-    BreakerRecord, DeliveryKey, DeliveryRecord, DestinationId, GroupId, InstanceRecord,
+    BreakerRecord, DeliveryKey, DeliveryRecord, DestinationId, Digest, GroupId, InstanceRecord,
     StickyMember, StudyDecision,
 };
 use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 
+use crate::subject::{JourneyKey, JourneySubject};
 use crate::{Batch, JournalEntry, MessageRecord, OutboundMessage, ParkedItem, Receipt, StoreError};
 
 /// What every verb returns.
@@ -25,6 +26,7 @@ pub trait Store:
     Instances
     + Deliveries
     + Destinations
+    + Journeys
     + Orders
     + Patients
     + Reports
@@ -58,6 +60,20 @@ pub trait Instances {
         &'a self,
         site: &'a SiteId,
         sop_instance_uid: &'a Uid,
+    ) -> StoreFuture<'a, Vec<InstanceRecord>>;
+
+    /// Every instance, of any site, whose data set is this payload, the first one kept first.
+    fn instances_of_payload<'a>(
+        &'a self,
+        digest: &'a Digest,
+    ) -> StoreFuture<'a, Vec<InstanceRecord>>;
+
+    /// Every version of every instance of a study, in the order they were kept. An instance that names no study is one of
+    /// its own, under its SOP Instance UID.
+    fn instances_of_study<'a>(
+        &'a self,
+        site: &'a SiteId,
+        study_instance_uid: &'a str,
     ) -> StoreFuture<'a, Vec<InstanceRecord>>;
 
     /// The decision about a study.
@@ -158,6 +174,33 @@ pub trait Destinations {
     ) -> StoreFuture<'a, Option<StickyMember>>;
 }
 
+/// What [`journey`](crate::journey()) and [`duplicates`](crate::duplicates) need beside the rest.
+pub trait Journeys {
+    /// The orders and studies of a site that a key leads to, orders first, each by its name, at most so many.
+    fn journey_subjects<'a>(
+        &'a self,
+        site: &'a SiteId,
+        key: &'a JourneyKey,
+        limit: usize,
+    ) -> StoreFuture<'a, Vec<JourneySubject>>;
+
+    /// The studies with an instance that was matched with the order when it came, by UID.
+    fn studies_of_order<'a>(
+        &'a self,
+        site: &'a SiteId,
+        key: &'a OrderKey,
+    ) -> StoreFuture<'a, Vec<String>>;
+
+    /// Versions of instances that were not the first of their UID and came from one time on and before another, by time,
+    /// then in the order they were kept.
+    fn irregular_instances<'a>(
+        &'a self,
+        site: &'a SiteId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> StoreFuture<'a, Vec<InstanceRecord>>;
+}
+
 /// Orders.
 pub trait Orders {
     /// The orders of this site with these keys, by key.
@@ -216,6 +259,15 @@ pub trait Messages {
         control_id: &'a str,
     ) -> StoreFuture<'a, Option<MessageRecord>>;
 
+    /// The messages of a site that made an order or a report what it is, by its key: the first received first.
+    ///
+    /// A message is told by the batch that it came in with: it stands in it before the order or the report.
+    fn messages_of<'a>(
+        &'a self,
+        site: &'a SiteId,
+        subject: &'a str,
+    ) -> StoreFuture<'a, Vec<MessageRecord>>;
+
     /// A message by the gateway's own identifier.
     fn message<'a>(&'a self, id: &'a str) -> StoreFuture<'a, Option<MessageRecord>>;
 }
@@ -242,6 +294,13 @@ pub trait Outbox {
     /// An outbound message by the gateway's own identifier.
     fn outbound<'a>(&'a self, id: &'a str) -> StoreFuture<'a, Option<OutboundMessage>>;
 
+    /// Every message of a sequence, to any destination, in the order they were first queued.
+    fn outbound_of<'a>(
+        &'a self,
+        site: &'a SiteId,
+        sequence: &'a str,
+    ) -> StoreFuture<'a, Vec<OutboundMessage>>;
+
     /// The destinations for which something is pending, by name.
     fn outbound_destinations(&self) -> StoreFuture<'_, Vec<String>>;
 }
@@ -250,6 +309,23 @@ pub trait Outbox {
 pub trait Journal {
     /// The entries about a subject, in the order they were written.
     fn journal<'a>(&'a self, subject: &'a str) -> StoreFuture<'a, Vec<JournalEntry>>;
+
+    /// The entries of a site about any of the subjects, in the order they were written.
+    fn journal_of<'a>(
+        &'a self,
+        site: &'a SiteId,
+        subjects: &'a [String],
+    ) -> StoreFuture<'a, Vec<JournalEntry>>;
+
+    /// The entries of a site of one kind of event, from one time on and before another, by time, then in the order they
+    /// were written.
+    fn journal_between<'a>(
+        &'a self,
+        site: &'a SiteId,
+        event: &'a str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> StoreFuture<'a, Vec<JournalEntry>>;
 }
 
 /// How many deliveries to a destination are in one state.

@@ -9,6 +9,7 @@ use telerad_routing::{
 };
 use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 
+use crate::collect::is_disposable;
 use crate::index;
 use crate::{
     Batch, Effect, Expectation, JournalEntry, MessageRecord, OutboundMessage, OutboundState,
@@ -20,6 +21,9 @@ pub(crate) trait Rows {
     fn message(&mut self, id: &str) -> Result<Option<MessageRecord>, StoreError>;
     fn put_message(&mut self, record: &MessageRecord) -> Result<(), StoreError>;
 
+    /// Notes that a message made an order or a report what it is.
+    fn link_message(&mut self, site: &SiteId, subject: &str, id: &str) -> Result<(), StoreError>;
+
     fn order_revision(&mut self, key: &OrderKey) -> Result<Option<u64>, StoreError>;
     fn put_order(&mut self, record: &OrderRecord, keys: &[SearchKey]) -> Result<(), StoreError>;
 
@@ -27,6 +31,8 @@ pub(crate) trait Rows {
     fn put_patient(&mut self, id: &str, record: &PatientRecord) -> Result<(), StoreError>;
 
     fn digests(&mut self, site: &SiteId, uid: &Uid) -> Result<Vec<Digest>, StoreError>;
+    /// Every version of an instance that has this payload, at any site.
+    fn instances_of_payload(&mut self, digest: &Digest) -> Result<Vec<InstanceRecord>, StoreError>;
     fn add_instance(
         &mut self,
         record: &InstanceRecord,
@@ -37,6 +43,11 @@ pub(crate) trait Rows {
     fn put_study(&mut self, record: &StudyDecision) -> Result<(), StoreError>;
 
     fn delivery_versions(&mut self, key: &DeliveryKey) -> Result<Vec<DeliveryRecord>, StoreError>;
+    fn deliveries_of(
+        &mut self,
+        site: &SiteId,
+        uid: &Uid,
+    ) -> Result<Vec<DeliveryRecord>, StoreError>;
     fn put_delivery(&mut self, record: &DeliveryRecord) -> Result<(), StoreError>;
 
     fn breaker(&mut self, to: &DestinationId) -> Result<Option<BreakerRecord>, StoreError>;
@@ -62,13 +73,38 @@ pub(crate) trait Rows {
 /// Applies the effects in order. On an error the back end takes back what was written.
 pub(crate) fn apply(batch: Batch, rows: &mut impl Rows) -> Result<Receipt, StoreError> {
     let mut receipt = Receipt { changed: 0, unchanged: 0 };
+    // The message that the effects after it follow from.
+    let mut message = None;
     for effect in batch.effects {
+        if let Effect::Message(record) = &effect {
+            message = Some(record.id.clone());
+        }
+        let subjects = subjects(&effect);
         match apply_effect(effect, rows)? {
-            Change::Written => receipt.changed += 1,
+            Change::Written => {
+                receipt.changed += 1;
+                for (site, subject) in subjects {
+                    message.iter().try_for_each(|id| rows.link_message(&site, &subject, id))?;
+                }
+            }
             Change::None => receipt.unchanged += 1,
         }
     }
     Ok(receipt)
+}
+
+/// What a message that came with the effect is to be found by.
+fn subjects(effect: &Effect) -> Vec<(SiteId, String)> {
+    match effect {
+        Effect::Order { record, .. } => {
+            vec![(record.order.site.clone(), record.key.as_str().to_owned())]
+        }
+        Effect::Report(record) => vec![
+            (record.site.clone(), record.order_key.clone()),
+            (record.site.clone(), record.key.as_str().to_owned()),
+        ],
+        _ => Vec::new(),
+    }
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -203,6 +239,15 @@ fn expect(expectation: &Expectation, rows: &mut impl Rows) -> Result<Change, Sto
             let pending = |known: &DeliveryRecord| known.state == DeliveryState::Pending;
             if !rows.delivery_versions(key)?.iter().any(pending) {
                 return Err(StoreError::conflict(RecordKind::Delivery, "no longer pending"));
+            }
+        }
+        Expectation::PayloadUnneeded { digest, received_before } => {
+            for instance in rows.instances_of_payload(digest)? {
+                let site = &instance.site;
+                let deliveries = rows.deliveries_of(site, &instance.sop_instance_uid)?;
+                if !is_disposable(&instance, &deliveries, received_before.get(site)) {
+                    return Err(StoreError::conflict(RecordKind::Instance, "payload is needed"));
+                }
             }
         }
         Expectation::Versions { site, sop_instance_uid, count } => {

@@ -1,10 +1,12 @@
 //! The one write: a batch of effects, all of them or none.
 
+use std::collections::BTreeMap;
+
 use telerad_accession::SearchKey;
-use telerad_core::{SiteId, Uid};
+use telerad_core::{SiteId, Timestamp, Uid};
 use telerad_report::ReportRecord;
 use telerad_routing::{
-    BreakerRecord, DeliveryKey, DeliveryRecord, InstanceRecord, StickyMember, StudyDecision,
+    BreakerRecord, DeliveryKey, DeliveryRecord, Digest, InstanceRecord, StickyMember, StudyDecision,
 };
 use telerad_worklist::{OrderRecord, PatientRecord};
 
@@ -103,6 +105,15 @@ pub enum Effect {
 pub enum Expectation {
     /// A delivery that still has to be sent.
     DeliveryPending(DeliveryKey),
+    /// No record needs a payload any more: none names it, or each that does is of an instance that came in before its
+    /// site's time here, and that was sent, or was not wanted, everywhere it was decided for. What came in for a site
+    /// without a time is needed for good, and so is what nobody has decided about.
+    PayloadUnneeded {
+        /// The payload.
+        digest: Digest,
+        /// Before which time it must have come in.
+        received_before: BTreeMap<SiteId, Timestamp>,
+    },
     /// How many versions of an instance there are.
     Versions {
         /// The site.

@@ -1,7 +1,10 @@
 //! What records are found by, derived in one place for every back end.
 
-use telerad_core::{PartialDate, PatientId, Priority};
-use telerad_routing::InstanceRecord;
+use std::collections::BTreeSet;
+
+use telerad_accession::SearchKey;
+use telerad_core::{Issuer, PartialDate, Patient, PatientId, Priority};
+use telerad_routing::{InstanceRecord, Relation, StudyMark};
 use telerad_worklist::{OrderRecord, PatientRecord};
 
 use crate::{RecordKind, StoreError};
@@ -27,6 +30,113 @@ pub(crate) fn study(record: &InstanceRecord) -> &str {
 pub(crate) fn identity(record: &InstanceRecord) -> Result<String, StoreError> {
     let text = json(RecordKind::Instance, &(&record.head.patient, &record.head.accession))?;
     Ok(blake3::hash(text.as_bytes()).to_hex().to_string())
+}
+
+/// The study of an instance; an instance that names none is a study of its own.
+pub(crate) fn study_or_itself(record: &InstanceRecord) -> &str {
+    record.head.study_instance_uid.as_ref().unwrap_or(&record.sop_instance_uid).as_str()
+}
+
+/// The word by which instances that are not the first of their UID are selected.
+pub(crate) fn relation(relation: &Relation) -> &'static str {
+    match relation {
+        Relation::First => "first",
+        Relation::Repeated => "repeated",
+        Relation::Variant => "variant",
+        Relation::UidConflict { .. } => "uid conflict",
+    }
+}
+
+/// One thing that people search an examination by.
+#[derive(Clone, Eq, Ord, PartialEq, PartialOrd, serde::Serialize)]
+pub(crate) struct Searched {
+    /// `accession`, `name`, `order`, `patient` or `study`.
+    pub(crate) kind: &'static str,
+    pub(crate) value: String,
+    /// Of a patient identifier, its issuer as JSON; else empty.
+    pub(crate) issuer: String,
+}
+
+/// What an order is searched by; the keys are those by which reports find it.
+pub(crate) fn order_searched(
+    record: &OrderRecord,
+    keys: &[SearchKey],
+) -> Result<BTreeSet<Searched>, StoreError> {
+    let mut searched = patient_searched(&record.order.patient)?;
+    searched.insert(plain("accession", record.order.accession.value()));
+    searched.insert(plain("study", record.order.study_instance_uid.as_str()));
+    for key in keys {
+        if let SearchKey::Accession(value) = key {
+            searched.insert(plain("accession", value));
+        }
+    }
+    Ok(searched)
+}
+
+/// What the study of an instance is searched by: also by the order that it was matched with.
+pub(crate) fn study_searched(record: &InstanceRecord) -> Result<BTreeSet<Searched>, StoreError> {
+    let mut searched = patient_searched(&record.head.patient)?;
+    if let Some(accession) = &record.head.accession {
+        searched.insert(plain("accession", accession.value()));
+    }
+    if let StudyMark::Matched { order_key } = &record.mark {
+        searched.insert(plain("order", order_key));
+    }
+    Ok(searched)
+}
+
+/// Equal for two instances exactly when they are searched by the same. A digest, since it is kept for each study.
+pub(crate) fn searched_digest(searched: &BTreeSet<Searched>) -> Result<String, StoreError> {
+    let text = json(RecordKind::Instance, searched)?;
+    Ok(blake3::hash(text.as_bytes()).to_hex().to_string())
+}
+
+fn patient_searched(patient: &Patient) -> Result<BTreeSet<Searched>, StoreError> {
+    let mut searched = BTreeSet::new();
+    for id in &patient.ids {
+        let issuer = match id.issuer() {
+            Some(issuer) => json(RecordKind::Patient, issuer)?,
+            None => String::new(),
+        };
+        let (kind, value) = ("patient", id.value().to_owned());
+        searched.insert(Searched { kind, value, issuer });
+    }
+    let name = &patient.name;
+    for group in [&name.alphabetic, &name.ideographic, &name.phonetic] {
+        let parts = [&group.family, &group.given, &group.middle, &group.prefix, &group.suffix];
+        let folded = parts.map(|part| folded(part)).join(" ");
+        let folded = folded.split_whitespace().collect::<Vec<_>>().join(" ");
+        if !folded.is_empty() {
+            searched.insert(plain("name", &folded));
+        }
+    }
+    Ok(searched)
+}
+
+fn plain(kind: &'static str, value: &str) -> Searched {
+    Searched { kind, value: value.to_owned(), issuer: String::new() }
+}
+
+/// Lower case, and every run of spaces and delimiters as one space.
+fn folded(name: &str) -> String {
+    let lower = name.to_lowercase();
+    let words = lower.split(|c: char| c.is_whitespace() || matches!(c, '^' | '=' | ','));
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The first and the last of all names that begin like this.
+pub(crate) fn name_range(beginning: &str) -> (String, String) {
+    let from = folded(beginning);
+    let to = format!("{from}{}", char::MAX);
+    (from, to)
+}
+
+/// Whether an identifier with this issuer (JSON, empty = none) may be the one that is asked for.
+pub(crate) fn may_be_issued_by(issuer: &str, asked: Option<&Issuer>) -> bool {
+    let Some(asked) = asked else { return true };
+    let known = serde_json::from_str::<Issuer>(issuer);
+    // None named it, or nobody can tell any more: the person who searches decides.
+    known.map_or(true, |known| known == *asked || known.agrees_with(asked))
 }
 
 /// First and last day, as `YYYYMMDD`, that an order's steps may start on; `None` when the worklist does not answer
@@ -74,7 +184,7 @@ const LATEST: &str = "99999999";
 
 #[cfg(test)]
 mod tests {
-    use super::{LANES, days_of, shape};
+    use super::{LANES, days_of, folded, name_range, shape};
     use telerad_core::{PartialDate, Priority};
 
     #[test]
@@ -101,6 +211,18 @@ mod tests {
         assert_eq!(days("2024"), "20240101-20241231");
         assert_eq!(days("202402"), "20240201-20240231");
         assert_eq!(days("20240229"), "20240229-20240229");
+    }
+
+    #[test]
+    fn a_name_is_found_however_it_is_delimited() {
+        for beginning in ["DOE", "doe^ja", "Doe Ja", " DOE,  JANE ", "doe jane ann"] {
+            let (from, to) = name_range(beginning);
+            assert!((from..=to).contains(&folded("DOE^JANE^ANN")), "{beginning}");
+        }
+        for other in ["doel", "jane", "doe^jo"] {
+            let (from, to) = name_range(other);
+            assert!(!(from..=to).contains(&folded("DOE^JANE^ANN")), "{other}");
+        }
     }
 
     #[test]

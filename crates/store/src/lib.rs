@@ -43,22 +43,31 @@ pub mod sqlite;
 mod access;
 mod apply;
 mod batch;
+mod collect;
 mod directory;
 mod error;
 mod fault;
 mod index;
+mod journey;
 mod pool;
 mod record;
+mod subject;
 
 pub use access::{
-    Counts, Deliveries, DeliveryCount, Destinations, Instances, Journal, Messages, Orders, Outbox,
-    Parking, Patients, Reports, Store, StoreFuture,
+    Counts, Deliveries, DeliveryCount, Destinations, Instances, Journal, Journeys, Messages,
+    Orders, Outbox, Parking, Patients, Reports, Store, StoreFuture,
 };
 pub use batch::{Batch, Effect, Expectation, Receipt};
+pub use collect::{CollectError, Collected, Retention, collect};
 pub use error::{RecordKind, StoreError};
 pub use fault::{SyncFault, SyncPoint};
-pub use payload::{PayloadReader, PayloadWriter, Payloads, Space, StoredPayload};
+pub use journey::{DuplicateStudy, JourneyEntry, JourneyEvent, duplicates, journey};
+pub use payload::{
+    HeldPayload, ListedPayload, PayloadClaim, PayloadHold, PayloadReader, PayloadWriter, Payloads,
+    Space, StoredPayload,
+};
 pub use record::{
     JournalEntry, MessageOutcome, MessageRecord, OutboundMessage, OutboundState, ParkedItem,
     ParkedKind,
 };
+pub use subject::{JourneyKey, JourneySubject};

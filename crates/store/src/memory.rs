@@ -1,5 +1,6 @@
 //! Durable in name only: the same behaviour as the SQLite store, gone with the process. For tests and simulations.
 
+mod journey;
 mod queue;
 mod read;
 mod rows;
@@ -19,6 +20,8 @@ use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 use crate::access::{Counts, Store, StoreFuture};
 use crate::apply::apply;
 use crate::fault::{SyncFault, SyncPoint};
+use crate::index::Searched;
+use crate::subject::JourneySubject;
 use crate::{Batch, JournalEntry, MessageRecord, OutboundMessage, ParkedItem, Receipt, StoreError};
 use table::Table;
 
@@ -99,7 +102,10 @@ struct Tables {
     poison: Option<String>,
     last: Sequence,
 
+    journey_keys: Table<JourneyRow, ()>,
+
     messages: Table<String, MessageRecord>,
+    message_subjects: Table<(SiteId, String, String), ()>,
     message_controls: Table<(String, String, Timestamp, String), ()>,
 
     orders: Table<OrderKey, (OrderRecord, Vec<SearchKey>)>,
@@ -135,6 +141,9 @@ struct Delivery {
     record: DeliveryRecord,
 }
 
+/// Site, what is searched, where it leads.
+type JourneyRow = (SiteId, Searched, JourneySubject);
+
 /// Site, key, study, identity: what a study is found by.
 type Head = (SiteId, SearchKey, String, String);
 
@@ -168,7 +177,9 @@ impl Tables {
             };
         }
         each!(
+            journey_keys,
             messages,
+            message_subjects,
             message_controls,
             orders,
             order_keys,

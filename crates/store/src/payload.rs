@@ -4,6 +4,7 @@
 //! batch second. A payload without a row is garbage, never the reverse.
 
 mod directory;
+mod hold;
 mod memory;
 mod space;
 
@@ -12,9 +13,11 @@ use std::io;
 use std::pin::Pin;
 
 use bytes::Bytes;
+use telerad_core::Timestamp;
 use telerad_routing::Digest;
 
 pub use directory::{DirectorySpool, SpoolOptions};
+pub use hold::{PayloadClaim, PayloadHold, PayloadHolds};
 pub use memory::MemoryPayloads;
 pub use space::Space;
 
@@ -29,10 +32,23 @@ pub trait Payloads: Send + Sync + 'static {
     /// Opens a payload for reading; [`io::ErrorKind::NotFound`] when there is none of that digest.
     fn open(&self, digest: &Digest) -> PayloadFuture<'_, Box<dyn PayloadReader>>;
 
-    /// Removes a payload; `false` when there was none. A reader that is open goes on reading.
+    /// Holds a payload that is there, so that it is not removed; `None` when there is none. To be held by whoever writes
+    /// a row that names it anew, until that row is durable.
+    fn hold(&self, digest: &Digest) -> PayloadFuture<'_, Option<PayloadHold>>;
+
+    /// Claims a payload for its removal; `None` while somebody holds it or removes it.
+    fn claim(&self, digest: &Digest) -> Option<PayloadClaim>;
+
+    /// Removes a claimed payload; `false` when there was none, or when somebody has held it since. A reader that is open
+    /// goes on reading.
     ///
-    /// The caller answers for the digest being referred to by no record and by no batch under way.
-    fn remove(&self, digest: &Digest) -> PayloadFuture<'_, bool>;
+    /// The caller has found, after claiming it, that no record refers to it, by way of the writer of records
+    /// ([`Expectation::PayloadUnneeded`](crate::Expectation::PayloadUnneeded)): a batch that was handed over before is then
+    /// no longer under way.
+    fn remove(&self, claim: PayloadClaim) -> PayloadFuture<'_, bool>;
+
+    /// Payloads that follow `after`, in the order of their digests, at most so many.
+    fn list(&self, after: Option<Digest>, limit: usize) -> PayloadFuture<'_, Vec<ListedPayload>>;
 
     /// How much room there is at the moment; [`io::ErrorKind::Unsupported`] where nobody can tell.
     fn space(&self) -> PayloadFuture<'_, Space>;
@@ -47,11 +63,12 @@ pub trait PayloadWriter: Send {
     /// A dropped future may or may not have taken the bytes: discard the payload.
     fn write(&mut self, bytes: Bytes) -> PayloadFuture<'_, ()>;
 
-    /// Resolves when the payload is durable under its digest: synced, published, its directory synced.
+    /// Resolves when the payload is durable under its digest: synced, published, its directory synced. It is held from
+    /// before it was published until the answer's hold is dropped.
     ///
     /// # Cancel safety
     /// A dropped future leaves the payload either stored or discarded.
-    fn finish(self: Box<Self>) -> PayloadFuture<'static, StoredPayload>;
+    fn finish(self: Box<Self>) -> PayloadFuture<'static, HeldPayload>;
 }
 
 /// A payload on its way out, in blocks of at most [`BLOCK_BYTES_MAX`].
@@ -72,6 +89,26 @@ pub struct StoredPayload {
     pub digest: Digest,
     /// How many bytes.
     pub bytes: u64,
+}
+
+/// A finished payload that nobody removes.
+#[derive(Clone, Debug)]
+pub struct HeldPayload {
+    /// What it is known by.
+    pub stored: StoredPayload,
+    /// To be kept until a row that names the payload is durable; without a row it is garbage.
+    pub hold: PayloadHold,
+}
+
+/// A payload as a listing tells of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ListedPayload {
+    /// BLAKE3 of the bytes.
+    pub digest: Digest,
+    /// How many bytes.
+    pub bytes: u64,
+    /// When it was stored, or last stored again.
+    pub stored_at: Timestamp,
 }
 
 /// The most bytes that a reader hands out at once, and about what a writer holds back before it goes to the disk.

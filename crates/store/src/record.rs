@@ -1,7 +1,7 @@
 //! The records that belong to no domain crate: messages kept, queued, parked, and the journal.
 
 use serde::{Deserialize, Serialize};
-use telerad_core::{SiteId, Timestamp};
+use telerad_core::{AeTitle, SiteId, Timestamp};
 
 /// An HL7 message as it came in, with what became of it.
 #[derive(Clone, Eq, PartialEq)]
@@ -176,6 +176,28 @@ pub struct JournalEntry {
     /// More about it; may hold patient data.
     pub detail: String,
 }
+
+impl JournalEntry {
+    /// The event of an instance whose bytes came again, and were acknowledged again. Its subject is the SOP Instance UID.
+    pub const RECEIVED_AGAIN: &str = "received again";
+
+    /// The event of an instance that was sent to a destination once more although it may have arrived, since no answer
+    /// came the first time. Its subject is the SOP Instance UID.
+    pub const SENT_AGAIN: &str = "sent again";
+
+    /// The detail that names who sent an instance again, which [`duplicates`](crate::duplicates) reads.
+    pub fn sent_by(source: &AeTitle) -> String {
+        format!("{SENT_BY}{source}")
+    }
+
+    /// Who sent it, where the detail says so.
+    pub(crate) fn source(&self) -> Option<AeTitle> {
+        let rest = self.detail.strip_prefix(SENT_BY)?;
+        AeTitle::new(rest.split(';').next()?).ok()
+    }
+}
+
+const SENT_BY: &str = "sent by ";
 
 impl std::fmt::Debug for JournalEntry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

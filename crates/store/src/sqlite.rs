@@ -7,6 +7,7 @@
 //! Files in the data directory: `telerad.sqlite` with `-wal` and `-shm` beside it while open, `lock`, and
 //! `telerad.v<n>.sqlite`, the copy taken before a migration from schema version `n`.
 
+mod journey;
 mod migration;
 mod queue;
 mod read;

@@ -5,7 +5,7 @@ use telerad_core::{Priority, Uid};
 use telerad_dicom::{Head, HeadLimits, HeadScanner, InstanceHead, Scan, Status, encoding_of, tags};
 use telerad_net::dicom::{AssociationContext, Body, StoreRequest};
 use telerad_routing::{Digest, InstanceRecord, Relation, StudyMark};
-use telerad_store::payload::StoredPayload;
+use telerad_store::payload::{PayloadHold, StoredPayload};
 
 use super::Refusal;
 use super::order::find_order;
@@ -26,10 +26,14 @@ pub(super) struct Arrival<'a> {
 }
 
 impl Arrival<'_> {
-    /// Streams the data set into the spool while its head is read; the instance, once it is durable. Nothing is
+    /// Streams the data set into the spool while its head is read; the instance, once it is durable, and what keeps its
+    /// payload from being removed before the instance is registered. Nothing is
     /// published when the peer breaks off, when the data set is of another instance than the command said, or when the
     /// room runs out. What was written is gone then, and what the peer still sends is thrown away unwritten.
-    pub(super) async fn receive(&self, mut body: Body) -> Result<InstanceRecord, Refusal> {
+    pub(super) async fn receive(
+        &self,
+        mut body: Body,
+    ) -> Result<(InstanceRecord, PayloadHold), Refusal> {
         let mut room = room::at_begin(self.state).await;
         let mut writer = self.state.environment.payloads.create();
         let mut scanner = self.scanner();
@@ -63,7 +67,7 @@ impl Arrival<'_> {
             self.let_urgent_pass(&head).await?;
         }
         let payload = writer.finish().await.map_err(Refusal::storage)?;
-        Ok(self.record(&head, payload, pixel_data_offset))
+        Ok((self.record(&head, payload.stored, pixel_data_offset), payload.hold))
     }
 
     /// The next piece, as long as there is room for it.

@@ -125,7 +125,7 @@ impl Version {
         let find = |wanted: &[u8]| bytes.windows(4).position(|four| four == wanted);
         let offset = find(b"\xE0\x7F\x10\x00").or_else(|| find(b"\x7F\xE0\x00\x10"));
         writer.write(bytes.clone().into()).await.unwrap();
-        let payload = writer.finish().await.unwrap();
+        let payload = writer.finish().await.unwrap().stored;
         InstanceRecord {
             site: SiteId::new("north").unwrap(),
             digest: payload.digest,
@@ -240,7 +240,9 @@ fn nothing_is_read_for_a_first_or_repeated_version() {
         let state = house::state(DESTINATIONS);
         let version = Version::native(NATIVE[0], picture());
         let mut record = version.spool(&state).await;
-        assert!(state.environment.payloads.remove(&record.digest).await.unwrap());
+        let payloads = &state.environment.payloads;
+        let claim = payloads.claim(&record.digest).unwrap();
+        assert!(payloads.remove(claim).await.unwrap());
         let mut events = state.events();
         assert!(compare(&state, &record, &[]).await.0.is_empty());
         assert!(compare(&state, &record, std::slice::from_ref(&record)).await.0.is_empty());

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use telerad_accession::SearchKey;
 use telerad_core::{PatientId, SiteId, Timestamp, Uid};
 use telerad_report::{ReportKey, ReportRecord};
-use telerad_routing::{InstanceRecord, StudyDecision};
+use telerad_routing::{Digest, InstanceRecord, StudyDecision};
 use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 
 use super::{Head, MemoryStore, Sequence, Tables};
@@ -22,6 +22,30 @@ impl Instances for MemoryStore {
         sop_instance_uid: &'a Uid,
     ) -> StoreFuture<'a, Vec<InstanceRecord>> {
         self.read(|tables| Ok(tables.versions(site, sop_instance_uid).cloned().collect()))
+    }
+
+    fn instances_of_payload<'a>(
+        &'a self,
+        digest: &'a Digest,
+    ) -> StoreFuture<'a, Vec<InstanceRecord>> {
+        self.read(|tables| Ok(tables.with_payload(digest)))
+    }
+
+    fn instances_of_study<'a>(
+        &'a self,
+        site: &'a SiteId,
+        study_instance_uid: &'a str,
+    ) -> StoreFuture<'a, Vec<InstanceRecord>> {
+        self.read(|tables| {
+            let mut found: Vec<_> = tables
+                .instances
+                .iter()
+                .filter(|((owner, _, _), _)| owner == site)
+                .filter(|(_, it)| index::study_or_itself(it) == study_instance_uid)
+                .collect();
+            found.sort_by_key(|((_, _, sequence), _)| *sequence);
+            Ok(found.into_iter().map(|(_, it)| it.clone()).collect())
+        })
     }
 
     fn study<'a>(
@@ -157,6 +181,21 @@ impl Messages for MemoryStore {
         })
     }
 
+    fn messages_of<'a>(
+        &'a self,
+        site: &'a SiteId,
+        subject: &'a str,
+    ) -> StoreFuture<'a, Vec<MessageRecord>> {
+        self.read(|tables| {
+            let first = (site.clone(), subject.to_owned(), String::new());
+            let rows = tables.message_subjects.range(first..).map(|(row, ())| row);
+            let ids = rows.take_while(|row| row.0 == *site && row.1 == subject).map(|row| &row.2);
+            let mut found: Vec<_> = ids.filter_map(|id| tables.messages.get(id)).cloned().collect();
+            found.sort_by(|a, b| (a.received_at, &a.id).cmp(&(b.received_at, &b.id)));
+            Ok(found)
+        })
+    }
+
     fn message<'a>(&'a self, id: &'a str) -> StoreFuture<'a, Option<MessageRecord>> {
         self.read(|tables| Ok(tables.messages.get(id).cloned()))
     }
@@ -200,6 +239,22 @@ impl Outbox for MemoryStore {
         self.read(|tables| Ok(tables.outbound.get(id).map(|(_, message)| message.clone())))
     }
 
+    fn outbound_of<'a>(
+        &'a self,
+        site: &'a SiteId,
+        sequence: &'a str,
+    ) -> StoreFuture<'a, Vec<OutboundMessage>> {
+        self.read(|tables| {
+            let mut found: Vec<_> = tables
+                .outbound
+                .values()
+                .filter(|(_, it)| it.site == *site && it.sequence == sequence)
+                .collect();
+            found.sort_by_key(|(number, _)| *number);
+            Ok(found.into_iter().map(|(_, it)| it.clone()).collect())
+        })
+    }
+
     fn outbound_destinations(&self) -> StoreFuture<'_, Vec<String>> {
         self.read(|tables| {
             let names: BTreeSet<_> = tables.outbound_pending.keys().map(|key| &key.0).collect();
@@ -214,6 +269,42 @@ impl Journal for MemoryStore {
         self.read(|tables| {
             let rows = tables.journal.range(key(0)..=key(Sequence::MAX));
             Ok(rows.map(|(_, entry)| entry.clone()).collect())
+        })
+    }
+
+    fn journal_of<'a>(
+        &'a self,
+        site: &'a SiteId,
+        subjects: &'a [String],
+    ) -> StoreFuture<'a, Vec<JournalEntry>> {
+        self.read(|tables| {
+            let mut found: Vec<_> = tables
+                .journal
+                .iter()
+                .filter(|((subject, _), _)| subjects.contains(subject))
+                .filter(|(_, entry)| entry.site.as_ref() == Some(site))
+                .collect();
+            found.sort_by_key(|((_, sequence), _)| *sequence);
+            Ok(found.into_iter().map(|(_, entry)| entry.clone()).collect())
+        })
+    }
+
+    fn journal_between<'a>(
+        &'a self,
+        site: &'a SiteId,
+        event: &'a str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> StoreFuture<'a, Vec<JournalEntry>> {
+        self.read(|tables| {
+            let mut found: Vec<_> = tables
+                .journal
+                .iter()
+                .filter(|(_, entry)| entry.site.as_ref() == Some(site) && entry.event == event)
+                .filter(|(_, entry)| (from..to).contains(&entry.at))
+                .collect();
+            found.sort_by_key(|((_, sequence), entry)| (entry.at, *sequence));
+            Ok(found.into_iter().map(|(_, entry)| entry.clone()).collect())
         })
     }
 }

@@ -29,6 +29,11 @@ impl Rows for Tables {
         Ok(())
     }
 
+    fn link_message(&mut self, site: &SiteId, subject: &str, id: &str) -> Result<(), StoreError> {
+        self.message_subjects.put((site.clone(), subject.to_owned(), id.to_owned()), ());
+        Ok(())
+    }
+
     fn order_revision(&mut self, key: &OrderKey) -> Result<Option<u64>, StoreError> {
         Ok(self.orders.get(key).map(|(known, _)| known.revision))
     }
@@ -44,6 +49,7 @@ impl Rows for Tables {
             let key = (record.order.site.clone(), key.clone(), record.key.clone());
             self.order_keys.put(key, ());
         }
+        self.put_order_searched(record, keys)?;
         self.orders.put(record.key.clone(), (record.clone(), keys.to_vec()));
         Ok(())
     }
@@ -73,6 +79,10 @@ impl Rows for Tables {
         Ok(self.versions(site, uid).map(|known| known.digest).collect())
     }
 
+    fn instances_of_payload(&mut self, digest: &Digest) -> Result<Vec<InstanceRecord>, StoreError> {
+        Ok(self.with_payload(digest))
+    }
+
     fn add_instance(
         &mut self,
         record: &InstanceRecord,
@@ -87,7 +97,7 @@ impl Rows for Tables {
             }
         }
         self.instances.put(row, record.clone());
-        Ok(())
+        self.put_study_searched(record)
     }
 
     fn study_revision(&mut self, site: &SiteId, study: &str) -> Result<Option<u64>, StoreError> {
@@ -103,6 +113,14 @@ impl Rows for Tables {
 
     fn delivery_versions(&mut self, key: &DeliveryKey) -> Result<Vec<DeliveryRecord>, StoreError> {
         Ok(self.versions_of(key).map(|known| known.record.clone()).collect())
+    }
+
+    fn deliveries_of(
+        &mut self,
+        site: &SiteId,
+        uid: &Uid,
+    ) -> Result<Vec<DeliveryRecord>, StoreError> {
+        Ok(Tables::deliveries_of(self, site, uid))
     }
 
     fn put_delivery(&mut self, record: &DeliveryRecord) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@
 //! sync of the file, rename, sync of the directory; only then is the digest told. The 256 directories are made when
 //! the spool is opened, so that no payload pays for the name of its directory as well.
 
+mod listing;
 mod reader;
 mod writer;
 
@@ -15,7 +16,10 @@ use std::sync::{Arc, OnceLock};
 
 use telerad_routing::Digest;
 
-use super::{PayloadFuture, PayloadReader, PayloadWriter, Payloads, Space};
+use super::{
+    ListedPayload, PayloadClaim, PayloadFuture, PayloadHold, PayloadHolds, PayloadReader,
+    PayloadWriter, Payloads, Space,
+};
 use crate::StoreError;
 use crate::directory::{self, DirectoryLock};
 use crate::fault::{SyncFault, SyncPoint};
@@ -74,6 +78,7 @@ impl DirectorySpool {
             root: directory.to_owned(),
             unfinished,
             next: AtomicU64::new(0),
+            holds: PayloadHolds::new(),
             poison: OnceLock::new(),
             sync_fault: options.sync_fault,
             _lock: lock,
@@ -116,14 +121,35 @@ impl Payloads for DirectorySpool {
         })
     }
 
-    fn remove(&self, digest: &Digest) -> PayloadFuture<'_, bool> {
+    fn hold(&self, digest: &Digest) -> PayloadFuture<'_, Option<PayloadHold>> {
+        // Held first, looked at second: what is there then stays there.
+        let hold = self.place.holds.hold(digest);
         let path = self.place.path(digest);
-        let removed = self.writers.run(move |()| match fs::remove_file(path) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
+        let found = self.readers.run(move |()| path.try_exists());
+        Box::pin(async move { Ok(answer(found).await??.then_some(hold)) })
+    }
+
+    fn claim(&self, digest: &Digest) -> Option<PayloadClaim> {
+        self.place.holds.claim(digest)
+    }
+
+    fn remove(&self, claim: PayloadClaim) -> PayloadFuture<'_, bool> {
+        let place = Arc::clone(&self.place);
+        // The name need not be gone for good: a payload that comes back after a crash is garbage again.
+        let removed = self.writers.run(move |()| {
+            claim.run(|digest| match fs::remove_file(place.path(digest)) {
+                Ok(()) => Ok(true),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(error),
+            })
         });
-        Box::pin(async move { answer(removed).await? })
+        Box::pin(async move { answer(removed).await?.unwrap_or(Ok(false)) })
+    }
+
+    fn list(&self, after: Option<Digest>, limit: usize) -> PayloadFuture<'_, Vec<ListedPayload>> {
+        let place = Arc::clone(&self.place);
+        let listed = self.readers.run(move |()| listing::list(&place.root, after, limit));
+        Box::pin(async move { answer(listed).await? })
     }
 
     fn space(&self) -> PayloadFuture<'_, Space> {
@@ -139,6 +165,7 @@ struct Place {
     root: PathBuf,
     unfinished: PathBuf,
     next: AtomicU64,
+    holds: PayloadHolds,
     poison: OnceLock<String>,
     sync_fault: SyncFault,
     _lock: DirectoryLock,
@@ -187,17 +214,18 @@ impl Place {
         synced
     }
 
-    /// Renames an unfinished, synced file to its digest and makes the name durable.
+    /// Renames an unfinished, synced file to its digest and makes the name durable. It is held from before it has the name.
     ///
     /// Another writer may have published the same content a moment ago and still be syncing its directory. Its
     /// success is not ours: the directory is synced here in every case, before this returns.
-    fn publish(&self, unfinished: &Path, digest: &Digest) -> io::Result<()> {
+    fn publish(&self, unfinished: &Path, digest: &Digest) -> io::Result<PayloadHold> {
         let path = self.path(digest);
+        let hold = self.holds.hold(digest);
         // In the place of the same content, if that is there: what was just written is known to be whole.
         fs::rename(unfinished, &path)?;
         self.sync_directory(path.parent().unwrap_or(&self.root))?;
         // A sync that failed meanwhile may have been about the very file found above.
-        self.check()
+        self.check().map(|()| hold)
     }
 }
 

@@ -5,10 +5,12 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
+use telerad_core::Timestamp;
 use telerad_routing::Digest;
 
 use super::{
-    BLOCK_BYTES_MAX, PayloadFuture, PayloadReader, PayloadWriter, Payloads, Space, StoredPayload,
+    BLOCK_BYTES_MAX, HeldPayload, ListedPayload, PayloadClaim, PayloadFuture, PayloadHold,
+    PayloadHolds, PayloadReader, PayloadWriter, Payloads, Space, StoredPayload,
 };
 
 /// Payloads in memory: the same behaviour as the spool, gone with the process.
@@ -16,6 +18,7 @@ use super::{
 pub struct MemoryPayloads {
     contents: Arc<Mutex<BTreeMap<[u8; 32], Bytes>>>,
     space: Arc<Mutex<Option<Space>>>,
+    holds: PayloadHolds,
 }
 
 impl MemoryPayloads {
@@ -64,9 +67,34 @@ impl Payloads for MemoryPayloads {
         })
     }
 
-    fn remove(&self, digest: &Digest) -> PayloadFuture<'_, bool> {
-        let removed = self.contents().remove(digest.as_bytes()).is_some();
-        Box::pin(async move { Ok(removed) })
+    fn hold(&self, digest: &Digest) -> PayloadFuture<'_, Option<PayloadHold>> {
+        let hold = self.holds.hold(digest);
+        let is_there = self.contents().contains_key(digest.as_bytes());
+        Box::pin(async move { Ok(is_there.then_some(hold)) })
+    }
+
+    fn claim(&self, digest: &Digest) -> Option<PayloadClaim> {
+        self.holds.claim(digest)
+    }
+
+    fn remove(&self, claim: PayloadClaim) -> PayloadFuture<'_, bool> {
+        let removed = claim.run(|digest| self.contents().remove(digest.as_bytes()).is_some());
+        Box::pin(async move { Ok(removed.unwrap_or(false)) })
+    }
+
+    /// Without a clock, every payload is as old as can be.
+    fn list(&self, after: Option<Digest>, limit: usize) -> PayloadFuture<'_, Vec<ListedPayload>> {
+        let contents = self.contents();
+        let following = contents
+            .iter()
+            .filter(|(digest, _)| after.is_none_or(|after| *digest > after.as_bytes()));
+        let listed = following.take(limit).map(|(digest, content)| ListedPayload {
+            digest: Digest::from_bytes(*digest),
+            bytes: content.len() as u64,
+            stored_at: Timestamp::from_micros(0),
+        });
+        let listed: Vec<_> = listed.collect();
+        Box::pin(async move { Ok(listed) })
     }
 
     fn space(&self) -> PayloadFuture<'_, Space> {
@@ -86,14 +114,15 @@ impl PayloadWriter for Writer {
         Box::pin(async { Ok(()) })
     }
 
-    fn finish(self: Box<Self>) -> PayloadFuture<'static, StoredPayload> {
+    fn finish(self: Box<Self>) -> PayloadFuture<'static, HeldPayload> {
         Box::pin(async move {
             let content = self.content.freeze();
             let digest = *blake3::hash(&content).as_bytes();
             let stored =
                 StoredPayload { digest: Digest::from_bytes(digest), bytes: content.len() as u64 };
+            let hold = self.payloads.holds.hold(&stored.digest);
             self.payloads.contents().entry(digest).or_insert(content);
-            Ok(stored)
+            Ok(HeldPayload { stored, hold })
         })
     }
 }

@@ -6,18 +6,36 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use super::row;
 use crate::StoreError;
 use crate::directory;
 
+/// One schema change.
+#[derive(Clone, Copy)]
+pub(super) struct Migration {
+    pub(super) sql: &'static str,
+    /// What SQL cannot say: fills new columns and tables from the records.
+    pub(super) fill: fn(&Connection) -> Result<(), StoreError>,
+}
+
+impl Migration {
+    const fn of(sql: &'static str) -> Self {
+        Self { sql, fill: |_| Ok(()) }
+    }
+}
+
 /// Every schema change ever released, in order; the first makes an empty database version 1. An entry is never
-/// edited once it was released: its checksum is stored with every database that it has changed.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema2.sql")];
+/// edited once it was released: the checksum of its SQL is stored with every database that it has changed.
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration::of(include_str!("schema.sql")),
+    Migration { sql: include_str!("schema2.sql"), fill: super::journey::fill },
+];
 
 /// Applies what is missing, all of it or nothing. A database that holds something is copied first, beside itself.
 pub(super) fn migrate(
     connection: &Connection,
     database: &Path,
-    migrations: &[&str],
+    migrations: &[Migration],
 ) -> Result<(), StoreError> {
     let newest = u32::try_from(migrations.len()).unwrap_or(u32::MAX);
     let refuse = |reason: String| StoreError::Migration { version: newest, reason };
@@ -43,7 +61,7 @@ pub(super) fn migrate(
                 row.get(0)
             })
             .map_err(engine)?;
-        if applied != checksum(migration) {
+        if applied != checksum(migration.sql) {
             return Err(refuse(format!("version {version} was applied in another form")));
         }
     }
@@ -54,26 +72,24 @@ pub(super) fn migrate(
         snapshot(connection, database, found).map_err(refuse)?;
     }
     connection.execute_batch("BEGIN IMMEDIATE").map_err(engine)?;
-    let changed =
-        change(connection, found, migrations).and_then(|()| connection.execute_batch("COMMIT"));
+    let changed = change(connection, found, migrations)
+        .and_then(|()| connection.execute_batch("COMMIT").map_err(row::engine));
     if changed.is_err() && !connection.is_autocommit() {
         // The database is left as it was found, whatever this says: closing the connection rolls back too.
         let _ = connection.execute_batch("ROLLBACK");
     }
-    changed.map_err(engine)
+    changed.map_err(|error| refuse(error.to_string()))
 }
 
-fn change(connection: &Connection, found: u32, migrations: &[&str]) -> rusqlite::Result<()> {
-    connection.execute_batch(
-        "CREATE TABLE IF NOT EXISTS migration (version INTEGER PRIMARY KEY, checksum TEXT NOT NULL) STRICT",
-    )?;
+fn change(connection: &Connection, found: u32, migrations: &[Migration]) -> Result<(), StoreError> {
+    let sql = "CREATE TABLE IF NOT EXISTS migration (version INTEGER PRIMARY KEY, checksum TEXT NOT NULL) STRICT";
+    connection.execute_batch(sql).map_err(row::engine)?;
     for (version, migration) in (1..).zip(migrations).filter(|(version, _)| *version > found) {
-        connection.execute_batch(migration)?;
-        connection.execute(
-            "INSERT INTO migration (version, checksum) VALUES (?1, ?2)",
-            (version, checksum(migration)),
-        )?;
-        connection.pragma_update(None, "user_version", version)?;
+        connection.execute_batch(migration.sql).map_err(row::engine)?;
+        (migration.fill)(connection)?;
+        let sql = "INSERT INTO migration (version, checksum) VALUES (?1, ?2)";
+        row::execute(connection, sql, (version, checksum(migration.sql)))?;
+        connection.pragma_update(None, "user_version", version).map_err(row::engine)?;
     }
     Ok(())
 }
@@ -109,11 +125,13 @@ mod tests {
 
     use rusqlite::Connection;
 
-    use super::migrate;
+    use super::{Migration, migrate};
 
-    const FIRST: &str = "CREATE TABLE thing (name TEXT NOT NULL) STRICT";
-    const SECOND: &str = "ALTER TABLE thing ADD COLUMN size INTEGER";
-    const BROKEN: &str = "ALTER TABLE thing ADD COLUMN colour TEXT; ALTER TABLE nothing ADD x TEXT";
+    const FIRST: Migration = Migration::of("CREATE TABLE thing (name TEXT NOT NULL) STRICT");
+    const OTHER: Migration = Migration::of("CREATE TABLE thing (name TEXT) STRICT");
+    const SECOND: Migration = Migration::of("ALTER TABLE thing ADD COLUMN size INTEGER");
+    const BROKEN: Migration =
+        Migration::of("ALTER TABLE thing ADD COLUMN colour TEXT; ALTER TABLE nothing ADD x TEXT");
 
     fn version(connection: &Connection) -> u32 {
         connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
@@ -164,7 +182,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_refused(applied: &[&str], known: &[&str], expected: &str) {
+    fn check_refused(applied: &[Migration], known: &[Migration], expected: &str) {
         let directory = tempfile::tempdir().unwrap();
         let (connection, path) = open(directory.path());
         migrate(&connection, &path, applied).unwrap();
@@ -180,7 +198,7 @@ mod tests {
         );
         check_refused(
             &[FIRST],
-            &["CREATE TABLE thing (name TEXT) STRICT", SECOND],
+            &[OTHER, SECOND],
             "migration to schema version 2: version 1 was applied in another form",
         );
     }

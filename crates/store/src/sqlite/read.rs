@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use telerad_accession::SearchKey;
 use telerad_core::{PatientId, SiteId, Timestamp, Uid};
 use telerad_report::{ReportKey, ReportRecord};
-use telerad_routing::{InstanceRecord, StudyDecision};
+use telerad_routing::{Digest, InstanceRecord, StudyDecision};
 use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 
 use super::SqliteStore;
@@ -26,6 +26,27 @@ impl Instances for SqliteStore {
         let key = [site.as_str().to_owned(), sop_instance_uid.as_str().to_owned()];
         self.read(move |connection| {
             let sql = "SELECT body FROM instance WHERE site = ?1 AND sop_instance_uid = ?2
+                ORDER BY number";
+            bodies(connection, RecordKind::Instance, sql, key)
+        })
+    }
+
+    fn instances_of_payload<'a>(
+        &'a self,
+        digest: &'a Digest,
+    ) -> StoreFuture<'a, Vec<InstanceRecord>> {
+        let digest = *digest;
+        self.read(move |connection| row::instances_of_payload(connection, &digest))
+    }
+
+    fn instances_of_study<'a>(
+        &'a self,
+        site: &'a SiteId,
+        study_instance_uid: &'a str,
+    ) -> StoreFuture<'a, Vec<InstanceRecord>> {
+        let key = [site.as_str().to_owned(), study_instance_uid.to_owned()];
+        self.read(move |connection| {
+            let sql = "SELECT body FROM instance WHERE site = ?1 AND study_instance_uid = ?2
                 ORDER BY number";
             bodies(connection, RecordKind::Instance, sql, key)
         })
@@ -184,6 +205,24 @@ impl Messages for SqliteStore {
         })
     }
 
+    fn messages_of<'a>(
+        &'a self,
+        site: &'a SiteId,
+        subject: &'a str,
+    ) -> StoreFuture<'a, Vec<MessageRecord>> {
+        let key = [site.as_str().to_owned(), subject.to_owned()];
+        self.read(move |connection| {
+            let sql = "SELECT message FROM message_subject WHERE site = ?1 AND subject = ?2";
+            let ids: Vec<String> = rows(connection, sql, key, |row| row.get(0))?;
+            let sql = format!("SELECT {} FROM message WHERE id = ?1", row::MESSAGE);
+            let message = |id| row::message(connection, &sql, [id]).transpose();
+            let mut found: Vec<MessageRecord> =
+                ids.iter().filter_map(message).collect::<Result<_, _>>()?;
+            found.sort_by(|a, b| (a.received_at, &a.id).cmp(&(b.received_at, &b.id)));
+            Ok(found)
+        })
+    }
+
     fn message<'a>(&'a self, id: &'a str) -> StoreFuture<'a, Option<MessageRecord>> {
         let id = id.to_owned();
         self.read(move |connection| {
@@ -240,6 +279,21 @@ impl Outbox for SqliteStore {
         })
     }
 
+    fn outbound_of<'a>(
+        &'a self,
+        site: &'a SiteId,
+        sequence: &'a str,
+    ) -> StoreFuture<'a, Vec<OutboundMessage>> {
+        let key = [site.as_str().to_owned(), sequence.to_owned()];
+        self.read(move |connection| {
+            let sql = format!(
+                "SELECT {} FROM outbound WHERE site = ?1 AND sequence = ?2 ORDER BY number",
+                row::OUTBOUND
+            );
+            row::outbound(connection, &sql, key)
+        })
+    }
+
     fn outbound_destinations(&self) -> StoreFuture<'_, Vec<String>> {
         self.read(|connection| {
             let sql = "SELECT DISTINCT destination FROM outbound WHERE state = 'pending'
@@ -252,7 +306,54 @@ impl Outbox for SqliteStore {
 impl Journal for SqliteStore {
     fn journal<'a>(&'a self, subject: &'a str) -> StoreFuture<'a, Vec<JournalEntry>> {
         let subject = subject.to_owned();
-        self.read(move |connection| row::journal(connection, &subject))
+        self.read(move |connection| {
+            let sql =
+                format!("SELECT {} FROM journal WHERE subject = ?1 ORDER BY number", row::JOURNAL);
+            let found = row::journal(connection, &sql, [subject])?;
+            Ok(found.into_iter().map(|(_, entry)| entry).collect())
+        })
+    }
+
+    fn journal_of<'a>(
+        &'a self,
+        site: &'a SiteId,
+        subjects: &'a [String],
+    ) -> StoreFuture<'a, Vec<JournalEntry>> {
+        let (site, mut subjects) = (site.clone(), subjects.to_vec());
+        subjects.sort();
+        subjects.dedup();
+        self.read(move |connection| {
+            let sql = format!(
+                "SELECT {} FROM journal WHERE subject = ?1 AND site = ?2 ORDER BY number",
+                row::JOURNAL
+            );
+            let mut found = Vec::new();
+            for subject in &subjects {
+                found.extend(row::journal(connection, &sql, [subject, site.as_str()])?);
+            }
+            found.sort_by_key(|(number, _)| *number);
+            Ok(found.into_iter().map(|(_, entry)| entry).collect())
+        })
+    }
+
+    fn journal_between<'a>(
+        &'a self,
+        site: &'a SiteId,
+        event: &'a str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> StoreFuture<'a, Vec<JournalEntry>> {
+        let (site, event) = (site.clone(), event.to_owned());
+        self.read(move |connection| {
+            let sql = format!(
+                "SELECT {} FROM journal WHERE site = ?1 AND event = ?2 AND at >= ?3 AND at < ?4
+                ORDER BY at, number",
+                row::JOURNAL
+            );
+            let values = params![site.as_str(), event, from.as_micros(), to.as_micros()];
+            let found = row::journal(connection, &sql, values)?;
+            Ok(found.into_iter().map(|(_, entry)| entry).collect())
+        })
     }
 }
 
@@ -308,7 +409,7 @@ pub(super) mod tests {
     #[track_caller]
     pub(in super::super) fn check(sql: &str, expected: &[&str]) {
         let connection = Connection::open_in_memory().unwrap();
-        MIGRATIONS.iter().for_each(|migration| connection.execute_batch(migration).unwrap());
+        MIGRATIONS.iter().for_each(|it| connection.execute_batch(it.sql).unwrap());
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let parameters = rusqlite::params_from_iter(vec![1; statement.parameter_count()]);
         let steps = statement.query_map(parameters, |row| row.get::<_, String>(3)).unwrap();

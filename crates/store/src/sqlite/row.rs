@@ -3,6 +3,7 @@
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, Row};
 use serde::de::DeserializeOwned;
 use telerad_core::{SiteId, Timestamp};
+use telerad_routing::{Digest, InstanceRecord};
 
 use crate::index::shape;
 use crate::{JournalEntry, MessageRecord, OutboundMessage, OutboundState, RecordKind, StoreError};
@@ -152,22 +153,34 @@ pub(super) fn outbound(
     found.into_iter().collect()
 }
 
-/// The entries about a subject.
+/// Every version of an instance that has this payload, at any site.
+pub(super) fn instances_of_payload(
+    connection: &Connection,
+    digest: &Digest,
+) -> Result<Vec<InstanceRecord>, StoreError> {
+    let sql = "SELECT body FROM instance WHERE digest = ?1 ORDER BY number";
+    bodies(connection, RecordKind::Instance, sql, [digest.as_bytes()])
+}
+
+/// Columns of [`journal`].
+pub(super) const JOURNAL: &str = "at, site, subject, event, detail, number";
+
+/// Entries of the journal from the columns above, each with its number.
 pub(super) fn journal(
     connection: &Connection,
-    subject: &str,
-) -> Result<Vec<JournalEntry>, StoreError> {
-    let sql =
-        "SELECT at, site, subject, event, detail FROM journal WHERE subject = ?1 ORDER BY number";
-    let found = rows(connection, sql, [subject], |row| {
+    sql: &str,
+    params: impl Params,
+) -> Result<Vec<(i64, JournalEntry)>, StoreError> {
+    let found = rows(connection, sql, params, |row| {
         let entry = |site| {
-            Ok(JournalEntry {
+            let entry = JournalEntry {
                 at: Timestamp::from_micros(row.get(0)?),
                 site,
                 subject: row.get(2)?,
                 event: row.get(3)?,
                 detail: row.get(4)?,
-            })
+            };
+            Ok((row.get(5)?, entry))
         };
         match site(RecordKind::Journal, row.get(1)?) {
             Ok(site) => entry(site).map(Ok),

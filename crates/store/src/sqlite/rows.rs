@@ -10,6 +10,8 @@ use telerad_routing::{
 };
 use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 
+use super::journey;
+use super::queue::DELIVERIES_OF_INSTANCE;
 use super::row::{self, bodies, body, execute, first};
 use crate::apply::Rows;
 use crate::index::{self, json};
@@ -62,7 +64,14 @@ impl Rows for SqliteRows<'_> {
             VALUES (?1, ?2, ?3, ?4)";
         keys.iter().try_for_each(|entry| {
             execute(self.0, sql, params![site, entry.kind(), entry.value(), key])
-        })
+        })?;
+        journey::put_order_keys(self.0, record, keys)
+    }
+
+    fn link_message(&mut self, site: &SiteId, subject: &str, id: &str) -> Result<(), StoreError> {
+        let sql = "INSERT OR IGNORE INTO message_subject (site, subject, message)
+            VALUES (?1, ?2, ?3)";
+        execute(self.0, sql, [site.as_str(), subject, id])
     }
 
     fn patient_revision(&mut self, site: &SiteId, id: &str) -> Result<Option<u64>, StoreError> {
@@ -91,6 +100,10 @@ impl Rows for SqliteRows<'_> {
         row::rows(self.0, sql, params, |row| row.get(0).map(Digest::from_bytes))
     }
 
+    fn instances_of_payload(&mut self, digest: &Digest) -> Result<Vec<InstanceRecord>, StoreError> {
+        row::instances_of_payload(self.0, digest)
+    }
+
     fn add_instance(
         &mut self,
         record: &InstanceRecord,
@@ -98,11 +111,21 @@ impl Rows for SqliteRows<'_> {
     ) -> Result<(), StoreError> {
         let site = record.site.as_str();
         let body = json(RecordKind::Instance, record)?;
-        let sql =
-            "INSERT INTO instance (site, sop_instance_uid, digest, body) VALUES (?1, ?2, ?3, ?4)";
-        let uid = record.sop_instance_uid.as_str();
-        execute(self.0, sql, params![site, uid, record.digest.as_bytes(), body])?;
+        let sql = "INSERT INTO instance
+            (site, sop_instance_uid, digest, study_instance_uid, received_at, relation, body)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let values = params![
+            site,
+            record.sop_instance_uid.as_str(),
+            record.digest.as_bytes(),
+            index::study_or_itself(record),
+            record.received_at.as_micros(),
+            index::relation(&record.relation),
+            body,
+        ];
+        execute(self.0, sql, values)?;
         let number = self.0.last_insert_rowid();
+        journey::put_study_keys(self.0, record)?;
         let (study, identity) = (index::study(record), index::identity(record)?);
         let sql = "INSERT OR IGNORE INTO instance_key
             (site, kind, value, study_instance_uid, identity, number)
@@ -130,6 +153,15 @@ impl Rows for SqliteRows<'_> {
             WHERE site = ?1 AND sop_instance_uid = ?2 AND destination = ?3 ORDER BY number";
         let params = [key.site.as_str(), key.sop_instance_uid.as_str(), key.destination.as_str()];
         bodies(self.0, RecordKind::Delivery, sql, params)
+    }
+
+    fn deliveries_of(
+        &mut self,
+        site: &SiteId,
+        uid: &Uid,
+    ) -> Result<Vec<DeliveryRecord>, StoreError> {
+        let key = [site.as_str(), uid.as_str()];
+        bodies(self.0, RecordKind::Delivery, DELIVERIES_OF_INSTANCE, key)
     }
 
     fn put_delivery(&mut self, record: &DeliveryRecord) -> Result<(), StoreError> {

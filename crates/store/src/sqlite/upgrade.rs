@@ -3,12 +3,15 @@
 use std::path::Path;
 
 use rusqlite::Connection;
-use telerad_core::{Priority, SiteId, Timestamp, Uid};
+use telerad_core::{PatientId, Priority, SiteId, Timestamp, Uid};
 use telerad_routing::DestinationId;
 
-use super::migration::{MIGRATIONS, migrate};
+use super::migration::{MIGRATIONS, Migration, migrate};
 use super::{SqliteOptions, SqliteStore};
-use crate::{Deliveries, Instances, Journal, Messages, Outbox, Parking, Store};
+use crate::{
+    Deliveries, Instances, Journal, JourneyKey, JourneySubject, Journeys, Messages, Outbox,
+    Parking, Store,
+};
 
 /// A row in every table, as version 1 wrote them.
 const ROWS: &str = r#"
@@ -80,6 +83,18 @@ fn what_version_1_kept_is_read_as_this_version_keeps_it() {
         assert_eq!(studies, [(site.clone(), "1.2.4.1".to_owned())]);
         assert_eq!(store.versions(&site, &uid).await.unwrap().len(), 1);
         assert_eq!(store.study(&site, "1.2.4.1").await.unwrap().unwrap().priority, Priority::Stat);
+        let study = [JourneySubject::Study("1.2.4.1".to_owned())];
+        let p1 = PatientId::new("P1", None).unwrap();
+        for key in [
+            JourneyKey::Accession("A1".to_owned()),
+            JourneyKey::Name("doe, j".to_owned()),
+            JourneyKey::Patient(p1),
+            JourneyKey::Uid(uid.clone()),
+        ] {
+            assert_eq!(store.journey_subjects(&site, &key, 9).await.unwrap(), study, "{key:?}");
+        }
+        assert_eq!(store.instances_of_study(&site, "1.2.4.1").await.unwrap().len(), 1);
+        assert_eq!(store.instances_of_payload(&due[0].digest).await.unwrap().len(), 1);
         assert_eq!(store.parked(None).await.unwrap().len(), 1);
         assert_eq!(store.outbound_due("ris", now, 9).await.unwrap().len(), 1);
         assert_eq!(store.journal("1.2.3.1").await.unwrap().len(), 1);
@@ -98,8 +113,9 @@ fn a_migration_that_fails_half_way_leaves_the_old_database_usable() {
     let directory = tempfile::tempdir().unwrap();
     let (connection, path) = filled(directory.path());
     let before = tables(&connection);
-    let broken = format!("{}; ALTER TABLE nothing ADD COLUMN x TEXT;", MIGRATIONS[1]);
-    let error = migrate(&connection, &path, &[MIGRATIONS[0], &broken]).unwrap_err();
+    let sql = format!("{}; ALTER TABLE nothing ADD COLUMN x TEXT;", MIGRATIONS[1].sql).leak();
+    let broken = Migration { sql, ..MIGRATIONS[1] };
+    let error = migrate(&connection, &path, &[MIGRATIONS[0], broken]).unwrap_err();
     assert!(error.to_string().starts_with("migration to schema version 2: "), "{error}");
     assert_eq!(tables(&connection), before);
     // To the release that wrote it, it is as it was; so it is to this one.

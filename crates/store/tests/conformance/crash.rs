@@ -50,7 +50,8 @@ async fn write_for_ever(store: &SqliteStore, spool: &DirectorySpool, first: u32)
         let content = Bytes::from(number.to_be_bytes().repeat(bytes / 4));
         payload.write(content.clone()).await.unwrap();
         payload.write(content).await.unwrap();
-        let stored = payload.finish().await.unwrap();
+        let held = payload.finish().await.unwrap();
+        let stored = held.stored;
 
         let mut record = instance("north", number, "");
         (record.digest, record.bytes) = (stored.digest, stored.bytes);

@@ -4,7 +4,7 @@ use crate::fixture::*;
 use proptest::prelude::*;
 use telerad_accession::SearchKey;
 use telerad_core::{AeTitle, Priority, Uid};
-use telerad_routing::{DeliveryState, Digest};
+use telerad_routing::{DeliveryState, Digest, Relation, StudyMark};
 use telerad_store::memory::MemoryStore;
 use telerad_store::sqlite::{SqliteOptions, SqliteStore};
 use telerad_store::{Batch, Effect, Expectation, MessageOutcome, OutboundState, Store};
@@ -73,6 +73,10 @@ fn patient_effect() -> impl Strategy<Value = Effect> {
     })
 }
 
+fn matched(owner: &str, number: u32) -> StudyMark {
+    StudyMark::Matched { order_key: order_key(owner, number).as_str().to_owned() }
+}
+
 fn instance_effect() -> impl Strategy<Value = Effect> {
     let study = prop::option::of(number());
     (owner(), number(), content(), study, 1..3_u32, keys()).prop_map(
@@ -81,6 +85,10 @@ fn instance_effect() -> impl Strategy<Value = Effect> {
             record.head.study_instance_uid =
                 study.map(|study| Uid::new(&study_uid(study)).unwrap());
             record.head.patient = patient(&format!("P{patient_number}"));
+            if patient_number == 2 {
+                record.relation = Relation::Variant;
+                record.mark = matched(owner, number);
+            }
             Effect::Instance { record, keys }
         },
     )

@@ -2,6 +2,7 @@
 //! promises alone.
 
 mod claims;
+mod collection;
 mod crash;
 mod equality;
 mod fixture;
@@ -89,5 +90,8 @@ conformance! {
     the_last_message_under_a_control_id_is_found
     an_item_is_unparked_once
     the_journal_keeps_its_order
+    examinations_are_found_by_number_name_and_uid
+    an_examination_has_one_timeline
+    what_came_twice_is_one_finding_for_each_study
     a_site_never_sees_another
 }

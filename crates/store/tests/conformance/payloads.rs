@@ -50,7 +50,11 @@ async fn store(
     for fragment in content.chunks(fragment) {
         writer.write(Bytes::copy_from_slice(fragment)).await?;
     }
-    writer.finish().await
+    Ok(writer.finish().await?.stored)
+}
+
+async fn remove(payloads: &dyn Payloads, digest: &Digest) -> bool {
+    payloads.remove(payloads.claim(digest).unwrap()).await.unwrap()
 }
 
 async fn load(payloads: &dyn Payloads, digest: &Digest) -> io::Result<Vec<u8>> {
@@ -111,8 +115,8 @@ fn a_payload_that_was_never_stored_is_not_found() {
 fn a_removed_payload_is_gone_once() {
     for_both(async |payloads| {
         let stored = store(payloads, b"short", 9).await.unwrap();
-        assert!(payloads.remove(&stored.digest).await.unwrap());
-        assert!(!payloads.remove(&stored.digest).await.unwrap());
+        assert!(remove(payloads, &stored.digest).await);
+        assert!(!remove(payloads, &stored.digest).await);
         assert!(load(payloads, &stored.digest).await.is_err());
         store(payloads, b"short", 9).await.unwrap();
         assert_eq!(load(payloads, &stored.digest).await.unwrap(), b"short");
@@ -295,7 +299,7 @@ fn many_payloads_at_once_are_all_kept() {
             }
         }
         for (number, writer) in writers.into_iter().enumerate() {
-            let stored = writer.finish().await.unwrap();
+            let stored = writer.finish().await.unwrap().stored;
             let read = load(&spool, &stored.digest).await.unwrap();
             let expected: Vec<u8> =
                 (0..8).flat_map(|round| vec![(number * 8 + round) as u8; 100_000]).collect();
@@ -316,4 +320,71 @@ fn a_place_says_how_much_room_it_has() {
     let full = Space { bytes_free: 0, bytes_total: 7, inodes_free: 1, inodes_total: 3 };
     memory.clone().set_space(full);
     assert_eq!(block_on(memory.space()).unwrap(), full);
+}
+
+#[test]
+fn what_somebody_holds_is_not_removed() {
+    for_both(async |payloads| {
+        let mut writer = payloads.create();
+        writer.write(Bytes::from_static(b"held")).await.unwrap();
+        let held = writer.finish().await.unwrap();
+        let digest = held.stored.digest;
+        assert!(payloads.claim(&digest).is_none());
+        drop(held);
+        let claim = payloads.claim(&digest).unwrap();
+        let hold = payloads.hold(&digest).await.unwrap().unwrap();
+        drop(hold);
+        assert!(!payloads.remove(claim).await.unwrap(), "held since it was claimed");
+        assert_eq!(load(payloads, &digest).await.unwrap(), b"held");
+        // The same content again, between claim and removal.
+        let claim = payloads.claim(&digest).unwrap();
+        store(payloads, b"held", 9).await.unwrap();
+        assert!(!payloads.remove(claim).await.unwrap());
+        assert_eq!(load(payloads, &digest).await.unwrap(), b"held");
+        assert!(remove(payloads, &digest).await);
+        assert!(payloads.hold(&digest).await.unwrap().is_none());
+        assert!(payloads.claim(&digest).is_some(), "nothing is held that is not there");
+    });
+}
+
+#[test]
+fn payloads_are_listed_page_by_page() {
+    for_both(async |payloads| {
+        assert!(payloads.list(None, 9).await.unwrap().is_empty());
+        let mut expected = Vec::new();
+        for number in 0..40_usize {
+            let stored = store(payloads, &content(number + 1), 9).await.unwrap();
+            expected.push((stored.digest, stored.bytes));
+        }
+        expected.sort();
+        for page in [1, 7, 40, 100] {
+            let (mut found, mut after) = (Vec::new(), None);
+            loop {
+                let listed = payloads.list(after, page).await.unwrap();
+                assert!(listed.len() <= page);
+                let Some(last) = listed.last() else { break };
+                after = Some(last.digest);
+                found.extend(listed.iter().map(|it| (it.digest, it.bytes)));
+            }
+            assert_eq!(found, expected, "pages of {page}");
+        }
+        assert!(payloads.list(None, 0).await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_listing_of_the_spool_tells_ages_and_leaves_strangers_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = spool(directory.path());
+    block_on(async {
+        let stored = store(&spool, b"old", 9).await.unwrap();
+        let path = files(directory.path()).remove(0);
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(7);
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        std::fs::write(path.with_file_name("notes.txt"), b"theirs").unwrap();
+        let listed = spool.list(None, 9).await.unwrap();
+        assert_eq!(listed.len(), 1);
+        assert_eq!((listed[0].digest, listed[0].bytes), (stored.digest, 3));
+        assert_eq!(listed[0].stored_at, telerad_core::Timestamp::from_micros(7_000_000));
+    });
 }

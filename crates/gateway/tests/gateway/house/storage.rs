@@ -14,10 +14,10 @@ use telerad_routing::{
 use telerad_store::memory::MemoryStore;
 use telerad_store::payload::{MemoryPayloads, PayloadFuture, Space};
 use telerad_store::{
-    Batch, Counts, Deliveries, DeliveryCount, Destinations, Instances, Journal, JournalEntry,
-    MessageRecord, Messages, Orders, OutboundMessage, Outbox, ParkedItem, Parking, Patients,
+    Batch, Counts, Deliveries, DeliveryCount, Destinations, HeldPayload, Instances, Journal,
+    JournalEntry, JourneyKey, JourneySubject, Journeys, ListedPayload, MessageRecord, Messages,
+    Orders, OutboundMessage, Outbox, ParkedItem, Parking, Patients, PayloadClaim, PayloadHold,
     PayloadReader, PayloadWriter, Payloads, Receipt, Reports, Store, StoreError, StoreFuture,
-    StoredPayload,
 };
 use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 use tokio::sync::Notify;
@@ -85,6 +85,8 @@ macro_rules! reads {
 reads! {
     Instances {
         versions(site: &'a SiteId, uid: &'a Uid) -> Vec<InstanceRecord>;
+        instances_of_payload(digest: &'a Digest) -> Vec<InstanceRecord>;
+        instances_of_study(site: &'a SiteId, uid: &'a str) -> Vec<InstanceRecord>;
         study(site: &'a SiteId, uid: &'a str) -> Option<StudyDecision>;
         instances_by_search(site: &'a SiteId, keys: &'a [SearchKey]) -> Vec<InstanceRecord>;
     }
@@ -126,6 +128,7 @@ reads! {
     }
     Messages {
         message_by_control(sender: &'a str, control_id: &'a str) -> Option<MessageRecord>;
+        messages_of(site: &'a SiteId, subject: &'a str) -> Vec<MessageRecord>;
         message(id: &'a str) -> Option<MessageRecord>;
     }
     Parking {
@@ -135,10 +138,31 @@ reads! {
         outbound_due(to: &'a str, now: Timestamp, limit: usize) -> Vec<OutboundMessage>;
         next_outbound_due(to: &'a str) -> Option<Timestamp>;
         outbound(id: &'a str) -> Option<OutboundMessage>;
+        outbound_of(site: &'a SiteId, sequence: &'a str) -> Vec<OutboundMessage>;
         outbound_destinations() -> Vec<String>;
     }
     Journal {
         journal(subject: &'a str) -> Vec<JournalEntry>;
+        journal_of(site: &'a SiteId, subjects: &'a [String]) -> Vec<JournalEntry>;
+        journal_between(
+            site: &'a SiteId,
+            event: &'a str,
+            from: Timestamp,
+            to: Timestamp
+        ) -> Vec<JournalEntry>;
+    }
+    Journeys {
+        journey_subjects(
+            site: &'a SiteId,
+            key: &'a JourneyKey,
+            limit: usize
+        ) -> Vec<JourneySubject>;
+        studies_of_order(site: &'a SiteId, key: &'a OrderKey) -> Vec<String>;
+        irregular_instances(
+            site: &'a SiteId,
+            from: Timestamp,
+            to: Timestamp
+        ) -> Vec<InstanceRecord>;
     }
 }
 
@@ -172,8 +196,20 @@ impl Payloads for FullDisk {
         self.payloads.open(digest)
     }
 
-    fn remove(&self, digest: &Digest) -> PayloadFuture<'_, bool> {
-        self.payloads.remove(digest)
+    fn hold(&self, digest: &Digest) -> PayloadFuture<'_, Option<PayloadHold>> {
+        self.payloads.hold(digest)
+    }
+
+    fn claim(&self, digest: &Digest) -> Option<PayloadClaim> {
+        self.payloads.claim(digest)
+    }
+
+    fn remove(&self, claim: PayloadClaim) -> PayloadFuture<'_, bool> {
+        self.payloads.remove(claim)
+    }
+
+    fn list(&self, after: Option<Digest>, limit: usize) -> PayloadFuture<'_, Vec<ListedPayload>> {
+        self.payloads.list(after, limit)
     }
 
     fn space(&self) -> PayloadFuture<'_, Space> {
@@ -191,7 +227,7 @@ impl PayloadWriter for Writer {
         self.writer.write(bytes)
     }
 
-    fn finish(self: Box<Self>) -> PayloadFuture<'static, StoredPayload> {
+    fn finish(self: Box<Self>) -> PayloadFuture<'static, HeldPayload> {
         if self.full.load(Ordering::Relaxed) {
             return Box::pin(async { Err(io::ErrorKind::StorageFull.into()) });
         }

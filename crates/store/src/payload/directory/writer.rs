@@ -10,7 +10,7 @@ use telerad_routing::Digest;
 use tokio::sync::oneshot;
 
 use super::{Place, answer};
-use crate::payload::{BLOCK_BYTES_MAX, PayloadFuture, PayloadWriter, StoredPayload};
+use crate::payload::{BLOCK_BYTES_MAX, HeldPayload, PayloadFuture, PayloadWriter, StoredPayload};
 use crate::pool::Pool;
 
 /// Gathers fragments to about a block, then hands the block and the file to a writer thread and goes on gathering:
@@ -81,7 +81,7 @@ impl Writer {
         Ok(())
     }
 
-    async fn finish_gathered(mut self) -> io::Result<StoredPayload> {
+    async fn finish_gathered(mut self) -> io::Result<HeldPayload> {
         let mut unfinished = self.recall().await?;
         let blocks = std::mem::take(&mut self.gathered);
         let place = Arc::clone(&self.place);
@@ -108,7 +108,7 @@ impl PayloadWriter for Writer {
         })
     }
 
-    fn finish(self: Box<Self>) -> PayloadFuture<'static, StoredPayload> {
+    fn finish(self: Box<Self>) -> PayloadFuture<'static, HeldPayload> {
         Box::pin(self.finish_gathered())
     }
 }
@@ -147,15 +147,15 @@ impl Unfinished {
         Ok(())
     }
 
-    fn finish(self, place: &Place) -> io::Result<StoredPayload> {
+    fn finish(self, place: &Place) -> io::Result<HeldPayload> {
         let digest = Digest::from_bytes(*self.hasher.finalize().as_bytes());
         let Some(mut temporary) = self.file else {
             return Err(io::Error::other("payload was never written to"));
         };
         place.sync_file(&temporary.file)?;
-        place.publish(&temporary.path, &digest)?;
+        let hold = place.publish(&temporary.path, &digest)?;
         temporary.published = true;
-        Ok(StoredPayload { digest, bytes: self.bytes })
+        Ok(HeldPayload { stored: StoredPayload { digest, bytes: self.bytes }, hold })
     }
 }
 

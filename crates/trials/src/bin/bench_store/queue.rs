@@ -118,7 +118,7 @@ async fn keep_payload(data: &Path) -> Result<StoredPayload> {
     let mut writer = spool.create();
     let instance = Instance::ct(&Order::new("BSQ", 2), "2.25.2", 16 * 1024, 2);
     writer.write(Bytes::clone(&instance.data_set)).await?;
-    Ok(writer.finish().await?)
+    Ok(writer.finish().await?.stored)
 }
 
 fn fill(runtime: &Runtime, data: &Path, payload: &StoredPayload, count: usize) -> Result<()> {
