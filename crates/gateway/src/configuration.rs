@@ -113,6 +113,9 @@ pub struct Site {
     /// Modality (0008,0060) by procedure code, for orders that name no modality.
     #[serde(default)]
     pub modality_by_procedure: BTreeMap<String, String>,
+    /// For how many hours after it came in the data set of an instance is kept, when every destination has it or does not
+    /// want it. Without it data sets are kept for good. What is still to be sent, or waits for a person, is never removed.
+    pub keep_hours: Option<u64>,
     /// Declared rules by which accession numbers of reports are brought to the site's own form.
     #[serde(default)]
     pub accession_rules: Vec<CanonicalRule>,

@@ -140,6 +140,14 @@ pub enum Event {
         /// In plain words.
         cause: String,
     },
+    /// Payloads that nobody needs any more were removed: their instances have reached every destination and their site's
+    /// time for keeping is over, or nothing refers to them.
+    PayloadsRemoved {
+        /// How many.
+        count: usize,
+        /// How much room they took.
+        bytes: u64,
+    },
     /// A queue of an earlier run has no destination or receiver in this configuration: what is in it is not sent.
     QueueStranded {
         /// Its name, with the number of instances where it holds instances.

@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::messages::Receiver;
 use crate::services::Provider;
 use crate::state::State;
-use crate::{deliver, outbox, room, stranded, undecided};
+use crate::{deliver, garbage, outbox, room, stranded, undecided};
 
 /// A running gateway. Dropping it asks everything to stop; [`Gateway::stop`] also waits for the end.
 pub struct Gateway {
@@ -56,6 +56,9 @@ impl Gateway {
         let watched = (Arc::clone(&state), shutdown.clone());
         let watch = async move { room::watch(&watched.0, watched.1).await };
         state.environment.spawn.spawn("watermarks", Box::pin(watch));
+        let kept = (Arc::clone(&state), shutdown.clone());
+        let garbage = async move { garbage::watch(&kept.0, &kept.1).await };
+        state.environment.spawn.spawn("garbage", Box::pin(garbage));
         let asked = (Arc::clone(&state), shutdown.clone());
         let undecided = async move { undecided::watch(&asked.0, &asked.1).await };
         state.environment.spawn.spawn("undecided instances", Box::pin(undecided));

@@ -33,6 +33,7 @@ mod directory;
 mod environment;
 mod event;
 mod faults;
+mod garbage;
 mod gateway;
 mod handled;
 mod health;

@@ -3,6 +3,7 @@
 
 mod after_delivery;
 mod delivery;
+mod garbage;
 mod house;
 mod intake;
 mod lifecycle;
