@@ -56,7 +56,8 @@ pub struct Ledger {
     pub attempted: BTreeMap<String, blake3::Hash>,
     /// MSH-3 and MSH-4, control ID and bytes of every message that was answered with AA.
     pub messages: BTreeMap<(String, String), String>,
-    /// When the sending began of what was last acknowledged: instances.
+    /// When the sending first began of what was last acknowledged: instances. First, because what was durable already
+    /// and lost its answer is rightly acknowledged by a gateway that can store no more.
     pub last_instance: Option<Instant>,
     /// The same for messages.
     pub last_message: Option<Instant>,
@@ -169,6 +170,7 @@ fn modality(shared: &Shared, number: u64) {
     let title = SOURCES[usize::try_from(number).expect("a small number")];
     let mut connection: Option<(Addresses, DicomClient)> = None;
     let mut slice = 0;
+    let mut first_began = None;
     while let Some(addresses) = shared.next_addresses(&shared.instances_left) {
         wait::pause(shared.pace.between);
         let study = slice / INSTANCES_PER_STUDY * MODALITIES + number;
@@ -190,12 +192,13 @@ fn modality(shared: &Shared, number: u64) {
             wait::pause(Duration::from_millis(5));
             continue;
         };
-        let began = Instant::now();
+        let began = *first_began.get_or_insert_with(Instant::now);
         match client.store(&instance) {
             Ok(Status::SUCCESS) => {
                 let mut ledger = shared.ledger();
                 ledger.instances.insert(uid, instance.digest());
                 ledger.last_instance = ledger.last_instance.max(Some(began));
+                first_began = None;
                 slice += 1;
             }
             Ok(status) => {
@@ -230,6 +233,7 @@ fn next_report(ledger: &Ledger, number: u64) -> Option<(Order, String)> {
 fn messages(shared: &Shared, role: &str, next: NextMessage) {
     let mut connection: Option<(Addresses, Hl7Client)> = None;
     let mut number = 0;
+    let mut first_began = None;
     while let Some(addresses) = shared.next_addresses(&shared.messages_left) {
         wait::pause(shared.pace.between);
         let Some((order, message)) = next(&shared.ledger(), number) else {
@@ -244,7 +248,7 @@ fn messages(shared: &Shared, role: &str, next: NextMessage) {
             wait::pause(Duration::from_millis(5));
             continue;
         };
-        let began = Instant::now();
+        let began = *first_began.get_or_insert_with(Instant::now);
         let answer = client.send(&message);
         let mut ledger = shared.ledger();
         match answer {
@@ -255,6 +259,7 @@ fn messages(shared: &Shared, role: &str, next: NextMessage) {
                 let sender = format!("{role}|{}", if role == "RIS" { "NORTH" } else { "READING" });
                 ledger.messages.insert((sender, ack.control_id), message);
                 ledger.last_message = ledger.last_message.max(Some(began));
+                first_began = None;
                 number += 1;
             }
             Ok(ack) => {
