@@ -5,6 +5,7 @@
 
 mod lanes;
 mod read;
+mod sending;
 mod spool;
 #[cfg(test)]
 mod tests;
@@ -17,11 +18,15 @@ use serde::Deserialize;
 use telerad_accession::{AccessionPolicy, CanonicalRule};
 use telerad_core::{AeTitle, Issuer, SiteId};
 use telerad_hl7::{AckCondition, AckMode};
-use telerad_routing::{DestinationId, LaneRule, Rule};
+use telerad_routing::{
+    DestinationGroup, DestinationId, DuplicatePolicy, LaneRule, LinkId, ResendPolicy, Rule,
+    Schedule,
+};
 use telerad_worklist::{AccessionSource, Mapping};
 use toml::Spanned;
 
 pub use read::{ConfigurationError, Fault};
+pub use sending::Link;
 pub use spool::{Spool, Watermark};
 pub use tls::{ClientCertificate, DestinationTls, ListenerTls, SourceCertificate};
 
@@ -50,6 +55,12 @@ pub struct Configuration {
     /// Application entities that studies are sent to.
     #[serde(rename = "destination", default)]
     pub destinations: Vec<Destination>,
+    /// Lines whose bytes are limited.
+    #[serde(rename = "link", default)]
+    pub links: Vec<Link>,
+    /// Destinations of which one gets a study, and the next one when that is down for long.
+    #[serde(rename = "group", default)]
+    pub groups: Vec<Spanned<DestinationGroup>>,
     /// Which studies go where. Every rule that matches adds its destinations.
     #[serde(rename = "rule", default)]
     pub rules: Vec<Spanned<Rule>>,
@@ -257,6 +268,16 @@ pub struct Destination {
     /// The first and the longest pause after a fault, in seconds.
     #[serde(default = "defaults::retry_seconds")]
     pub retry_seconds: (u64, u64),
+    /// When it is sent to; without it, always.
+    pub schedule: Option<Schedule>,
+    /// The line it is reached by, where its bytes are limited.
+    pub link: Option<Spanned<LinkId>>,
+    /// Whether an instance whose answer was lost is looked for (C-FIND) before it is sent again.
+    #[serde(default)]
+    pub resend: ResendPolicy,
+    /// What its word is taken for that it holds an instance already (0111H).
+    #[serde(default)]
+    pub duplicates: DuplicatePolicy,
     /// Without it, plain text.
     pub tls: Option<Spanned<DestinationTls>>,
 }

@@ -7,21 +7,27 @@
 //! Where a destination has more than one worker, the first is kept free for STAT. The others take the most urgent
 //! first, and look up between two instances: what is more urgent goes next, not after the batch.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use telerad_core::Timestamp;
 use telerad_net::dicom::{Pool, PoolConfig};
 use telerad_net::{Connector, Shutdown};
+use telerad_routing::LinkId;
 use tokio::sync::oneshot;
 
 use self::concurrency::Takes;
+use self::line::Line;
 use self::queue::{Claim, Queue};
 use crate::configuration::Destination;
 use crate::state::State;
 
 mod concurrency;
+mod doubt;
+mod failover;
 mod ledger;
+mod line;
 mod outage;
 mod probe;
 mod queue;
@@ -36,8 +42,15 @@ pub(crate) fn start<C: Connector>(
     shutdown: &Shutdown,
 ) -> Vec<oneshot::Receiver<()>> {
     let mut ends = Vec::new();
+    let now = state.now();
+    let links = state.configuration.links.iter();
+    let lines: BTreeMap<&LinkId, Arc<Line>> = links
+        .map(|link| (link.id.get_ref(), Arc::new(Line::new(link.rate.clone(), now))))
+        .collect();
     for destination in &state.configuration.destinations {
-        let queue = Arc::new(Queue::new(state, destination));
+        let link = destination.link.as_ref();
+        let line = link.and_then(|link| lines.get(link.get_ref())).cloned();
+        let queue = Arc::new(Queue::new(state, destination, line));
         let pool = pool(state, connector, destination);
         for number in 0..destination.associations_max {
             let worker = Worker {
@@ -57,6 +70,17 @@ pub(crate) fn start<C: Connector>(
             state.environment.spawn.spawn(&name, Box::pin(task));
             ends.push(end);
         }
+    }
+    if !state.groups.is_empty() {
+        let (ended, end) = oneshot::channel();
+        let (state, shutdown) = (Arc::clone(state), shutdown.clone());
+        let spawn = Arc::clone(&state.environment.spawn);
+        let task = async move {
+            failover::run(&state, &shutdown).await;
+            let _ = ended.send(());
+        };
+        spawn.spawn("fail over", Box::pin(task));
+        ends.push(end);
     }
     ends
 }
@@ -93,6 +117,8 @@ enum Then {
     Continue,
     /// Rests until something may be due.
     Rest,
+    /// Rests until then, or until a bell rings: what comes may be more urgent.
+    RestUntil(Timestamp),
     /// Rests so long, whatever bells ring: what cannot be recorded would be sent again and again, and a peer that bears no
     /// more associations would be asked over and over.
     Pause(Duration),
@@ -145,6 +171,7 @@ impl<C: Connector> Worker<C> {
         match then {
             None | Some(Then::Continue) => {}
             Some(Then::Rest) => self.rest(None).await,
+            Some(Then::RestUntil(at)) => self.rest(Some(at.since(self.state.now()))).await,
             Some(Then::Pause(pause)) => self.pause(pause).await,
         }
     }
@@ -165,8 +192,8 @@ impl<C: Connector> Worker<C> {
         let next_due = self.state.environment.store.next_due(&self.queue.id).await.ok().flatten();
         let wake_at = match (self.queue.closed_until(now), next_due) {
             (Some(open), _) => Some(open),
-            // Due already, yet not claimable: another worker has it, and looks again when it is done.
-            (None, Some(due)) if due <= now => None,
+            // Due already, yet not claimable: another worker has it, and looks again when it is done; or its lane is shut.
+            (None, Some(due)) if due <= now => self.queue.opens_at(now),
             (None, due) => due,
         };
         let pause = wake_at.map_or(LOOK_AGAIN, |at: Timestamp| at.since(now));

@@ -185,6 +185,18 @@ pub enum Event {
         /// Who sends it.
         sources: SourcePair,
     },
+    /// A destination has been down for long, and a study that was for it goes to another one of its group: all of it, also
+    /// what had been sent.
+    StudyMoved {
+        /// The site it belongs to.
+        site: SiteId,
+        /// (0020,000D)
+        study_instance_uid: String,
+        /// The destination that is down.
+        from: DestinationId,
+        /// Where it goes now.
+        to: DestinationId,
+    },
     /// A destination works again, and a study that was queued for it waits for a person: it was reported or cancelled
     /// meanwhile.
     StudyWaits {

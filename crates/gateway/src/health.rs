@@ -4,11 +4,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use telerad_core::Timestamp;
 use telerad_routing::{DestinationId, Down};
+use tokio::sync::Notify;
 
 /// What the breakers of all destinations say, for whoever chooses among destinations.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
     down: Mutex<Down>,
+    changed: Notify,
 }
 
 impl Health {
@@ -21,7 +23,19 @@ impl Health {
                 Some(since) => down.insert(destination.clone(), since),
                 None => down.remove(destination),
             };
+            drop(down);
+            self.changed.notify_one();
         }
+    }
+
+    /// The destinations that are down.
+    pub(crate) fn down(&self) -> Down {
+        self.lock().clone()
+    }
+
+    /// Waits until a destination has gone down or come back.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     fn lock(&self) -> MutexGuard<'_, Down> {

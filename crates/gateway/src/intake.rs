@@ -197,6 +197,7 @@ async fn decide(state: &State, mut record: InstanceRecord) -> Result<Decided, St
         Relation::Repeated => queued(state, &record, study.as_ref()).await?,
         _ => Vec::new(),
     };
+    let (down, sticky) = (state.health.down(), sticky(state, &record, study.is_some()).await?);
     let decision = routing::decide(routing::Intake {
         rules: &state.rules,
         instance: record.clone(),
@@ -205,7 +206,7 @@ async fn decide(state: &State, mut record: InstanceRecord) -> Result<Decided, St
         queued: &queued,
         now: state.now(),
         priority,
-        groups: routing::GroupFacts::default(),
+        groups: routing::GroupFacts { groups: &state.groups, down: Some(&down), sticky: &sticky },
     });
     let mut effects = vec![
         Effect::Expect(Expectation::Versions {
@@ -231,8 +232,7 @@ async fn decide(state: &State, mut record: InstanceRecord) -> Result<Decided, St
                 wake.push((delivery.key.destination.clone(), delivery.priority));
                 Effect::Delivery(delivery)
             }
-            // Without groups no member is chosen.
-            routing::Effect::Stick(_) => continue,
+            routing::Effect::Stick(member) => Effect::Sticky(member),
         });
     }
     effects.extend(reports_to_people(state, &record, decision.no_rule));
@@ -283,6 +283,22 @@ fn note_sent_twice(
     study.sent_twice.push(pair.clone());
     effects.push(Effect::Study(study));
     Some(pair)
+}
+
+/// The members of groups that the patient's earlier studies went to. A study that is decided needs none.
+async fn sticky(
+    state: &State,
+    record: &InstanceRecord,
+    is_decided: bool,
+) -> Result<Vec<routing::StickyMember>, StoreError> {
+    let mut known = Vec::new();
+    if let Some(patient) = routing::sticky_patient(&record.head).filter(|_| !is_decided) {
+        for group in &state.groups {
+            let member = state.environment.store.sticky(&record.site, group.id(), patient).await?;
+            known.extend(member);
+        }
+    }
+    Ok(known)
 }
 
 /// The deliveries of an instance, to destinations of the configuration and to those its study was decided for.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use telerad_core::{SiteId, Timestamp};
-use telerad_routing::{DestinationId, RuleSet};
+use telerad_routing::{DestinationGroup, DestinationId, RuleSet};
 use telerad_store::{Batch, Effect, JournalEntry, Receipt, StoreError};
 use tokio::sync::{Notify, Semaphore, broadcast};
 
@@ -25,6 +25,7 @@ pub(crate) struct State {
     pub(crate) configuration: Configuration,
     pub(crate) directory: Directory,
     pub(crate) environment: Environment,
+    pub(crate) groups: Vec<DestinationGroup>,
     pub(crate) health: Health,
     pub(crate) rules: RuleSet,
     pub(crate) answers: Answers,
@@ -41,6 +42,7 @@ impl State {
         let deliveries = deliveries.map(|to| (to.id.get_ref().clone(), Arc::default())).collect();
         let receivers = crate::receivers::receivers(&configuration);
         let receivers = receivers.into_iter().map(|to| (to.name, Arc::default())).collect();
+        let groups = configuration.groups.iter().map(|group| group.get_ref().clone()).collect();
         let rules = configuration.rules.iter().map(|rule| rule.get_ref().clone()).collect();
         Self {
             comparisons: Semaphore::new(COMPARISONS_MAX),
@@ -51,6 +53,7 @@ impl State {
             watermarks: Watermarks::new(),
             configuration,
             environment,
+            groups,
             health: Health::default(),
             events: broadcast::channel(EVENTS_MAX).0,
             deliveries,

@@ -143,12 +143,9 @@ impl Configuration {
     }
 
     fn check_rules(&self) -> Result<(), Fault> {
-        let mut known = BTreeSet::new();
+        let known = self.check_sending()?;
         for destination in &self.destinations {
             let id = destination.id.get_ref().as_str();
-            if !known.insert(id) {
-                return fault(&destination.id, format!("destination `{id}` is declared twice"));
-            }
             let (first, longest) = destination.retry_seconds;
             if first == 0 || longest < first || destination.associations_max == 0 {
                 return fault(
@@ -211,7 +208,7 @@ pub struct Fault {
     pub message: String,
 }
 
-pub(super) fn fault<T>(place: &Spanned<T>, message: String) -> Result<(), Fault> {
+pub(super) fn fault<T, R>(place: &Spanned<T>, message: String) -> Result<R, Fault> {
     Err(Fault { span: place.span(), message })
 }
 

@@ -9,12 +9,14 @@ use telerad_core::{AeTitle, Priority, Timestamp};
 use telerad_net::dicom::Peer;
 use telerad_routing::{
     Breaker, BreakerState, Choice, DeficitRoundRobin, DeliveryKey, DeliveryRecord, DestinationId,
-    InFlight, Permit, QueueHead, RefusedClasses, RetryPolicy,
+    DuplicatePolicy, InFlight, Permit, QueueHead, RefusedClasses, ResendPolicy, RetryPolicy,
+    Schedule,
 };
 use telerad_store::{Effect, StoreError};
 use tokio::sync::OnceCell;
 
 use super::concurrency::{Places, Takes};
+use super::line::{self, Line};
 use crate::bell::{Bell, LANES, Mark};
 use crate::configuration::Destination;
 use crate::state::State;
@@ -28,6 +30,10 @@ pub(super) struct Queue {
     pub(super) peer: Peer,
     pub(super) policy: RetryPolicy,
     pub(super) bell: Arc<Bell>,
+    pub(super) duplicates: DuplicatePolicy,
+    pub(super) resend: ResendPolicy,
+    schedule: Option<Schedule>,
+    line: Option<Arc<Line>>,
     shared: Mutex<Shared>,
     /// The breaker is as an earlier run left it.
     restored: OnceCell<()>,
@@ -73,7 +79,7 @@ impl Batch {
 }
 
 impl Queue {
-    pub(super) fn new(state: &State, destination: &Destination) -> Self {
+    pub(super) fn new(state: &State, destination: &Destination, line: Option<Arc<Line>>) -> Self {
         let id = destination.id.get_ref().clone();
         let (first, longest) = destination.retry_seconds;
         let policy = RetryPolicy {
@@ -101,6 +107,10 @@ impl Queue {
             id,
             peer,
             policy,
+            duplicates: destination.duplicates,
+            line,
+            resend: destination.resend,
+            schedule: destination.schedule.clone(),
             restored: OnceCell::new(),
             saving: tokio::sync::Mutex::default(),
             shared: Mutex::new(shared),
@@ -172,7 +182,9 @@ impl Queue {
         per_source: usize,
     ) -> Result<Vec<DeliveryRecord>, StoreError> {
         let now = state.now();
-        let lanes: Vec<Priority> = LANES.into_iter().filter(|lane| takes.lane(*lane)).collect();
+        let open = |lane: &Priority| line::is_open(self.schedule.as_ref(), *lane, now);
+        let lanes: Vec<Priority> =
+            LANES.into_iter().filter(|lane| takes.lane(*lane) && open(lane)).collect();
         let (Some(first), Some(last)) = (lanes.first(), lanes.last()) else {
             return Ok(Vec::new());
         };
@@ -189,6 +201,30 @@ impl Queue {
         }
         due.retain(|it| lanes.contains(&it.priority));
         Ok(due)
+    }
+
+    /// Whether a delivery may leave now. Its bytes are taken then.
+    ///
+    /// # Errors
+    /// When it may.
+    pub(super) fn admit(&self, delivery: &DeliveryRecord, now: Timestamp) -> Result<(), Timestamp> {
+        let schedule = self.schedule.as_ref();
+        match schedule.and_then(|schedule| schedule.opens_at(delivery.priority, now)) {
+            Some(at) => Err(at),
+            None => self.line.as_ref().map_or(Ok(()), |line| line.take(delivery, now)),
+        }
+    }
+
+    /// A delivery that was admitted did not leave.
+    pub(super) fn not_left(&self, delivery: &DeliveryRecord) {
+        if let Some(line) = &self.line {
+            line.give_back(delivery);
+        }
+    }
+
+    /// When a lane opens that is shut now.
+    pub(super) fn opens_at(&self, now: Timestamp) -> Option<Timestamp> {
+        line::opens_at(self.schedule.as_ref(), now)
     }
 
     /// Gives back what a worker had taken and whatever it has not sent.

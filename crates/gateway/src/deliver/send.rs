@@ -6,10 +6,9 @@ use telerad_dicom::Status;
 use telerad_dimse::plan_contexts;
 use telerad_net::Connector;
 use telerad_net::dicom::{
-    AssociationError, AssociationFault, ClientAssociation, PoolError, Pooled,
-    StoreError as SendError, StoreRequest,
+    AssociationFault, ClientAssociation, PoolError, Pooled, StoreError as SendError, StoreRequest,
 };
-use telerad_routing::{DeliveryOutcome, DeliveryRecord, FaultScope};
+use telerad_routing::{DeliveryOutcome, DeliveryRecord, FaultScope, ResendPolicy};
 use telerad_store::StoreError;
 
 use super::ledger::Finished;
@@ -22,64 +21,97 @@ impl<C: Connector> Worker<C> {
     /// Sends a batch over one association. Every outcome is recorded while the next instance is on its way. Ends early
     /// when something more urgent has come, when what was queued has changed, or when an outcome cannot be recorded.
     pub(super) async fn deliver(&self, batch: Batch) -> Then {
-        if batch.deliveries.len() == BATCH_MAX {
-            // There may be more: wake a worker that rests.
-            self.queue.bell.wake();
-        }
         let batch = match self.without_refused_classes(batch).await {
+            Ok(batch) => batch,
+            Err(_) => return Then::Pause(LOOK_AGAIN),
+        };
+        let batch = match self.without_found(batch).await {
             Ok(batch) if batch.deliveries.is_empty() => return Then::Continue,
             Ok(batch) => batch,
             Err(_) => return Then::Pause(LOOK_AGAIN),
         };
+        if let Some(Err(at)) =
+            batch.deliveries.front().map(|first| self.queue.admit(first, self.state.now()))
+        {
+            return Then::RestUntil(at);
+        }
         let needs: Vec<(String, String)> = batch
             .deliveries
             .iter()
             .map(|it| (it.sop_class_uid.clone(), it.transfer_syntax_uid.clone()))
             .collect();
+        if batch.deliveries.len() == BATCH_MAX {
+            // There may be more: wake a worker that rests. Not before something leaves, or the one that is woken is this one.
+            self.queue.bell.wake();
+        }
         // A batch is far below the 128 contexts of an association, so the plan is always one.
         let contexts = plan_contexts(&needs).into_iter().next().unwrap_or_default();
-        let mut association = match self.pool.checkout(&self.queue.peer, contexts).await {
-            Ok(association) => {
-                self.learn(&association);
-                association
-            }
-            Err(PoolError::Association(error)) => return self.no_association(&error).await,
+        let association = match self.pool.checkout(&self.queue.peer, contexts).await {
+            Ok(association) => association,
             Err(error) => {
-                // Another worker has begun to stop. It says nothing of the destination.
-                tracing::debug!(destination = %self.queue.id, "no association: {error}");
-                return Then::Rest;
+                batch.deliveries.iter().take(1).for_each(|first| self.queue.not_left(first));
+                return self.no_association(&error).await;
             }
         };
+        self.learn(&association);
+        self.send_all(association, batch).await
+    }
+
+    /// Sends a batch of which the first has been admitted.
+    async fn send_all(&self, mut association: Pooled, batch: Batch) -> Then {
         let mut finished: Option<Finished> = None;
+        let (mut then, mut is_admitted) = (Then::Continue, true);
         for delivery in batch.deliveries {
             if self.shutdown.is_requested()
                 || self.queue.bell.overtakes(&batch.mark, delivery.priority)
             {
+                if is_admitted {
+                    self.queue.not_left(&delivery);
+                }
+                break;
+            }
+            if !std::mem::take(&mut is_admitted)
+                && let Err(at) = self.queue.admit(&delivery, self.state.now())
+            {
+                then = Then::RestUntil(at);
                 break;
             }
             let (outcome, recorded) =
                 tokio::join!(self.send(&mut association, &delivery), self.record(finished.take()));
-            let leaves_others_alone = leaves_others_alone(&outcome);
-            if is_class_refusal(&outcome) {
-                let mut shared = self.queue.shared();
-                shared.refused.on_refused(&delivery.sop_class_uid, self.state.now());
-            }
+            let goes_on = self.look_at(&delivery, &outcome);
             finished = Some(self.finish(delivery, outcome));
             if recorded.is_err() {
-                drop(association);
-                let _ = self.record(finished).await;
-                return Then::Pause(LOOK_AGAIN);
+                then = Then::Pause(LOOK_AGAIN);
+                break;
             }
-            if !leaves_others_alone || self.queue.shared().breaker.down_since().is_some() {
+            if !goes_on || self.queue.shared().breaker.down_since().is_some() {
                 break;
             }
         }
         // Whoever comes next may have it while this is recorded.
         drop(association);
         match self.record(finished).await {
-            Ok(()) => Then::Continue,
+            Ok(()) => then,
             Err(_) => Then::Pause(LOOK_AGAIN),
         }
+    }
+
+    /// Whether the next one may be sent on the same association.
+    fn look_at(&self, delivery: &DeliveryRecord, outcome: &DeliveryOutcome) -> bool {
+        if is_class_refusal(outcome) {
+            let now = self.state.now();
+            self.queue.shared().refused.on_refused(&delivery.sop_class_uid, now);
+        }
+        let unsent = matches!(
+            outcome,
+            DeliveryOutcome::ClassNotTaken { .. }
+                | DeliveryOutcome::Refused { .. }
+                | DeliveryOutcome::SyntaxNotTaken { .. }
+        );
+        if unsent {
+            self.queue.not_left(delivery);
+        }
+        leaves_others_alone(outcome)
     }
 
     /// Settles at once what the destination said a while ago that it does not take.
@@ -119,7 +151,12 @@ impl<C: Connector> Worker<C> {
     }
 
     /// The peer was not reached, or would have no association.
-    async fn no_association(&self, error: &AssociationError) -> Then {
+    async fn no_association(&self, error: &PoolError) -> Then {
+        let PoolError::Association(error) = error else {
+            // Another worker has begun to stop. It says nothing of the destination.
+            tracing::debug!(destination = %self.queue.id, "no association: {error}");
+            return Then::Rest;
+        };
         if let AssociationFault::Rejected(rejection) = &error.fault {
             let (idle, now) = (self.pool.counts().idle, self.state.now());
             if self.queue.shared().places.is_limit(faults::rejection(rejection), idle, now) {
@@ -137,7 +174,9 @@ impl<C: Connector> Worker<C> {
             Err(error) => error,
         };
         // A peer that has closed what it saw idle is not down, and storing twice is storing once.
-        if error.association_fault().is_some_and(|fault| association.is_stale(fault)) {
+        // Unless the site says otherwise: it may have come all the same.
+        let repeats = self.queue.resend == ResendPolicy::Repeat;
+        if repeats && error.association_fault().is_some_and(|fault| association.is_stale(fault)) {
             match self.pool.renew(association).await {
                 Ok(()) => {
                     let again = self.send_once(association, delivery).await;
@@ -185,7 +224,7 @@ impl<C: Connector> Worker<C> {
             move_originator: None,
         };
         let answer = association.store(&request, SpoolSource(reader)).await?;
-        Ok(DeliveryOutcome::Answered(answer))
+        Ok(self.answered(answer))
     }
 }
 

@@ -11,7 +11,7 @@ async fn is_claimed(wait: Duration) -> bool {
     let state = house::state(DESTINATIONS);
     let record = delivery("reading", state.now().after(wait));
     state.commit(vec![Effect::Delivery(record)]).await.unwrap();
-    let queue = Queue::new(&state, &state.configuration.destinations[0]);
+    let queue = Queue::new(&state, &state.configuration.destinations[0], None);
     matches!(queue.claim(&state, Takes::All).await.unwrap(), Claim::Batch(_))
 }
 

@@ -1,7 +1,10 @@
 //! Studies out: what reaches a destination, and what every fault of a destination costs.
 
 mod breaker;
+mod doubt;
+mod groups;
 mod lanes;
+mod line;
 mod outage;
 
 use std::time::Duration;

@@ -1,13 +1,14 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use telerad_dicom::Status;
+use telerad_dicom::{Status, tags, uids};
 use telerad_dimse::{AssociateRequest, ContextResult, ProposedContext, Rejection};
 use telerad_net::dicom::{
-    AssociationContext, Body, Offers, ServerConfig, Services, StoreReply, StoreRequest, negotiate,
-    serve_stream,
+    AssociationContext, Body, FindAnswers, FindRequest, KeySupport, Offers, ServerConfig, Services,
+    StoreReply, StoreRequest, answers, negotiate, serve_stream,
 };
 use telerad_net::{BoxFuture, Listener, Remote, shutdown};
 use tokio::sync::Notify;
@@ -24,6 +25,10 @@ pub enum Answer {
     Abort,
     /// Says nothing any more.
     Hang,
+    /// Keeps it, and drops the connection instead of an answer.
+    KeepAndAbort,
+    /// Keeps it, and answers after so long.
+    After(Duration),
     /// Keeps it, and answers when [`Archive::go_on`] is called.
     Wait,
 }
@@ -52,6 +57,7 @@ struct Shared {
     script: Mutex<Option<Script>>,
     admit: Mutex<Option<Admit>>,
     refuse: Mutex<Option<Refuse>>,
+    finds: AtomicBool,
     associations: AtomicUsize,
     open: AtomicUsize,
     /// Every SOP Instance UID that came, in order.
@@ -98,6 +104,12 @@ impl Archive {
     /// Answers by SOP Instance UID and by how often that came, counted from 1.
     pub fn script(self, script: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Self {
         *self.shared.script.lock().unwrap() = Some(Arc::new(script));
+        self
+    }
+
+    /// Answers queries for single instances.
+    pub fn finds(self) -> Self {
+        self.shared.finds.store(true, Ordering::Relaxed);
         self
     }
 
@@ -202,8 +214,15 @@ impl Services for Desk {
 
     fn negotiate(&self, request: &AssociateRequest) -> Vec<(u8, ContextResult)> {
         let refuse = self.shared.refuse.lock().unwrap().clone();
+        let finds = self.shared.finds.load(Ordering::Relaxed);
         let usual = negotiate(request, Offers::STORAGE_AND_WORKLIST);
         let answers = request.contexts.iter().zip(usual).map(|(context, (id, usual))| {
+            let usual = match context.transfer_syntaxes.first() {
+                Some(syntax) if finds && context.abstract_syntax == uids::STUDY_ROOT_FIND => {
+                    ContextResult::Accepted { transfer_syntax: syntax.clone() }
+                }
+                _ => usual,
+            };
             (id, refuse.as_ref().and_then(|refuse| refuse(context)).unwrap_or(usual))
         });
         answers.collect()
@@ -232,13 +251,19 @@ impl Services for Desk {
             };
             shared.came.notify_one();
             let script = shared.script.lock().unwrap().clone();
-            let status = match script.map_or(Answer::Status(0), |script| script(uid, times)) {
+            let answer = script.map_or(Answer::Status(0), |script| script(uid, times));
+            let status = match answer {
                 Answer::Status(code) => Status::new(code),
                 Answer::Abort => {
                     cut.notify_one();
                     std::future::pending().await
                 }
                 Answer::Hang => std::future::pending().await,
+                Answer::After(pause) => {
+                    tokio::time::sleep(pause).await;
+                    Status::new(0)
+                }
+                Answer::KeepAndAbort => Status::new(0),
                 Answer::Wait => {
                     shared.go_on.notified().await;
                     Status::new(0)
@@ -252,7 +277,25 @@ impl Services for Desk {
                     data_set: data_set.freeze(),
                 });
             }
+            if answer == Answer::KeepAndAbort {
+                cut.notify_one();
+                std::future::pending::<()>().await;
+            }
             status.into()
         })
+    }
+
+    fn find(
+        &self,
+        _: AssociationContext,
+        request: FindRequest,
+    ) -> BoxFuture<'static, Result<Box<dyn FindAnswers>, Status>> {
+        let question = request.keys(Default::default()).unwrap();
+        let wanted = question.text(tags::SOP_INSTANCE_UID);
+        let kept = self.shared.kept.lock().unwrap();
+        let is_kept = kept.iter().any(|kept| Some(&kept.sop_instance_uid) == wanted.as_ref());
+        let found: Vec<_> =
+            is_kept.then(|| request.answer(&question, KeySupport::All)).into_iter().collect();
+        Box::pin(std::future::ready(Ok(answers(found))))
     }
 }

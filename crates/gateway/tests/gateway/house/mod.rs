@@ -131,6 +131,12 @@ impl House {
         tokio::time::sleep(time).await;
     }
 
+    /// Seconds since eight in the morning.
+    pub fn clock_seconds(&self) -> u64 {
+        use telerad_net::Clock;
+        u64::try_from(self.clock.timestamp().as_micros() / 1_000_000).unwrap() - 1_767_600_000
+    }
+
     /// A quarter of an hour in which anything that is going to happen does.
     pub async fn settle(&self) {
         self.let_pass(Duration::from_secs(900)).await;

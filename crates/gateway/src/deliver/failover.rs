@@ -1,0 +1,199 @@
+//! Moving whole studies to another member of their group when theirs is down for long.
+
+use std::time::Duration;
+
+use telerad_core::{Priority, SiteId};
+use telerad_net::Shutdown;
+use telerad_routing::{
+    self as routing, DeliveryRecord, DeliveryState, DestinationGroup, DestinationId, GroupId,
+    StudyDecision, move_study, sticky_patient,
+};
+use telerad_store::{Effect, Expectation, StoreError};
+
+use crate::event::Event;
+use crate::state::State;
+
+/// Moves studies for as long as the gateway runs.
+pub(super) async fn run(state: &State, shutdown: &Shutdown) {
+    while !shutdown.is_requested() {
+        let pause = match pass(state, shutdown).await {
+            Ok(pause) => pause,
+            Err(error) => {
+                tracing::error!("cannot move studies: {error}");
+                LOOK_AGAIN
+            }
+        };
+        let clock = &state.environment.clock;
+        let wake = clock.sleep_until(clock.now() + pause);
+        tokio::select! {
+            biased;
+            () = shutdown.requested() => {}
+            () = state.health.changed() => {}
+            () = wake => {}
+        }
+    }
+}
+
+/// Moves what has to move now. How long until something may have to.
+async fn pass(state: &State, shutdown: &Shutdown) -> Result<Duration, StoreError> {
+    let (down, now) = (state.health.down(), state.now());
+    let mut pause = LONGEST;
+    for group in &state.groups {
+        for (member, since) in &down {
+            if !group.members().contains(member) {
+                continue;
+            }
+            match group.failover(member, &down, now) {
+                Some(to) => {
+                    move_all(state, shutdown, group, member, to).await?;
+                    pause = pause.min(LOOK_AGAIN);
+                }
+                None => {
+                    let left = group.failover_after().saturating_sub(now.since(*since));
+                    pause = pause.min(if left.is_zero() { NOBODY_ELSE } else { left });
+                }
+            }
+        }
+    }
+    Ok(pause)
+}
+
+/// Moves every study of which something still waits for a member.
+async fn move_all(
+    state: &State,
+    shutdown: &Shutdown,
+    group: &DestinationGroup,
+    from: &DestinationId,
+    to: &DestinationId,
+) -> Result<(), StoreError> {
+    let mut after: Option<(SiteId, String)> = None;
+    loop {
+        let last = after.as_ref().map(|(site, study)| (site, study.as_str()));
+        let studies = state.environment.store.pending_studies(from, last, PAGE).await?;
+        let Some(last) = studies.last().cloned() else { return Ok(()) };
+        for (site, study) in &studies {
+            if shutdown.is_requested() {
+                return Ok(());
+            }
+            if !study.is_empty() {
+                move_one(state, group.id(), (site, study), from, to).await?;
+            }
+        }
+        after = Some(last);
+    }
+}
+
+async fn move_one(
+    state: &State,
+    group: &GroupId,
+    (site, uid): (&SiteId, &str),
+    from: &DestinationId,
+    to: &DestinationId,
+) -> Result<(), StoreError> {
+    let store = &state.environment.store;
+    let Some(study) = store.study(site, uid).await? else { return Ok(()) };
+    let deliveries = store.deliveries_of_study(site, uid).await?;
+    let Some((study, to)) = as_it_was(&study, &deliveries, group, from, to) else { return Ok(()) };
+    let patient = match deliveries.first() {
+        Some(any) => store.versions(site, &any.key.sop_instance_uid).await?.into_iter().next(),
+        None => None,
+    };
+    let patient = patient.as_ref().and_then(|instance| sticky_patient(&instance.head));
+    let moved = move_study(&study, &deliveries, group, &to, patient, state.now());
+    if moved.is_empty() {
+        return Ok(());
+    }
+    let mut effects = vec![
+        Effect::Expect(Expectation::StudyRevision {
+            site: site.clone(),
+            study_instance_uid: uid.to_owned(),
+            revision: study.revision,
+        }),
+        state.journal(site, uid, "study moved", &format!("from {from} to {to}: {from} is down")),
+    ];
+    let mut lane = Priority::Low;
+    for effect in moved {
+        match effect {
+            routing::Effect::PutStudy(study) => effects.push(Effect::Study(study)),
+            routing::Effect::PutDelivery(delivery) => {
+                if delivery.key.destination == *from {
+                    // What was sent in this moment stays sent, and the move is decided again.
+                    effects.extend(still_pending(&deliveries, &delivery));
+                } else {
+                    lane = lane.min(delivery.priority);
+                }
+                effects.push(Effect::Delivery(delivery));
+            }
+            routing::Effect::Stick(member) => effects.push(Effect::Sticky(member)),
+            // A study that moves brings no new instance and no first decision.
+            routing::Effect::FreezeStudy(_) | routing::Effect::PutInstance(_) => {}
+        }
+    }
+    match state.commit(effects).await {
+        Ok(_) => {
+            tracing::warn!(study_instance_uid = uid, %from, %to, "study moved");
+            state.tell(Event::StudyMoved {
+                site: site.clone(),
+                study_instance_uid: uid.to_owned(),
+                from: from.clone(),
+                to: to.clone(),
+            });
+            if let Some(bell) = state.delivery_bell(from) {
+                bell.change();
+            }
+            if let Some(bell) = state.delivery_bell(&to) {
+                bell.ring(lane);
+            }
+            Ok(())
+        }
+        // Something has changed meanwhile: it is looked at again with the next pass.
+        Err(StoreError::Conflict { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn still_pending(deliveries: &[DeliveryRecord], moved: &DeliveryRecord) -> Option<Effect> {
+    let mut same = deliveries.iter().filter(|it| it.key == moved.key);
+    let was_pending = same.any(|it| it.state == DeliveryState::Pending);
+    was_pending.then(|| Effect::Expect(Expectation::DeliveryPending(moved.key.clone())))
+}
+
+/// The study as it has to be moved, and where: an instance that was queued at the very moment when its study moved has
+/// to follow it.
+fn as_it_was(
+    study: &StudyDecision,
+    deliveries: &[DeliveryRecord],
+    group: &GroupId,
+    from: &DestinationId,
+    to: &DestinationId,
+) -> Option<(StudyDecision, DestinationId)> {
+    let choice = study.groups.iter().find(|choice| choice.group == *group)?;
+    if choice.member == *from {
+        return Some((study.clone(), to.clone()));
+    }
+    let is_late = |it: &DeliveryRecord| {
+        it.key.destination == *from
+            && it.group.as_ref() == Some(group)
+            && it.state == DeliveryState::Pending
+    };
+    if study.destinations.contains(from) || !deliveries.iter().any(is_late) {
+        return None;
+    }
+    let now_at = choice.member.clone();
+    let mut before = study.clone();
+    for choice in before.groups.iter_mut().filter(|choice| choice.group == *group) {
+        choice.member = from.clone();
+        choice.direct = false;
+    }
+    before.destinations.push(from.clone());
+    Some((before, now_at))
+}
+
+/// Studies looked at between two reads.
+const PAGE: usize = 256;
+/// While a member is down, what has newly come is looked for this often.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// A member whose time is over while nobody can take its place is looked at this often.
+const NOBODY_ELSE: Duration = Duration::from_secs(60);
+/// Nothing is down; a change would wake us.
+const LONGEST: Duration = Duration::from_secs(3600);

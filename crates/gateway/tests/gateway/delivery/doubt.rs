@@ -1,0 +1,96 @@
+//! Answers that were lost, and a peer that says that it has an instance already.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use telerad_routing::{DeliveryState, SentEvidence};
+
+use super::{is_failure, slices, uids};
+use crate::house::{Answer, Archive, House, TOML};
+
+fn house(line: &str) -> House {
+    House::open_with(&TOML.replace("retry_seconds", &format!("{line}\nretry_seconds")))
+}
+
+async fn evidence(house: &House, uid: &str) -> SentEvidence {
+    match house.delivery(uid).await.unwrap().state {
+        DeliveryState::Sent { evidence, .. } => evidence,
+        state => panic!("{state:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_whose_answer_was_lost_is_looked_for_before_it_is_sent_again() {
+    let mut house = house("resend = \"verify\"");
+    let all = slices(3);
+    let lost = all[1].sop_instance_uid.clone();
+    let loses = lost.clone();
+    // Keeps it, and drops the connection instead of answering.
+    let archive = Archive::open(&house.network)
+        .finds()
+        .script(move |uid, _| if uid == loses { Answer::KeepAndAbort } else { Answer::Status(0) });
+    house.accept_all("CT1", &all).await;
+    house.delivered(3).await;
+    assert_eq!(archive.offers()[&lost], 1);
+    assert_eq!(evidence(&house, &lost).await, SentEvidence::Query);
+    assert_eq!(evidence(&house, &all[0].sop_instance_uid).await, SentEvidence::StoreResponse);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_peer_does_not_list_is_sent_again() {
+    let mut house = house("resend = \"verify\"");
+    let all = slices(3);
+    let lost = all[1].sop_instance_uid.clone();
+    let loses = lost.clone();
+    let archive = Archive::open(&house.network).finds().script(move |uid, times| {
+        if uid == loses && times == 1 { Answer::Abort } else { Answer::Status(0) }
+    });
+    house.accept_all("CT1", &all).await;
+    house.delivered(3).await;
+    assert_eq!((archive.offers()[&lost], archive.kept_uids()), (2, uids(&all)));
+    assert_eq!(evidence(&house, &lost).await, SentEvidence::StoreResponse);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_answers_no_query_gets_it_again() {
+    let mut house = house("resend = \"verify\"");
+    let all = slices(1);
+    let archive = Archive::open(&house.network)
+        .script(|_, times| if times == 1 { Answer::KeepAndAbort } else { Answer::Status(0) });
+    house.accept_all("CT1", &all).await;
+    house.delivered(1).await;
+    assert_eq!(archive.offers()[&all[0].sop_instance_uid], 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_duplicate_is_a_delivery_where_the_site_says_so() {
+    let mut house = house("duplicates = \"same\"");
+    let all = slices(2);
+    let known = all[1].sop_instance_uid.clone();
+    let says = known.clone();
+    let _archive = Archive::open(&house.network)
+        .script(move |uid, _| Answer::Status(if uid == says { 0x0111 } else { 0 }));
+    house.accept_all("CT1", &all).await;
+    house.delivered(2).await;
+    assert_eq!(evidence(&house, &known).await, SentEvidence::DuplicateDeclared);
+    assert_eq!(house.count(is_failure), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_class_refused_by_status_is_not_wanted() {
+    let mut house = House::open();
+    let all = slices(2);
+    let refused = Arc::new(AtomicBool::new(false));
+    let once = Arc::clone(&refused);
+    let _archive = Archive::open(&house.network).script(move |_, _| {
+        once.store(true, Ordering::Relaxed);
+        Answer::Status(0x0122)
+    });
+    house.accept_all("CT1", &all).await;
+    house.settle().await;
+    assert!(refused.load(Ordering::Relaxed));
+    for uid in uids(&all) {
+        assert_eq!(house.state_of(&uid).await, "not wanted");
+    }
+    assert_eq!((house.count(is_failure), house.reasons().await.len()), (0, 0));
+}

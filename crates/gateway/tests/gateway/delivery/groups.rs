@@ -1,0 +1,135 @@
+//! Destinations that stand in for each other.
+
+use std::time::Duration;
+
+use telerad_core::Uid;
+use telerad_gateway::Event;
+use telerad_routing::{DeliveryKey, DeliveryState, DestinationId, NotWantedReason};
+use telerad_store::{Deliveries, Instances};
+use telerad_testkit::dicom::Instance;
+
+use super::{is_down, is_failure, slices, uids};
+use crate::house::{Answer, Archive, House, TOML, site};
+
+/// Two platforms, of which the second takes over when the first has been down for ten minutes.
+fn toml() -> String {
+    let second = r#"
+[[destination]]
+id = "night"
+ae_title = "NIGHT"
+address = "night:104"
+
+[[group]]
+id = "readers"
+members = ["reading", "night"]
+failover_after_seconds = 600
+
+[[rule]]"#;
+    TOML.replace("[[rule]]", second).replace("send_to = [\"reading\"]", "send_to = [\"readers\"]")
+}
+
+fn is_moved(event: &Event) -> bool {
+    matches!(event, Event::StudyMoved { .. })
+}
+
+async fn state_at(house: &House, destination: &str, uid: &str) -> Option<DeliveryState> {
+    let key = DeliveryKey {
+        site: site("north"),
+        sop_instance_uid: Uid::new(uid).unwrap(),
+        destination: DestinationId::new(destination).unwrap(),
+    };
+    house.store.delivery(&key).await.unwrap().map(|line| line.state)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_study_moves_whole_when_its_destination_is_down_for_long() {
+    let mut house = House::open_with(&toml());
+    let night = Archive::open_at(&house.network, "night:104");
+    let all = slices(20);
+    let breaks = all[5].sop_instance_uid.clone();
+    let reading = Archive::open(&house.network)
+        .script(move |uid, _| if uid == breaks { Answer::Abort } else { Answer::Status(0) });
+    house.accept_all("CT1", &all[..5]).await;
+    house.delivered(5).await;
+    drop(reading);
+    house.let_pass(Duration::from_secs(5)).await;
+    house.accept_all("CT1", &all[5..]).await;
+    house.event("destination down", is_down).await;
+    house.let_pass(Duration::from_secs(500)).await;
+    assert!(night.kept().is_empty(), "moved before its time");
+    house.event("study moved", is_moved).await;
+    house.delivered(20).await;
+    assert_eq!(night.kept_uids(), uids(&all));
+    // A late instance follows its study.
+    let late = Instance { sop_instance_uid: "2.25.9000999".to_owned(), ..all[0].clone() };
+    house.accept("CT1", &late).await;
+    house.delivered(1).await;
+    assert_eq!(night.kept().len(), 21);
+    let moved = DeliveryState::NotWanted {
+        reason: NotWantedReason::MovedTo { destination: DestinationId::new("night").unwrap() },
+    };
+    let at_reading = state_at(&house, "reading", &all[0].sop_instance_uid).await;
+    assert!(matches!(at_reading, Some(DeliveryState::Sent { .. })), "{at_reading:?}");
+    assert_eq!(state_at(&house, "reading", &all[9].sop_instance_uid).await, Some(moved));
+    assert_eq!(state_at(&house, "reading", &late.sop_instance_uid).await, None);
+    // The first one is back: nothing of the study goes there any more.
+    let reading = Archive::open(&house.network);
+    house.let_pass(Duration::from_secs(7200)).await;
+    assert_eq!((reading.kept().len(), house.count(is_moved), house.count(is_failure)), (0, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_outage_moves_nothing() {
+    let mut house = House::open_with(&toml());
+    let night = Archive::open_at(&house.network, "night:104");
+    house.accept_all("CT1", &slices(5)).await;
+    house.event("destination down", is_down).await;
+    house.let_pass(Duration::from_secs(400)).await;
+    let reading = Archive::open(&house.network);
+    house.delivered(5).await;
+    house.settle().await;
+    assert_eq!((reading.kept().len(), night.kept().len(), house.count(is_moved)), (5, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_patient_stays_with_the_destination_of_the_last_study() {
+    let mut house = House::open_with(&toml());
+    let night = Archive::open_at(&house.network, "night:104");
+    house.accept("CT1", &Instance::new(1)).await;
+    house.event("study moved", is_moved).await;
+    house.delivered(1).await;
+    let reading = Archive::open(&house.network);
+    house.let_pass(Duration::from_secs(7200)).await;
+    // Another study of the same patient, and one of somebody else.
+    let next = Instance {
+        sop_instance_uid: "2.25.77001".to_owned(),
+        study_instance_uid: "2.25.77".to_owned(),
+        series_instance_uid: "2.25.770".to_owned(),
+        ..Instance::new(1)
+    };
+    house.accept("CT1", &next).await;
+    house.accept("CT1", &Instance::new(2)).await;
+    house.delivered(2).await;
+    assert_eq!(night.kept().len(), 2);
+    assert_eq!(reading.kept_uids(), [Instance::new(2).sop_instance_uid]);
+    let study = house.store.study(&site("north"), "2.25.77").await.unwrap().unwrap();
+    assert_eq!(study.groups.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_all_are_down_studies_wait_where_they_are() {
+    let mut house = House::open_with(&toml());
+    house.accept_all("CT1", &slices(3)).await;
+    house.event("destination down", is_down).await;
+    house.let_pass(Duration::from_secs(300)).await;
+    // The second one is known to be down only once something was for it.
+    house.let_pass(Duration::from_secs(7200)).await;
+    let moved = house.count(is_moved);
+    assert!(moved <= 3, "{moved} times to and fro");
+    let night = Archive::open_at(&house.network, "night:104");
+    let reading = Archive::open(&house.network);
+    house.delivered(3).await;
+    house.settle().await;
+    assert!(night.kept().len() == 3 || reading.kept().len() == 3);
+    assert_eq!(house.count(is_failure), 0);
+}
