@@ -102,16 +102,23 @@ impl Deliveries for SqliteStore {
         let destination = destination.clone();
         let (site, study) = after.map_or(("", ""), |(site, study)| (site.as_str(), study));
         let mut last = (site.to_owned(), study.to_owned());
-        // The empty pair comes before every study, even one of an empty UID.
-        let mut sql = if after.is_some() { NEXT_STUDY } else { FIRST_STUDY };
+        let mut is_first = after.is_none();
         self.read(move |connection| {
+            let to = destination.as_str();
             let mut studies = Vec::new();
             while studies.len() < limit {
-                let values = params![destination.as_str(), last.0, last.1];
-                let next = first(connection, sql, values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+                // Nothing comes before the empty pair, and what names no study has an empty UID.
+                let next = if std::mem::take(&mut is_first) {
+                    first(connection, FIRST_STUDY, [to], pair)?
+                } else {
+                    let same = [to, &last.0, &last.1];
+                    match first(connection, NEXT_STUDY_OF_SITE, same, pair)? {
+                        None => first(connection, FIRST_STUDY_AFTER_SITE, [to, &last.0], pair)?,
+                        next => next,
+                    }
+                };
                 let Some(next) = next else { break };
                 last = next;
-                sql = NEXT_STUDY;
                 studies.push((site_of(&last.0)?, last.1.clone()));
             }
             Ok(studies)
@@ -198,8 +205,15 @@ fn next_source(
     (destination, lane): (&str, i64),
     (site, title): (&str, &str),
 ) -> Result<Option<(String, String)>, StoreError> {
-    let values = params![destination, lane, site, title];
-    first(connection, NEXT_SOURCE, values, |row| Ok((row.get(0)?, row.get(1)?)))
+    let same = params![destination, lane, site, title];
+    match first(connection, NEXT_SOURCE_OF_SITE, same, pair)? {
+        None => first(connection, FIRST_SOURCE_AFTER_SITE, params![destination, lane, site], pair),
+        next => Ok(next),
+    }
+}
+
+fn pair(row: &rusqlite::Row<'_>) -> rusqlite::Result<(String, String)> {
+    Ok((row.get(0)?, row.get(1)?))
 }
 
 fn delivery_count(destination: &str, state: &str, count: i64) -> Result<DeliveryCount, StoreError> {
@@ -232,18 +246,30 @@ const DUE_OF_SOURCE: &str = "SELECT body FROM delivery INDEXED BY delivery_due_b
 const NEXT_DUE: &str = "SELECT not_before FROM delivery INDEXED BY delivery_due
     WHERE state = 'pending' AND destination = ?1 AND priority = ?2 ORDER BY not_before LIMIT 1";
 
-const NEXT_SOURCE: &str = "SELECT site, source FROM delivery INDEXED BY delivery_due_by_source
-    WHERE state = 'pending' AND destination = ?1 AND priority = ?2 AND (site, source) > (?3, ?4)
+// Two steps for what follows a pair: asked for `(a, b) > (?, ?)`, SQLite begins with the pair itself and walks over all its
+// rows, which is the whole queue of a source.
+const NEXT_SOURCE_OF_SITE: &str = "SELECT site, source FROM delivery
+    INDEXED BY delivery_due_by_source
+    WHERE state = 'pending' AND destination = ?1 AND priority = ?2 AND site = ?3 AND source > ?4
+    ORDER BY source LIMIT 1";
+
+const FIRST_SOURCE_AFTER_SITE: &str = "SELECT site, source FROM delivery
+    INDEXED BY delivery_due_by_source
+    WHERE state = 'pending' AND destination = ?1 AND priority = ?2 AND site > ?3
     ORDER BY site, source LIMIT 1";
 
 const FIRST_STUDY: &str = "SELECT site, study_instance_uid FROM delivery
     INDEXED BY delivery_pending_study
-    WHERE state = 'pending' AND destination = ?1 AND (site, study_instance_uid) >= (?2, ?3)
-    ORDER BY site, study_instance_uid LIMIT 1";
+    WHERE state = 'pending' AND destination = ?1 ORDER BY site, study_instance_uid LIMIT 1";
 
-const NEXT_STUDY: &str = "SELECT site, study_instance_uid FROM delivery
+const NEXT_STUDY_OF_SITE: &str = "SELECT site, study_instance_uid FROM delivery
     INDEXED BY delivery_pending_study
-    WHERE state = 'pending' AND destination = ?1 AND (site, study_instance_uid) > (?2, ?3)
+    WHERE state = 'pending' AND destination = ?1 AND site = ?2 AND study_instance_uid > ?3
+    ORDER BY study_instance_uid LIMIT 1";
+
+const FIRST_STUDY_AFTER_SITE: &str = "SELECT site, study_instance_uid FROM delivery
+    INDEXED BY delivery_pending_study
+    WHERE state = 'pending' AND destination = ?1 AND site > ?2
     ORDER BY site, study_instance_uid LIMIT 1";
 
 pub(super) const DELIVERIES_OF_INSTANCE: &str = "SELECT body FROM delivery
@@ -255,7 +281,10 @@ const DELIVERY_STATES: [&str; 6] = ["failed", "held", "not wanted", "parked", "p
 #[cfg(test)]
 mod tests {
     use super::super::read::tests::check;
-    use super::{DUE, DUE_OF_SOURCE, NEXT_DUE, NEXT_SOURCE, NEXT_STUDY};
+    use super::{
+        DUE, DUE_OF_SOURCE, FIRST_SOURCE_AFTER_SITE, FIRST_STUDY, FIRST_STUDY_AFTER_SITE, NEXT_DUE,
+        NEXT_SOURCE_OF_SITE, NEXT_STUDY_OF_SITE,
+    };
 
     // A step of its own for sorting, or a range that is not bounded by what is asked for, would grow with the queue.
     #[test]
@@ -277,15 +306,31 @@ mod tests {
             &["SEARCH delivery USING COVERING INDEX delivery_due (destination=? AND priority=?)"],
         );
         check(
-            NEXT_SOURCE,
+            NEXT_SOURCE_OF_SITE,
             &[
-                "SEARCH delivery USING COVERING INDEX delivery_due_by_source (destination=? AND priority=? AND (site,source)>(?,?))",
+                "SEARCH delivery USING COVERING INDEX delivery_due_by_source (destination=? AND priority=? AND site=? AND source>?)",
             ],
         );
         check(
-            NEXT_STUDY,
+            FIRST_SOURCE_AFTER_SITE,
             &[
-                "SEARCH delivery USING COVERING INDEX delivery_pending_study (destination=? AND (site,study_instance_uid)>(?,?))",
+                "SEARCH delivery USING COVERING INDEX delivery_due_by_source (destination=? AND priority=? AND site>?)",
+            ],
+        );
+        check(
+            FIRST_STUDY,
+            &["SEARCH delivery USING COVERING INDEX delivery_pending_study (destination=?)"],
+        );
+        check(
+            NEXT_STUDY_OF_SITE,
+            &[
+                "SEARCH delivery USING COVERING INDEX delivery_pending_study (destination=? AND site=? AND study_instance_uid>?)",
+            ],
+        );
+        check(
+            FIRST_STUDY_AFTER_SITE,
+            &[
+                "SEARCH delivery USING COVERING INDEX delivery_pending_study (destination=? AND site>?)",
             ],
         );
     }
