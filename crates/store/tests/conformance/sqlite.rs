@@ -226,6 +226,60 @@ fn a_full_database_keeps_what_it_acknowledged_and_accepts_no_more() {
 }
 
 #[test]
+fn a_member_that_fills_the_database_fails_its_whole_group() {
+    let directory = tempfile::tempdir().unwrap();
+    let (fault, gate) = gate();
+    let mut options = SqliteOptions::default();
+    (options.sync_fault, options.pages_max) = (fault, Some(400));
+    let store = SqliteStore::open(directory.path(), options).unwrap();
+    let lone = begin(&store, note("lone"));
+    gate.arrived.recv().unwrap();
+    let mut entry = journal("notes", "giant");
+    entry.detail = "x".repeat(4_000_000);
+    let before = begin(&store, note("before"));
+    let giant = begin(&store, Batch::new().with(Effect::Journal(entry)));
+    let after = begin(&store, note("after"));
+    gate.outcome.send(Ok(())).unwrap();
+    block_on(lone).unwrap();
+    for commit in [before, giant, after] {
+        let full = StoreError::Poisoned { reason: "database or disk is full".to_owned() };
+        assert_eq!(block_on(commit), Err(full));
+    }
+    assert!(gate.arrived.try_recv().is_err(), "nothing of the group came to its sync");
+    assert!(store.is_poisoned());
+    drop(store);
+    assert_eq!(notes(&open(directory.path())), ["lone"]);
+}
+
+#[test]
+fn a_long_reader_holds_up_no_commit_and_the_log_is_used_again_after_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let write = |rounds: usize| {
+        for _ in 0..rounds {
+            let mut entry = journal("big", "x");
+            entry.detail = "x".repeat(400_000);
+            block_on(store.commit(Batch::new().with(Effect::Journal(entry)))).unwrap();
+        }
+        let log = directory.path().join("telerad.sqlite-wal");
+        std::fs::metadata(log).unwrap().len()
+    };
+    write(1);
+    let outside = rusqlite::Connection::open(directory.path().join("telerad.sqlite")).unwrap();
+    outside.execute_batch("BEGIN").unwrap();
+    let count = "SELECT count(*) FROM journal";
+    let seen = || outside.query_row(count, [], |row| row.get::<_, u32>(0)).unwrap();
+    assert_eq!(seen(), 1);
+    let grown = write(30);
+    assert!(grown > 12_000_000, "{grown}");
+    assert_eq!(seen(), 1);
+    outside.execute_batch("COMMIT").unwrap();
+    let after = write(25);
+    assert!(after < grown + 2_000_000, "{after} after {grown}");
+    assert_eq!(seen(), 56);
+}
+
+#[test]
 fn a_record_that_cannot_be_read_is_said_to_be_damaged_without_its_content() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path());
