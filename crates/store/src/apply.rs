@@ -49,6 +49,7 @@ pub(crate) trait Rows {
         uid: &Uid,
     ) -> Result<Vec<DeliveryRecord>, StoreError>;
     fn put_delivery(&mut self, record: &DeliveryRecord) -> Result<(), StoreError>;
+    fn deliveries_in_study(&mut self, site: &SiteId, study: &str) -> Result<usize, StoreError>;
 
     fn breaker(&mut self, to: &DestinationId) -> Result<Option<BreakerRecord>, StoreError>;
     fn put_breaker(&mut self, record: &BreakerRecord) -> Result<(), StoreError>;
@@ -235,6 +236,13 @@ fn outbound(message: &OutboundMessage, rows: &mut impl Rows) -> Result<Change, S
 
 fn expect(expectation: &Expectation, rows: &mut impl Rows) -> Result<Change, StoreError> {
     match expectation {
+        Expectation::DeliveriesOfStudy { site, study_instance_uid, count } => {
+            let found = rows.deliveries_in_study(site, study_instance_uid)?;
+            if found != *count {
+                let reason = format!("decided on {count} of a study, now {found}");
+                return Err(StoreError::conflict(RecordKind::Delivery, reason));
+            }
+        }
         Expectation::DeliveryPending(key) => {
             let pending = |known: &DeliveryRecord| known.state == DeliveryState::Pending;
             if !rows.delivery_versions(key)?.iter().any(pending) {

@@ -103,6 +103,15 @@ pub enum Effect {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Expectation {
+    /// How many deliveries of a study there are, of all versions and to all destinations.
+    DeliveriesOfStudy {
+        /// The site.
+        site: SiteId,
+        /// The study.
+        study_instance_uid: String,
+        /// How many.
+        count: usize,
+    },
     /// A delivery that still has to be sent.
     DeliveryPending(DeliveryKey),
     /// No record needs a payload any more: none names it, or each that does is of an instance that came in before its

@@ -143,6 +143,11 @@ impl Rows for Tables {
         Ok(())
     }
 
+    fn deliveries_in_study(&mut self, site: &SiteId, study: &str) -> Result<usize, StoreError> {
+        let key = |sequence| (site.clone(), study.to_owned(), sequence);
+        Ok(self.deliveries_by_study.range(key(0)..=key(Sequence::MAX)).count())
+    }
+
     fn breaker(&mut self, to: &DestinationId) -> Result<Option<BreakerRecord>, StoreError> {
         Ok(self.breakers.get(to).cloned())
     }

@@ -189,6 +189,12 @@ impl Rows for SqliteRows<'_> {
         execute(self.0, sql, values)
     }
 
+    fn deliveries_in_study(&mut self, site: &SiteId, study: &str) -> Result<usize, StoreError> {
+        let sql = "SELECT count(*) FROM delivery WHERE site = ?1 AND study_instance_uid = ?2";
+        let count = first(self.0, sql, [site.as_str(), study], |row| row.get::<_, i64>(0))?;
+        Ok(usize::try_from(count.unwrap_or_default()).unwrap_or(usize::MAX))
+    }
+
     fn breaker(&mut self, to: &DestinationId) -> Result<Option<BreakerRecord>, StoreError> {
         let sql = "SELECT body FROM breaker WHERE destination = ?1";
         body(self.0, RecordKind::Breaker, sql, [to.as_str()])

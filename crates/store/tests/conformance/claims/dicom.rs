@@ -48,6 +48,14 @@ pub(crate) async fn expectations_about_instances_and_studies_hold_or_fail_the_ba
     check(revision(1), Ok(())).await;
     check(revision(0), Err("conflict on study decision: read at revision 0, now at 1")).await;
 
+    let of_study = |count| Expectation::DeliveriesOfStudy {
+        site: site("north"),
+        study_instance_uid: study_uid(1),
+        count,
+    };
+    check(of_study(1), Ok(())).await;
+    check(of_study(2), Err("conflict on delivery: decided on 2 of a study, now 1")).await;
+
     let pending = |number| Expectation::DeliveryPending(delivery_key("north", number, "reading"));
     check(pending(1), Ok(())).await;
     check(pending(2), Err("conflict on delivery: no longer pending")).await;
