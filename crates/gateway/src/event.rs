@@ -15,6 +15,18 @@ pub enum Event {
         /// Which instance.
         sop_instance_uid: Uid,
     },
+    /// A person has decided about a study, an instance or a message, or an order about its study; the journal has the
+    /// reason.
+    Decided {
+        /// The site it belongs to.
+        site: SiteId,
+        /// (0020,000D) of a study, a SOP Instance UID, or MSH-10 of a message.
+        subject: String,
+        /// What is done.
+        operation: Operation,
+        /// Who, by the name that the operators' side knows; `order` for an order.
+        by: String,
+    },
     /// A destination cannot be reached; its queue waits and nothing is given up.
     DestinationDown {
         /// Which one.
@@ -220,4 +232,39 @@ pub enum Event {
         /// What differs, by name.
         differs: Vec<String>,
     },
+}
+
+/// What is done with a study, an instance or a message by decision of a person.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Not to be sent any more.
+    Cancel,
+    /// Not to be sent for now.
+    Hold,
+    /// To be sent before others.
+    Raise,
+    /// To be sent after all.
+    Release,
+    /// To be tried once more after it failed, was parked or set aside.
+    Requeue,
+    /// To be sent somewhere else.
+    Reroute,
+    /// To be sent again.
+    Resend,
+}
+
+impl Operation {
+    /// The word that the journal uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancelled",
+            Self::Hold => "held",
+            Self::Raise => "raised",
+            Self::Release => "released",
+            Self::Requeue => "requeued",
+            Self::Reroute => "re-routed",
+            Self::Resend => "resent",
+        }
+    }
 }

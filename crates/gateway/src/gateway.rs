@@ -6,6 +6,7 @@ use telerad_net::{Connector, Listener, Shutdown, ShutdownHandle, dicom, mllp, sh
 use tokio::sync::{broadcast, oneshot};
 
 use crate::configuration::{Configuration, ConfigurationError};
+use crate::desk::Desk;
 use crate::environment::Environment;
 use crate::event::Event;
 use crate::messages::Receiver;
@@ -76,6 +77,11 @@ impl Gateway {
     /// Where HL7 peers connect to.
     pub fn hl7_address(&self) -> &str {
         &self.hl7_address
+    }
+
+    /// Where people decide about studies, instances and messages.
+    pub fn desk(&self) -> Desk {
+        Desk::new(Arc::clone(&self.state))
     }
 
     /// What happens from now on.

@@ -6,6 +6,7 @@ use telerad_store::{Effect, MessageOutcome, ParkedItem, ParkedKind};
 
 use crate::event::Event;
 use crate::state::State;
+use crate::turns::Turn;
 
 /// How a message is answered.
 pub(crate) struct Answer {
@@ -56,6 +57,8 @@ pub(crate) struct Handled {
     pub(crate) findings: Vec<String>,
     /// Told once the effects are durable.
     pub(crate) events: Vec<Event>,
+    /// Studies that nobody else may change until the effects are durable.
+    pub(crate) turns: Vec<Turn>,
     /// Receivers whose queues grew.
     pub(crate) wake: Vec<String>,
 }
@@ -102,6 +105,7 @@ pub(crate) fn park(
         effects: vec![Effect::Park(item)],
         findings,
         events: Vec::new(),
+        turns: Vec::new(),
         wake: Vec::new(),
     }
 }
@@ -119,6 +123,7 @@ pub(crate) fn reject(condition: u16, location: &str, text: &str) -> Handled {
         effects: Vec::new(),
         findings: Vec::new(),
         events: Vec::new(),
+        turns: Vec::new(),
         wake: Vec::new(),
     }
 }

@@ -14,7 +14,9 @@ use telerad_net::Shutdown;
 use telerad_net::dicom::{AssociationContext, Body, StoreReply, StoreRequest};
 use telerad_routing as routing;
 use telerad_routing::{InstanceRecord, Relation, SourcePair, StudyMark};
-use telerad_store::{Effect, Expectation, ParkedItem, ParkedKind, RecordKind, StoreError};
+use telerad_store::{
+    Effect, Expectation, JournalEntry, ParkedItem, ParkedKind, RecordKind, StoreError,
+};
 
 use crate::candidates;
 use crate::configuration::Service;
@@ -22,6 +24,7 @@ use crate::event::Event;
 use crate::pixels;
 use crate::state::{DECISIONS_MAX, State};
 use order::find_order;
+pub(crate) use order::{facts, lane_with};
 use spool::Arrival;
 
 /// Serves one C-STORE. Success is answered only after payload and ledger are durable.
@@ -98,13 +101,19 @@ async fn receive(
 /// how it stands to what was there.
 async fn register(state: &State, record: InstanceRecord) -> Result<InstanceRecord, Refusal> {
     for _ in 0..DECISIONS_MAX {
+        state.turns.pass(&record.site, &study_of(&record)).await;
         let mut decided = decide(state, record.clone()).await.map_err(Refusal::storage)?;
         let registered = InstanceRecord { relation: decided.relation.clone(), ..record.clone() };
         if decided.relation == Relation::Repeated {
             if decided.wake.is_empty() && decided.sent_twice.is_none() {
                 tracing::info!(sop_instance_uid = %record.sop_instance_uid, "instance received again");
+                // What it carries is durable, whatever becomes of this line.
+                if let Err(error) = state.commit(vec![received_again(state, &record)]).await {
+                    tracing::error!("not noted that an instance came again: {error}");
+                }
                 return Ok(registered);
             }
+            decided.effects.push(received_again(state, &record));
             if !decided.wake.is_empty() {
                 let unpark = unpark(state, &record).await.map_err(Refusal::storage)?;
                 decided.effects.extend(unpark);
@@ -120,6 +129,12 @@ async fn register(state: &State, record: InstanceRecord) -> Result<InstanceRecor
         }
     }
     Err(Refusal::storage("too many writers of this study at once"))
+}
+
+fn received_again(state: &State, record: &InstanceRecord) -> Effect {
+    let detail = JournalEntry::sent_by(&record.source);
+    let subject = record.sop_instance_uid.as_str();
+    state.journal(&record.site, subject, JournalEntry::RECEIVED_AGAIN, &detail)
 }
 
 /// Ends the wait of an instance that no rule wanted, when it is sent again and goes out now.

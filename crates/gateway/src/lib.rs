@@ -29,6 +29,7 @@ mod bell;
 mod candidates;
 pub mod configuration;
 mod deliver;
+pub mod desk;
 mod directory;
 mod environment;
 mod event;
@@ -55,11 +56,13 @@ mod state;
 mod stranded;
 #[cfg(feature = "tls")]
 pub mod tls;
+mod turns;
 mod undecided;
 mod watermarks;
 
 pub use configuration::{Configuration, ConfigurationError};
+pub use desk::Desk;
 pub use environment::Environment;
-pub use event::Event;
+pub use event::{Event, Operation};
 pub use gateway::Gateway;
 pub use telerad_net::{Rng, SystemRng};

@@ -125,6 +125,7 @@ async fn decide_and_commit(
     effects.append(&mut handled.effects);
     let orders: Vec<_> = effects.iter().filter_map(found_by).collect();
     state.commit(effects).await?;
+    drop(handled.turns);
     for keys in orders {
         state.new_orders.add(incoming.site.clone(), keys);
     }

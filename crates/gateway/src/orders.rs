@@ -5,7 +5,9 @@ use telerad_store::{Effect, MessageOutcome, ParkedKind, StoreError};
 use telerad_worklist as worklist;
 use telerad_worklist::OrderRecord;
 
+use crate::desk::raise_for;
 use crate::handled::{Answer, Handled, Incoming, park, reject};
+use crate::intake;
 use crate::state::State;
 
 /// Applies one ADT or order message to what the site already knows.
@@ -26,7 +28,7 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
         .iter()
         .filter(|finding| finding.code == worklist::FindingCode::DoubtfulText)
         .map(|finding| incoming.identity_text_doubted(&finding.location));
-    let events = doubted.collect();
+    let events: Vec<_> = doubted.collect();
     let outcome = match applied.disposition {
         worklist::Disposition::Applied => MessageOutcome::Applied,
         worklist::Disposition::NoChange => MessageOutcome::NoChange,
@@ -42,6 +44,8 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
     if let Some(reason) = doubt(state, &policy, &known, &applied.effects).await? {
         return Ok(park(state, incoming, ParkedKind::Message, reason, findings));
     }
+    let changed = more_or_less_urgent(&known, &applied.effects);
+    let raised = raise_for(state, site, &changed, &incoming.message.control_id()).await?;
     let effects = applied.effects.into_iter().map(|effect| match effect {
         worklist::Effect::PutPatient(record) => Effect::Patient(record),
         worklist::Effect::PutOrder(record) => {
@@ -52,11 +56,28 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
     Ok(Handled {
         outcome,
         answer: Answer::accept(),
-        effects: effects.collect(),
+        effects: effects.chain(raised.effects).collect(),
         findings,
-        events,
+        events: events.into_iter().chain(raised.events).collect(),
+        turns: raised.turns,
         wake: Vec::new(),
     })
+}
+
+/// The orders that are new, or of which something has changed that says how urgent they are.
+fn more_or_less_urgent<'a>(
+    known: &worklist::Known,
+    effects: &'a [worklist::Effect],
+) -> Vec<&'a OrderRecord> {
+    let is_changed = |record: &&OrderRecord| {
+        let before = known.orders.iter().find(|before| before.key == record.key);
+        before.is_none_or(|before| intake::facts(before) != intake::facts(record))
+    };
+    let orders = effects.iter().filter_map(|effect| match effect {
+        worklist::Effect::PutOrder(record) => Some(record),
+        worklist::Effect::PutPatient(_) => None,
+    });
+    orders.filter(is_changed).collect()
 }
 
 /// Why the orders cannot be kept under the identifiers that they name: images and reports would meet other patients'

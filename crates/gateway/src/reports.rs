@@ -48,6 +48,7 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
         effects: Vec::new(),
         findings: received.findings.iter().map(describe).collect(),
         events: doubts(incoming, &received.findings),
+        turns: Vec::new(),
         wake: Vec::new(),
     };
     match received.disposition {
@@ -167,7 +168,8 @@ fn queue(
         let control_id = state.new_control_id();
         match message(state, receiver, record, version, order, &control_id) {
             Ok(message) => {
-                handled.effects.push(outbound(state, receiver, record, control_id, &message));
+                let message = outbound(state, receiver, record, control_id, &message);
+                handled.effects.push(Effect::Outbound(message));
                 handled.wake.push(receiver.name.clone());
             }
             Err(error) => {
@@ -181,6 +183,28 @@ fn queue(
             }
         }
     }
+}
+
+/// The version that stands now, once more, for every receiver of its site in whose dialect it can be written.
+pub(crate) fn messages(
+    state: &State,
+    record: &ReportRecord,
+    order: &Order,
+) -> Vec<OutboundMessage> {
+    let Some(version) = record.current() else { return Vec::new() };
+    let receivers = receivers(&state.configuration);
+    let of_site = receivers.iter().filter(|receiver| receiver.site == record.site);
+    let written = of_site.filter_map(|receiver| {
+        let control_id = state.new_control_id();
+        match message(state, receiver, record, version, order, &control_id) {
+            Ok(message) => Some(outbound(state, receiver, record, control_id, &message)),
+            Err(error) => {
+                tracing::error!(receiver = %receiver.name, "report cannot be sent: {error}");
+                None
+            }
+        }
+    });
+    written.collect()
 }
 
 fn message(
@@ -206,9 +230,9 @@ fn outbound(
     record: &ReportRecord,
     control_id: String,
     message: &Message,
-) -> Effect {
+) -> OutboundMessage {
     let now = state.now();
-    Effect::Outbound(OutboundMessage {
+    OutboundMessage {
         id: state.new_id(),
         site: record.site.clone(),
         destination: receiver.name.clone(),
@@ -219,7 +243,7 @@ fn outbound(
         not_before: now,
         attempts: 0,
         state: OutboundState::Pending,
-    })
+    }
 }
 
 #[cfg(test)]

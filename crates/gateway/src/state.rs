@@ -16,6 +16,7 @@ use crate::environment::Environment;
 use crate::event::Event;
 use crate::health::Health;
 use crate::new_orders::NewOrders;
+use crate::turns::Turns;
 use crate::watermarks::Watermarks;
 
 /// The shared part: configuration, environment, who is who, and how flows wake each other.
@@ -30,6 +31,7 @@ pub(crate) struct State {
     pub(crate) rules: RuleSet,
     pub(crate) answers: Answers,
     pub(crate) new_orders: NewOrders,
+    pub(crate) turns: Arc<Turns>,
     pub(crate) watermarks: Watermarks,
     events: broadcast::Sender<Event>,
     deliveries: BTreeMap<DestinationId, Arc<Bell>>,
@@ -39,7 +41,8 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(configuration: Configuration, environment: Environment) -> Self {
         let deliveries = configuration.destinations.iter();
-        let deliveries = deliveries.map(|to| (to.id.get_ref().clone(), Arc::default())).collect();
+        let deliveries: BTreeMap<DestinationId, Arc<Bell>> =
+            deliveries.map(|to| (to.id.get_ref().clone(), Arc::default())).collect();
         let receivers = crate::receivers::receivers(&configuration);
         let receivers = receivers.into_iter().map(|to| (to.name, Arc::default())).collect();
         let groups = configuration.groups.iter().map(|group| group.get_ref().clone()).collect();
@@ -50,6 +53,7 @@ impl State {
             rules: RuleSet { rules },
             answers: Answers::new(),
             new_orders: NewOrders::default(),
+            turns: Turns::new(deliveries.values().cloned().collect()),
             watermarks: Watermarks::new(),
             configuration,
             environment,

@@ -155,7 +155,7 @@ impl Queue {
         let claimed = self.shared().claimed.len();
         let mut due = self.due(state, takes, count + claimed).await?;
         let mut shared = self.shared();
-        due.retain(|it| !shared.claimed.contains(&it.key));
+        due.retain(|it| !shared.claimed.contains(&it.key) && !is_being_changed(state, it));
         let deliveries = choose(&mut shared.fair, due, count);
         shared.claimed.extend(deliveries.iter().map(|it| it.key.clone()));
         Ok(Batch { deliveries, mark })
@@ -165,6 +165,7 @@ impl Queue {
     pub(super) async fn take_for_probe(&self, state: &State) -> Result<Batch, StoreError> {
         let mark = self.bell.mark();
         let mut due = self.due(state, Takes::All, BATCH_MAX).await?;
+        due.retain(|it| !is_being_changed(state, it));
         due.sort_by_key(|it| it.last_fault.is_some());
         let mut shared = self.shared();
         let free = due.into_iter().filter(|it| !shared.claimed.contains(&it.key));
@@ -289,6 +290,11 @@ impl Queue {
             tracing::error!(destination = %self.id, "breaker not stored: {error}");
         }
     }
+}
+
+/// Whether somebody is about to change what becomes of the study; whoever it is wakes the workers afterwards.
+fn is_being_changed(state: &State, delivery: &DeliveryRecord) -> bool {
+    state.turns.is_taken(&delivery.key.site, &delivery.study_instance_uid)
 }
 
 /// The next deliveries, lane by lane: sources take turns, and none waits for the whole of another's queue.

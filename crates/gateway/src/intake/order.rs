@@ -15,17 +15,44 @@ pub(super) async fn find_order(
     state: &State,
     record: &InstanceRecord,
 ) -> Result<(StudyMark, Priority), StoreError> {
+    Ok(place(state, record, &orders(state, record).await?))
+}
+
+/// The lane of an instance with these orders as they are to be; `None` when it belongs to none of them.
+pub(crate) async fn lane_with(
+    state: &State,
+    record: &InstanceRecord,
+    changed: &[&OrderRecord],
+) -> Result<Option<Priority>, StoreError> {
+    let is_changed = |key: &str| changed.iter().any(|order| order.key.as_str() == key);
+    let mut known = orders(state, record).await?;
+    known.retain(|other| !is_changed(other.key.as_str()));
+    known.extend(changed.iter().copied().cloned());
+    let (mark, lane) = place(state, record, &known);
+    let is_named = match mark {
+        StudyMark::Matched { order_key } => is_changed(&order_key),
+        StudyMark::Mismatch { order_key, .. } => order_key.split(KEYS).any(is_changed),
+        StudyMark::Unmatched => false,
+    };
+    Ok(is_named.then_some(lane))
+}
+
+async fn orders(state: &State, record: &InstanceRecord) -> Result<Vec<OrderRecord>, StoreError> {
+    let policy = state.directory.accession_policy(&record.site);
+    let keys = accession::search_keys(&candidates::claim(record), &policy);
+    state.environment.store.orders_by_search(&record.site, &keys).await
+}
+
+fn place(state: &State, record: &InstanceRecord, orders: &[OrderRecord]) -> (StudyMark, Priority) {
     let policy = state.directory.accession_policy(&record.site);
     let claim = candidates::claim(record);
-    let keys = accession::search_keys(&claim, &policy);
-    let orders = state.environment.store.orders_by_search(&record.site, &keys).await?;
     let lane_of = |order: Option<&OrderRecord>| {
         lane(state.directory.lanes(), order.map(facts).as_ref(), record)
     };
     let lane_by = |key: &str| lane_of(orders.iter().find(|it| it.key.as_str() == key));
     let candidates: Vec<accession::Candidate> =
         orders.iter().cloned().map(candidates::candidate).collect();
-    Ok(match accession::decide(&claim, &candidates, &policy) {
+    match accession::decide(&claim, &candidates, &policy) {
         accession::Decision::Match { key, .. } => {
             let lane = lane_by(&key);
             (StudyMark::Matched { order_key: key }, lane)
@@ -34,23 +61,26 @@ pub(super) async fn find_order(
             // As urgent as the most urgent order in question: withholding helps nobody, and the mark tells the reader.
             let lane = keys.iter().map(|key| lane_by(key)).min();
             let why = evidence.to_string();
-            let mark = StudyMark::Mismatch { order_key: keys.join(", "), why };
+            let mark = StudyMark::Mismatch { order_key: keys.join(KEYS), why };
             (mark, lane.unwrap_or_else(|| lane_of(None)))
         }
         accession::Decision::Ambiguous { .. } | accession::Decision::NoCandidate { .. } => {
             (StudyMark::Unmatched, lane_of(None))
         }
-    })
+    }
 }
 
 /// What the order says of how urgent its study is.
-fn facts(order: &OrderRecord) -> OrderFacts {
+pub(crate) fn facts(order: &OrderRecord) -> OrderFacts {
     OrderFacts {
         priority: order.order.priority,
         location: order.patient_location.clone(),
         patient_class: order.patient_class.clone(),
     }
 }
+
+/// Between the keys of several orders.
+const KEYS: &str = ", ";
 
 #[cfg(test)]
 mod tests;

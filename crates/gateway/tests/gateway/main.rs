@@ -3,6 +3,7 @@
 
 mod after_delivery;
 mod delivery;
+mod desk;
 mod garbage;
 mod house;
 mod intake;

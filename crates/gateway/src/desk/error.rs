@@ -1,0 +1,66 @@
+//! Why the desk did nothing.
+
+use telerad_routing::{DestinationId, OperationError};
+use telerad_store::StoreError;
+
+/// Why something that a person asked for was not done; nothing was changed then.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeskError {
+    /// What it rests on changed again and again. Ask again.
+    #[error("it is being changed by others all the time; ask again")]
+    Busy,
+    /// The report has no version that stands, or nobody gets reports of this site.
+    #[error("there is nothing to send, or nobody who gets it")]
+    NothingToSend,
+    /// The message still waits to be sent, or was answered.
+    #[error("the message is not set aside")]
+    NotSetAside,
+    /// It makes no sense as the study stands.
+    #[error(transparent)]
+    Operation(#[from] OperationError),
+    /// A later message of the same order has been taken by the receiver: this one would undo what it said. The report as it
+    /// stands now can be sent again.
+    #[error("a later message of its order was answered: sent now, it would undo that one")]
+    Overtaken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The configuration has no such destination.
+    #[error("there is no destination {destination}")]
+    UnknownDestination {
+        /// The destination.
+        destination: DestinationId,
+    },
+    /// Nothing is queued of such an instance at this site.
+    #[error("this site has no delivery of such an instance")]
+    UnknownInstance,
+    /// This site has no such message.
+    #[error("this site has no such message")]
+    UnknownMessage,
+    /// This site has no such report, or no order for it.
+    #[error("this site has no such report, or does not know its order")]
+    UnknownReport,
+    /// This site has no such study, or no rule wanted it.
+    #[error("this site has no decision about such a study")]
+    UnknownStudy,
+}
+
+impl DeskError {
+    /// Whether the same request may be granted a moment later.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Busy => true,
+            Self::Store(error) => error.is_retryable(),
+            Self::NotSetAside
+            | Self::NothingToSend
+            | Self::Operation(_)
+            | Self::Overtaken
+            | Self::UnknownDestination { .. }
+            | Self::UnknownInstance
+            | Self::UnknownMessage
+            | Self::UnknownReport
+            | Self::UnknownStudy => false,
+        }
+    }
+}
