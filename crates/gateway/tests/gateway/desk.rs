@@ -407,3 +407,58 @@ async fn images_of_an_order_that_is_no_longer_stat_or_of_another_patient_stay_wh
     let other = Case { priority: "S".to_owned(), ..case_of("RIS", "south", 2) };
     assert_eq!(check_order(Some("R"), other).await[..10], study);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_study_that_waits_after_an_outage_goes_when_a_person_says_so() {
+    let mut house = house();
+    let (desk, north) = (house.gateway.desk(), site("north"));
+    assert_eq!(house.answer_to(&orm_o01(&case_of("RIS", "north", 1))).await, "AA");
+    let slices = slices_of(1, 2);
+    house.accept_all("CT1", &slices).await;
+    house.event("destination down", |it| matches!(it, Event::DestinationDown { .. })).await;
+    house.let_pass(Duration::from_secs(3600)).await;
+    let cancelled = Case { order_control: "CA".to_owned(), ..case_of("RIS", "north", 1) };
+    assert_eq!(house.answer_to(&orm_o01(&cancelled.with_control_id("CANCEL"))).await, "AA");
+    let archive = Archive::open(&house.network);
+    house.event("study waits", |it| matches!(it, Event::StudyWaits { .. })).await;
+    assert_eq!(house.reasons().await, ["study waits after an outage"]);
+    let study = &slices[0].study_instance_uid;
+    assert_eq!(desk.requeue(&north, study, None, &signed()).await, Ok(2));
+    house.delivered(2).await;
+    assert_eq!(archive.kept().len(), 2);
+    assert!(house.reasons().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whenever_a_study_is_cancelled_what_arrived_is_sent_and_the_rest_not_wanted() {
+    let mut cut = std::collections::BTreeSet::new();
+    for steps in 0..32 {
+        let mut house = house();
+        let (desk, north, study) = (house.gateway.desk(), site("north"), study_uid());
+        house.accept_all("CT1", &slices_of(1, 6)).await;
+        house.event("destination down", |it| matches!(it, Event::DestinationDown { .. })).await;
+        let archive =
+            Archive::open(&house.network).script(|_, _| Answer::After(Duration::from_millis(1000)));
+        archive.came().await;
+        house.let_pass(Duration::from_millis(steps * 250)).await;
+        let cancelled = desk.cancel(&north, &study, None, &signed()).await;
+        assert!(cancelled.is_ok(), "{steps}: {cancelled:?}");
+        house.settle().await;
+        let lines = house.store.deliveries_of_study(&north, &study).await.unwrap();
+        let kept = archive.kept_uids();
+        assert_eq!(lines.len(), 6);
+        for line in lines {
+            let arrived = kept.iter().any(|uid| *uid == line.key.sop_instance_uid.as_str());
+            let expected = if arrived { "sent" } else { "not wanted" };
+            assert_eq!(
+                line.state.as_str(),
+                expected,
+                "cancelled after {steps} quarters of a second"
+            );
+        }
+        assert!(archive.offers().values().all(|times| *times == 1));
+        cut.insert(kept.len());
+    }
+    // The cuts fall in between too.
+    assert!(cut.len() > 2, "{cut:?}");
+}

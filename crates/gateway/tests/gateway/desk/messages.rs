@@ -97,3 +97,15 @@ async fn a_report_is_told_again_as_it_stands() {
     let of_order = house.store.outbound_of(&north, "north|NORTH|A1").await.unwrap();
     assert_eq!(of_order.len(), 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_report_that_nobody_gets_is_not_told_again() {
+    let house = House::open();
+    let south = site("south");
+    assert_eq!(house.answer_to(&orm_o01(&case_of("RIS", "south", 1))).await, "AA");
+    let report = Case { result_status: ResultStatus::Final, ..case_of("READER", "south", 1) };
+    assert_eq!(house.answer_to(&oru_r01(&report)).await, "AA");
+    let found = house.store.reports_of_order(&south, "south|SOUTH|A1").await.unwrap();
+    let again = house.gateway.desk().resend_report(&south, &found[0].key, &signed()).await;
+    check_refused(again, "there is nothing to send, or nobody who gets it");
+}
