@@ -58,7 +58,7 @@ pub enum CollectError {
 }
 
 /// Looks at the payloads that follow `after`, at most so many, and removes those that nobody needs: no row names them and
-/// they are older than the retention allows, or every row that names them may be forgotten ([`is_disposable`]).
+/// they are older than the retention allows, or every row that names them may be forgotten (`is_disposable`).
 ///
 /// Safe beside anything else that goes on, and at any moment of a crash: a payload is claimed, the rows are looked at by
 /// the writer after every batch that was handed to it before, and it is removed only when nobody has held it since.
