@@ -21,6 +21,7 @@ use telerad_routing as routing;
 use telerad_routing::operation;
 use telerad_routing::{DeliveryRecord, DestinationId, OperationError, StudyDecision, lane_name};
 use telerad_store::StoreError;
+use telerad_store::payload::PayloadHold;
 
 pub use self::error::DeskError;
 pub use self::journey::Journey;
@@ -133,7 +134,8 @@ impl Desk {
     /// sent `from` here is not any more. How many deliveries are new or not wanted by this.
     ///
     /// # Errors
-    /// [`OperationError::NotADestination`], [`OperationError::AlreadyThere`], [`DeskError::UnknownDestination`],
+    /// [`OperationError::NotADestination`], [`OperationError::AlreadyThere`], [`DeskError::PayloadRemoved`],
+    /// [`DeskError::Payloads`], [`DeskError::UnknownDestination`],
     /// [`DeskError::UnknownStudy`], [`DeskError::Busy`], [`DeskError::Store`].
     pub async fn reroute(
         &self,
@@ -158,7 +160,8 @@ impl Desk {
     /// deliveries are pending, or held with their study, by this.
     ///
     /// # Errors
-    /// [`OperationError::NotADestination`], [`OperationError::NothingSent`], [`DeskError::UnknownStudy`],
+    /// [`OperationError::NotADestination`], [`OperationError::NothingSent`], [`DeskError::PayloadRemoved`],
+    /// [`DeskError::Payloads`], [`DeskError::UnknownStudy`],
     /// [`DeskError::Busy`], [`DeskError::Store`].
     pub async fn resend(
         &self,
@@ -252,6 +255,17 @@ impl Desk {
         Err(DeskError::Busy)
     }
 
+    /// What was delivered may have been removed since. What is still there is kept from now on, until its rows say so.
+    async fn hold_payloads(&self, change: &Change<'_>) -> Result<Vec<PayloadHold>, DeskError> {
+        let mut held = Vec::new();
+        for digest in change.wanted_again() {
+            let hold = self.state.environment.payloads.hold(digest).await;
+            let hold = hold.map_err(|error| DeskError::Payloads { reason: error.to_string() })?;
+            held.push(hold.ok_or(DeskError::PayloadRemoved)?);
+        }
+        Ok(held)
+    }
+
     /// Writes a change and tells of it; `None` when something came between.
     async fn commit(
         &self,
@@ -262,6 +276,7 @@ impl Desk {
     ) -> Result<Option<usize>, DeskError> {
         let (state, site, operation) = (&self.state, wish.site, wish.operation);
         let changed = change.after().count();
+        let _held = self.hold_payloads(change).await?;
         let parked = state.environment.store.parked(Some(site)).await?;
         let mut effects = Vec::from_iter(expectation);
         effects.extend(change.effects());

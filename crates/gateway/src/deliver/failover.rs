@@ -8,7 +8,8 @@ use telerad_routing::{
     self as routing, DeliveryRecord, DeliveryState, DestinationGroup, DestinationId, GroupId,
     StudyDecision, move_study, sticky_patient,
 };
-use telerad_store::{Effect, Expectation, StoreError};
+use telerad_store::payload::PayloadHold;
+use telerad_store::{Effect, Expectation, ParkedItem, ParkedKind, StoreError};
 
 use crate::event::Event;
 use crate::state::State;
@@ -111,24 +112,15 @@ async fn move_one(
         }),
         state.journal(site, uid, "study moved", &format!("from {from} to {to}: {from} is down")),
     ];
-    let mut lane = Priority::Low;
-    for effect in moved {
-        match effect {
-            routing::Effect::PutStudy(study) => effects.push(Effect::Study(study)),
-            routing::Effect::PutDelivery(delivery) => {
-                if delivery.key.destination == *from {
-                    // What was sent in this moment stays sent, and the move is decided again.
-                    effects.extend(still_pending(&deliveries, &delivery));
-                } else {
-                    lane = lane.min(delivery.priority);
-                }
-                effects.push(Effect::Delivery(delivery));
+    let Move { effects: moves, lane, held: _held } =
+        match Move::of(state, moved, &deliveries, from).await {
+            Ok(moves) => moves,
+            Err(error) => {
+                tracing::error!(study_instance_uid = uid, "not moved now: {error}");
+                return Ok(());
             }
-            routing::Effect::Stick(member) => effects.push(Effect::Sticky(member)),
-            // A study that moves brings no new instance and no first decision.
-            routing::Effect::FreezeStudy(_) | routing::Effect::PutInstance(_) => {}
-        }
-    }
+        };
+    effects.extend(moves);
     match state.commit(effects).await {
         Ok(_) => {
             tracing::warn!(study_instance_uid = uid, %from, %to, "study moved");
@@ -150,6 +142,67 @@ async fn move_one(
         Err(StoreError::Conflict { .. }) => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// A move as it is written.
+struct Move {
+    effects: Vec<Effect>,
+    /// Payloads that are kept until the rows which name them are durable.
+    held: Vec<PayloadHold>,
+    /// The most urgent lane of what has to be sent.
+    lane: Priority,
+}
+
+impl Move {
+    /// # Errors
+    /// When it cannot be told whether a payload is still kept.
+    async fn of(
+        state: &State,
+        moved: Vec<routing::Effect>,
+        deliveries: &[DeliveryRecord],
+        from: &DestinationId,
+    ) -> std::io::Result<Self> {
+        let mut this = Self { effects: Vec::new(), held: Vec::new(), lane: Priority::Low };
+        for effect in moved {
+            match effect {
+                routing::Effect::PutStudy(study) => this.effects.push(Effect::Study(study)),
+                routing::Effect::PutDelivery(mut delivery) => {
+                    if delivery.key.destination == *from {
+                        // What was sent in this moment stays sent, and the move is decided again.
+                        this.effects.extend(still_pending(deliveries, &delivery));
+                    } else {
+                        this.lane = this.lane.min(delivery.priority);
+                        // What the other member had may have been removed since.
+                        match state.environment.payloads.hold(&delivery.digest).await? {
+                            Some(hold) => this.held.push(hold),
+                            None => this.effects.push(park(state, &mut delivery)),
+                        }
+                    }
+                    this.effects.push(Effect::Delivery(delivery));
+                }
+                routing::Effect::Stick(member) => this.effects.push(Effect::Sticky(member)),
+                // A study that moves brings no new instance and no first decision.
+                routing::Effect::FreezeStudy(_) | routing::Effect::PutInstance(_) => {}
+            }
+        }
+        Ok(this)
+    }
+}
+
+/// What cannot be sent any more waits for a person, who can ask its source for it.
+fn park(state: &State, delivery: &mut DeliveryRecord) -> Effect {
+    let reason = "its data set is no longer kept: its source has to send it again".to_owned();
+    let evidence = format!("{}: {reason}", delivery.key.destination);
+    delivery.state = DeliveryState::Parked { reason };
+    Effect::Park(ParkedItem {
+        id: state.new_id(),
+        site: delivery.key.site.clone(),
+        kind: ParkedKind::Instance,
+        reason: "delivery parked".to_owned(),
+        evidence,
+        subject: delivery.key.sop_instance_uid.as_str().to_owned(),
+        parked_at: state.now(),
+    })
 }
 
 fn still_pending(deliveries: &[DeliveryRecord], moved: &DeliveryRecord) -> Option<Effect> {

@@ -37,6 +37,16 @@ impl<'a> Change<'a> {
         })
     }
 
+    /// Payloads that have to be kept again: of deliveries that were at their end, or were not there.
+    pub(super) fn wanted_again(&self) -> impl Iterator<Item = &Digest> {
+        let waits = |it: &DeliveryRecord| {
+            matches!(it.state, DeliveryState::Held { .. } | DeliveryState::Pending)
+        };
+        let again =
+            move |after: &&DeliveryRecord| waits(after) && !self.known(after).is_some_and(waits);
+        self.after().filter(again).map(|after| &after.digest)
+    }
+
     /// All of it, or nothing when something came between.
     pub(super) fn effects(&self) -> Vec<Effect> {
         let site = self.site.clone();

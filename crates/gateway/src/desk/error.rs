@@ -23,6 +23,15 @@ pub enum DeskError {
     /// stands now can be sent again.
     #[error("a later message of its order was answered: sent now, it would undo that one")]
     Overtaken,
+    /// The place for payloads failed.
+    #[error("payloads: {reason}")]
+    Payloads {
+        /// In words.
+        reason: String,
+    },
+    /// It was delivered, and its data sets are no longer kept: only its source can send it again.
+    #[error("its data sets are no longer kept: its source has to send them again")]
+    PayloadRemoved,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -50,12 +59,13 @@ impl DeskError {
     /// Whether the same request may be granted a moment later.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Busy => true,
+            Self::Busy | Self::Payloads { .. } => true,
             Self::Store(error) => error.is_retryable(),
             Self::NotSetAside
             | Self::NothingToSend
             | Self::Operation(_)
             | Self::Overtaken
+            | Self::PayloadRemoved
             | Self::UnknownDestination { .. }
             | Self::UnknownInstance
             | Self::UnknownMessage

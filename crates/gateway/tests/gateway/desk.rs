@@ -150,6 +150,23 @@ async fn a_cancelled_study_is_not_sent_and_what_was_sent_stays_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_no_longer_kept_is_not_sent_again() {
+    let kept_briefly = TOML.replacen("id = \"north\"\n", "id = \"north\"\nkeep_hours = 2\n", 1);
+    let mut house = House::open_with(&kept_briefly);
+    let (desk, north, study) = (house.gateway.desk(), site("north"), study_uid());
+    let archive = Archive::open(&house.network);
+    house.accept_all("CT1", &slices_of(1, 2)).await;
+    house.delivered(2).await;
+    house.let_pass(Duration::from_secs(4 * 3600)).await;
+    assert_eq!(house.disk.payloads(), 0);
+    let refused = desk.resend(&north, &study, None, &signed()).await;
+    assert_eq!(refused, Err(DeskError::PayloadRemoved));
+    assert_eq!(states(&house).await, ["sent", "sent"]);
+    house.settle().await;
+    assert_eq!(archive.kept().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_raised_study_goes_next() {
     let mut house = House::open_with(&TOML.replace("associations_max = 2", "associations_max = 1"));
     let (desk, north) = (house.gateway.desk(), site("north"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use telerad_core::Uid;
 use telerad_gateway::Event;
 use telerad_routing::{DeliveryKey, DeliveryState, DestinationId, NotWantedReason};
-use telerad_store::{Deliveries, Instances};
+use telerad_store::{Deliveries, Instances, Parking};
 use telerad_testkit::dicom::Instance;
 
 use super::{is_down, is_failure, slices, uids};
@@ -76,6 +76,29 @@ async fn a_study_moves_whole_when_its_destination_is_down_for_long() {
     let reading = Archive::open(&house.network);
     house.let_pass(Duration::from_secs(7200)).await;
     assert_eq!((reading.kept().len(), house.count(is_moved), house.count(is_failure)), (0, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_longer_kept_waits_for_a_person_where_its_study_moves() {
+    let kept_briefly = toml().replacen("id = \"north\"\n", "id = \"north\"\nkeep_hours = 2\n", 1);
+    let mut house = House::open_with(&kept_briefly);
+    let night = Archive::open_at(&house.network, "night:104");
+    let reading = Archive::open(&house.network);
+    let all = slices(2);
+    house.accept("CT1", &all[0]).await;
+    house.delivered(1).await;
+    house.let_pass(Duration::from_secs(4 * 3600)).await;
+    assert_eq!(house.disk.payloads(), 0);
+    drop(reading);
+    house.accept("CT1", &all[1]).await;
+    house.event("study moved", is_moved).await;
+    house.delivered(1).await;
+    assert_eq!(night.kept_uids(), uids(&all[1..]));
+    let gone = state_at(&house, "night", &all[0].sop_instance_uid).await;
+    assert!(matches!(gone, Some(DeliveryState::Parked { .. })), "{gone:?}");
+    let parked = house.store.parked(Some(&site("north"))).await.unwrap();
+    assert_eq!(parked.len(), 1);
+    assert_eq!(parked[0].subject, all[0].sop_instance_uid);
 }
 
 #[tokio::test(start_paused = true)]
