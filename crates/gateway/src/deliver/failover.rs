@@ -12,7 +12,7 @@ use telerad_store::payload::PayloadHold;
 use telerad_store::{Effect, Expectation, ParkedItem, ParkedKind, StoreError};
 
 use crate::event::Event;
-use crate::state::State;
+use crate::state::{DECISIONS_MAX, State};
 
 /// Moves studies for as long as the gateway runs.
 pub(super) async fn run(state: &State, shutdown: &Shutdown) {
@@ -91,56 +91,108 @@ async fn move_one(
     from: &DestinationId,
     to: &DestinationId,
 ) -> Result<(), StoreError> {
-    let store = &state.environment.store;
-    let Some(study) = store.study(site, uid).await? else { return Ok(()) };
-    let deliveries = store.deliveries_of_study(site, uid).await?;
-    let Some((study, to)) = as_it_was(&study, &deliveries, group, from, to) else { return Ok(()) };
-    let patient = match deliveries.first() {
-        Some(any) => store.versions(site, &any.key.sop_instance_uid).await?.into_iter().next(),
-        None => None,
-    };
-    let patient = patient.as_ref().and_then(|instance| sticky_patient(&instance.head));
-    let moved = move_study(&study, &deliveries, group, &to, patient, state.now());
-    if moved.is_empty() {
+    let wish = Wish { group, site, uid, from, to };
+    if wish.decide(state).await?.is_none() {
+        // Nobody has to wait for it.
         return Ok(());
     }
-    let mut effects = vec![
-        Effect::Expect(Expectation::StudyRevision {
-            site: site.clone(),
-            study_instance_uid: uid.to_owned(),
-            revision: study.revision,
-        }),
-        state.journal(site, uid, "study moved", &format!("from {from} to {to}: {from} is down")),
-    ];
-    let Move { effects: moves, lane, held: _held } =
-        match Move::of(state, moved, &deliveries, from).await {
+    // Else something would come between all the time while the study comes in: instances that are queued at this very moment
+    // for the member that is down, and people.
+    let _turn = state.turns.take(site, uid).await;
+    for _ in 0..DECISIONS_MAX {
+        let Some(decided) = wish.decide(state).await? else { return Ok(()) };
+        match wish.write(state, decided).await {
+            // What was being written when the turn was taken has come between.
+            Err(StoreError::Conflict { .. }) => {}
+            other => return other,
+        }
+    }
+    // It is looked at again with the next pass.
+    Ok(())
+}
+
+/// One study that is to move.
+struct Wish<'a> {
+    group: &'a GroupId,
+    site: &'a SiteId,
+    uid: &'a str,
+    from: &'a DestinationId,
+    to: &'a DestinationId,
+}
+
+/// What was read, and what was decided on it.
+struct Decided {
+    revision: u64,
+    deliveries: Vec<DeliveryRecord>,
+    moved: Vec<routing::Effect>,
+    /// Where it goes.
+    to: DestinationId,
+}
+
+impl Wish<'_> {
+    /// `None` when there is nothing to move.
+    async fn decide(&self, state: &State) -> Result<Option<Decided>, StoreError> {
+        let (store, site, uid) = (&state.environment.store, self.site, self.uid);
+        let Some(study) = store.study(site, uid).await? else { return Ok(None) };
+        let deliveries = store.deliveries_of_study(site, uid).await?;
+        let as_it_was = as_it_was(&study, &deliveries, self.group, self.from, self.to);
+        let Some((study, to)) = as_it_was else { return Ok(None) };
+        let any = match deliveries.first() {
+            Some(any) => store.versions(site, &any.key.sop_instance_uid).await?.into_iter().next(),
+            None => None,
+        };
+        let patient = any.as_ref().and_then(|instance| sticky_patient(&instance.head));
+        let moved = move_study(&study, &deliveries, self.group, &to, patient, state.now());
+        let revision = study.revision;
+        Ok((!moved.is_empty()).then_some(Decided { revision, deliveries, moved, to }))
+    }
+
+    async fn write(&self, state: &State, decided: Decided) -> Result<(), StoreError> {
+        let (site, uid, from) = (self.site, self.uid, self.from);
+        let Decided { revision, deliveries, moved, to } = decided;
+        let study_instance_uid = || uid.to_owned();
+        let mut effects = vec![
+            Effect::Expect(Expectation::StudyRevision {
+                site: site.clone(),
+                study_instance_uid: study_instance_uid(),
+                revision,
+            }),
+            Effect::Expect(Expectation::DeliveriesOfStudy {
+                site: site.clone(),
+                study_instance_uid: study_instance_uid(),
+                count: deliveries.len(),
+            }),
+            state.journal(
+                site,
+                uid,
+                "study moved",
+                &format!("from {from} to {to}: {from} is down"),
+            ),
+        ];
+        let moves = match Move::of(state, moved, &deliveries, from).await {
             Ok(moves) => moves,
             Err(error) => {
                 tracing::error!(study_instance_uid = uid, "not moved now: {error}");
                 return Ok(());
             }
         };
-    effects.extend(moves);
-    match state.commit(effects).await {
-        Ok(_) => {
-            tracing::warn!(study_instance_uid = uid, %from, %to, "study moved");
-            state.tell(Event::StudyMoved {
-                site: site.clone(),
-                study_instance_uid: uid.to_owned(),
-                from: from.clone(),
-                to: to.clone(),
-            });
-            if let Some(bell) = state.delivery_bell(from) {
-                bell.change();
-            }
-            if let Some(bell) = state.delivery_bell(&to) {
-                bell.ring(lane);
-            }
-            Ok(())
+        let Move { effects: moves, lane, held: _held } = moves;
+        effects.extend(moves);
+        state.commit(effects).await?;
+        tracing::warn!(study_instance_uid = uid, %from, %to, "study moved");
+        if let Some(bell) = state.delivery_bell(from) {
+            bell.change();
         }
-        // Something has changed meanwhile: it is looked at again with the next pass.
-        Err(StoreError::Conflict { .. }) => Ok(()),
-        Err(error) => Err(error),
+        if let Some(bell) = state.delivery_bell(&to) {
+            bell.ring(lane);
+        }
+        state.tell(Event::StudyMoved {
+            site: site.clone(),
+            study_instance_uid: study_instance_uid(),
+            from: from.clone(),
+            to,
+        });
+        Ok(())
     }
 }
 

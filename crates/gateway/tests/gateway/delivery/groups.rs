@@ -1,15 +1,18 @@
 //! Destinations that stand in for each other.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use telerad_core::Uid;
 use telerad_gateway::Event;
+use telerad_gateway::desk::Signature;
 use telerad_routing::{DeliveryKey, DeliveryState, DestinationId, NotWantedReason};
-use telerad_store::{Deliveries, Instances, Parking};
+use telerad_store::{Deliveries, Effect, Instances, Parking};
 use telerad_testkit::dicom::Instance;
+use tokio::sync::Notify;
 
 use super::{is_down, is_failure, slices, uids};
-use crate::house::{Answer, Archive, House, TOML, site};
+use crate::house::{Answer, Archive, House, TOML, Verdict, site};
 
 /// Two platforms, of which the second takes over when the first has been down for ten minutes.
 fn toml() -> String {
@@ -99,6 +102,49 @@ async fn what_is_no_longer_kept_waits_for_a_person_where_its_study_moves() {
     let parked = house.store.parked(Some(&site("north"))).await.unwrap();
     assert_eq!(parked.len(), 1);
     assert_eq!(parked[0].subject, all[0].sop_instance_uid);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_its_study_moves_follows_it() {
+    let mut house = House::open_with(&toml());
+    let all = slices(14);
+    house.accept_all("CT1", &all[..10]).await;
+    // The move waits for its turn to be written, while slices come in and a person holds the study.
+    let (moving, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (reached, waits) = (Arc::clone(&moving), Arc::clone(&go_on));
+    house.store.judge(move |batch| {
+        let is_move = |it: &Effect| matches!(it, Effect::Journal(it) if it.event == "study moved");
+        if !batch.effects.iter().any(is_move) {
+            return Verdict::Pass;
+        }
+        reached.notify_one();
+        Verdict::After(Arc::clone(&waits))
+    });
+    let night = Archive::open_at(&house.network, "night:104");
+    moving.notified().await;
+    let (desk, study) = (house.gateway.desk(), all[0].study_instance_uid.clone());
+    let (north, by) = (site("north"), Signature::new("ops-1", "asked by the ward").unwrap());
+    let coming = house.accept_all("CT1", &all[10..]);
+    let holding = desk.hold(&north, &study, &by);
+    let moves_on = async {
+        house.let_pass(Duration::from_secs(2)).await;
+        go_on.notify_one();
+    };
+    let ((), held, ()) = tokio::join!(coming, holding, moves_on);
+    assert!(held.is_ok(), "{held:?}");
+    house.store.judge_no_more();
+    house.event("study moved", is_moved).await;
+    let late = state_at(&house, "reading", &all[12].sop_instance_uid).await;
+    assert_eq!(late, None, "queued where its study no longer goes");
+    house.settle().await;
+    let kept = night.kept().len();
+    let lines = house.store.deliveries_of_study(&north, &study).await.unwrap();
+    let waiting = lines.iter().filter(|it| it.state.as_str() == "held").count();
+    assert_eq!((kept + waiting, lines.len()), (14, 24));
+    desk.release(&north, &study, &by).await.unwrap();
+    house.delivered(14).await;
+    assert_eq!((night.kept_uids(), house.count(is_moved)), (uids(&all), 0));
+    assert!(night.offers().values().all(|times| *times == 1));
 }
 
 #[tokio::test(start_paused = true)]
