@@ -18,11 +18,13 @@ use telerad_routing::LinkId;
 use tokio::sync::oneshot;
 
 use self::concurrency::Takes;
+pub(crate) use self::ledger::{CONFLICT, FAILED, PARKED};
 use self::line::Line;
 use self::queue::{Claim, Queue};
 use crate::configuration::Destination;
 use crate::state::State;
 
+mod compare;
 mod concurrency;
 mod doubt;
 mod failover;

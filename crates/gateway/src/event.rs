@@ -232,6 +232,18 @@ pub enum Event {
         /// What differs, by name.
         differs: Vec<String>,
     },
+    /// A destination has another image, or another patient's, under the UID of an instance that is for it. It is not sent
+    /// by itself.
+    UidConflictAtDestination {
+        /// The site it belongs to.
+        site: SiteId,
+        /// Which destination.
+        destination: DestinationId,
+        /// Which instance.
+        sop_instance_uid: Uid,
+        /// What differs, by name.
+        differs: Vec<String>,
+    },
 }
 
 /// What is done with a study, an instance or a message by decision of a person.

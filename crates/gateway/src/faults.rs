@@ -1,5 +1,7 @@
 //! Whose fault it is when a delivery does not succeed, which decides who is tried again.
 
+use std::io;
+
 use telerad_dimse::{
     self as dimse, AcceptedContext, ContextResult, ProposedContext, RejectResult, RejectSource,
 };
@@ -75,10 +77,29 @@ pub(crate) fn outcome(error: &StoreError) -> DeliveryOutcome {
                 FaultScope::Association => DeliveryOutcome::Unknown { reason },
             }
         }
-        StoreError::Source(error) => DeliveryOutcome::Refused {
-            scope: FaultScope::Local,
-            reason: format!("payload cannot be read: {error}"),
-        },
+        StoreError::Source(error) => unreadable(error),
         error => DeliveryOutcome::Unknown { reason: error.to_string() },
     }
 }
+
+/// What was to be sent cannot be read from the spool.
+pub(crate) fn unreadable(error: &io::Error) -> DeliveryOutcome {
+    let reason = format!("its data set cannot be read: {error}");
+    match error.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof => {
+            DeliveryOutcome::PayloadLost { reason }
+        }
+        // Ours as a whole, and no fault of this file: too many open files, no memory, a spool that is being closed.
+        io::ErrorKind::Interrupted | io::ErrorKind::OutOfMemory | io::ErrorKind::WouldBlock => {
+            DeliveryOutcome::Refused { scope: FaultScope::Local, reason }
+        }
+        _ if matches!(error.raw_os_error(), None | Some(ENFILE | EMFILE)) => {
+            DeliveryOutcome::Refused { scope: FaultScope::Local, reason }
+        }
+        _ => DeliveryOutcome::PayloadUnreadable { reason },
+    }
+}
+
+/// The system has, and this process has, as many files open as it may; numbers that Linux, macOS and the BSDs share.
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;

@@ -108,6 +108,9 @@ pub fn held_content(
     let sent = InstanceRecord { relation: Relation::First, ..sent.clone() };
     match relate(held, &[sent], |_| same_pixels) {
         Relation::Repeated | Relation::Variant => HeldContent::Same,
+        Relation::UidConflict { differs } if same_pixels.is_none() && differs.len() == 1 => {
+            HeldContent::NotCompared { why: "its pixels could not be compared".to_owned() }
+        }
         Relation::UidConflict { differs } => HeldContent::Differs { what: differs },
         Relation::First => HeldContent::NotCompared { why: String::new() },
     }

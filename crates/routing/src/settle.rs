@@ -42,6 +42,16 @@ pub enum DeliveryOutcome {
     Found(PeerAnswer),
     /// The peer was asked by C-FIND, after a C-STORE without an answer, and does not have it.
     NotFound,
+    /// What was to be sent is not there any more, or is not what came: reading it again mends nothing.
+    PayloadLost {
+        /// In words, without patient data.
+        reason: String,
+    },
+    /// What was to be sent could not be read this time. It was not sent, or not to its end.
+    PayloadUnreadable {
+        /// In words, without patient data.
+        reason: String,
+    },
     /// It was sent, or may have been, and no answer came. It is looked for or sent again: receivers know it by its UID.
     Unknown {
         /// In words, without patient data.
@@ -63,6 +73,7 @@ impl DeliveryOutcome {
             Self::Duplicate { held, .. } if held.is_same() => None,
             Self::Duplicate { .. } => Some(FaultScope::Instance),
             Self::Found(_) | Self::NotFound => None,
+            Self::PayloadLost { .. } | Self::PayloadUnreadable { .. } => Some(FaultScope::Local),
             Self::Unknown { .. } => Some(FaultScope::Association),
         }
     }
@@ -71,13 +82,21 @@ impl DeliveryOutcome {
     pub(crate) fn is_answer(&self) -> bool {
         match self {
             Self::Answered(answer) => !answer.status().is_retryable(),
-            Self::Refused { .. } | Self::Unknown { .. } => false,
+            Self::PayloadLost { .. }
+            | Self::PayloadUnreadable { .. }
+            | Self::Refused { .. }
+            | Self::Unknown { .. } => false,
             Self::ClassNotTaken { .. }
             | Self::SyntaxNotTaken { .. }
             | Self::Duplicate { .. }
             | Self::Found(_)
             | Self::NotFound => true,
         }
+    }
+
+    /// Whether the instance was on its way to the peer, so that the peer may have it whatever it said.
+    pub fn was_sent(&self) -> bool {
+        matches!(self, Self::Answered(_) | Self::Duplicate { .. } | Self::Unknown { .. })
     }
 
     /// What the peer's answer is worth as proof that it has the instance.
@@ -115,6 +134,8 @@ impl DeliveryOutcome {
             }
             Self::Refused { reason, .. }
             | Self::ClassNotTaken { reason }
+            | Self::PayloadLost { reason }
+            | Self::PayloadUnreadable { reason }
             | Self::SyntaxNotTaken { reason } => reason.clone(),
             Self::Duplicate { held, .. } => held.to_string(),
             Self::Found(_) => String::new(),
@@ -133,7 +154,8 @@ impl DeliveryOutcome {
 /// they last. Refusals of the instance itself are counted, and the last one allowed makes it a dead letter. A peer that
 /// says it already holds the instance (0111H) is not evidence that it holds these bytes: unless that is known, it is
 /// parked for a person. So is an instance whose transfer syntax the peer does not take, since trying again converts
-/// nothing; one whose SOP class it does not take is not wanted.
+/// nothing; one whose SOP class it does not take is not wanted. One that is no longer kept as it came is parked at once, and
+/// one that cannot be read as often as an instance may be refused: neither is ever sent, and both keep nobody else waiting.
 pub fn settle(
     delivery: &DeliveryRecord,
     outcome: &DeliveryOutcome,
@@ -148,7 +170,9 @@ pub fn settle(
     next.unknown_since = match outcome {
         DeliveryOutcome::Unknown { .. } => delivery.unknown_since.or(Some(now)),
         // Not sent at all: what was unknown before is unknown still.
-        DeliveryOutcome::Refused { .. } => delivery.unknown_since,
+        DeliveryOutcome::PayloadLost { .. }
+        | DeliveryOutcome::PayloadUnreadable { .. }
+        | DeliveryOutcome::Refused { .. } => delivery.unknown_since,
         _ => None,
     };
     if let Some((answer, evidence)) = outcome.proof() {
@@ -160,6 +184,16 @@ pub fn settle(
     next.last_fault = Some(fault.clone());
     match outcome.scope() {
         None => next.not_before = now,
+        Some(FaultScope::Local) if matches!(outcome, DeliveryOutcome::PayloadLost { .. }) => {
+            next.state = DeliveryState::Parked { reason: fault };
+        }
+        Some(FaultScope::Local) if matches!(outcome, DeliveryOutcome::PayloadUnreadable { .. }) => {
+            next.attempts = next.attempts.saturating_add(1);
+            next.not_before = now.after(policy.pause(next.attempts, random));
+            if next.attempts >= policy.instance_attempts_max {
+                next.state = DeliveryState::Parked { reason: fault };
+            }
+        }
         Some(FaultScope::Instance) => {
             refuse(&mut next, outcome, status, fault, policy, now, random);
         }

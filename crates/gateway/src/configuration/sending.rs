@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use telerad_routing::{DuplicatePolicy, LinkId, RateLimit};
+use telerad_routing::{LinkId, RateLimit};
 use toml::Spanned;
 
 use super::Configuration;
@@ -40,12 +40,6 @@ impl Configuration {
                 destination.link.as_ref().filter(|link| !links.contains(link.get_ref().as_str()));
             if let Some(link) = link {
                 return fault(link, unknown("link", link.get_ref().as_str(), &links));
-            }
-            if destination.duplicates == DuplicatePolicy::Compare {
-                let text = format!(
-                    "destination `{id}`: duplicates = \"compare\" is not built yet; expected \"ask\" or \"same\""
-                );
-                return fault(&destination.id, text);
             }
         }
         let destinations = names.clone();
@@ -137,12 +131,6 @@ send_to = ["readers"]
             "send_to = [\"reader\"]",
             Err("rule `all`: destination `reader` is not declared; declared: day, night, readers"),
         );
-        check(
-            "duplicates = \"same\"",
-            "duplicates = \"compare\"",
-            Err(
-                "destination `night`: duplicates = \"compare\" is not built yet; expected \"ask\" or \"same\"",
-            ),
-        );
+        check("duplicates = \"same\"", "duplicates = \"compare\"", Ok(()));
     }
 }

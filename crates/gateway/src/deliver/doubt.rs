@@ -7,7 +7,7 @@ use telerad_dimse::plan_contexts;
 use telerad_net::Connector;
 use telerad_net::dicom::PoolError;
 use telerad_routing::{
-    DeliveryOutcome, DeliveryRecord, DuplicateStep, HeldContent, NextStep, next_step,
+    DeliveryOutcome, DeliveryRecord, DuplicateStep, InstanceRecord, NextStep, next_step,
 };
 use telerad_store::StoreError;
 
@@ -37,19 +37,11 @@ impl<C: Connector> Worker<C> {
 
     /// The peer's answer to a question for this one instance, when it lists it.
     async fn look_for(&self, delivery: &DeliveryRecord) -> Result<Option<PeerAnswer>, StoreError> {
-        let (site, uid) = (&delivery.key.site, &delivery.key.sop_instance_uid);
-        let versions = self.state.environment.store.versions(site, uid).await?;
-        let sent = versions.iter().find(|version| version.digest == delivery.digest);
-        let series = sent.and_then(|version| version.head.series_instance_uid.as_ref());
-        let Some(series) = series.filter(|_| !delivery.study_instance_uid.is_empty()) else {
+        let uid = &delivery.key.sop_instance_uid;
+        let sent = self.sent_version(delivery).await?;
+        let Some(identifier) = sent.as_ref().and_then(|sent| image_level(delivery, sent)) else {
             return Ok(None);
         };
-        // PS3.4 section C.4.1: the unique keys of every level above are named.
-        let mut identifier = DataSet::new();
-        identifier.set_text(tags::QUERY_RETRIEVE_LEVEL, "IMAGE");
-        identifier.set_text(tags::STUDY_INSTANCE_UID, &delivery.study_instance_uid);
-        identifier.set_text(tags::SERIES_INSTANCE_UID, series.as_str());
-        identifier.set_text(tags::SOP_INSTANCE_UID, uid.as_str());
         match self.ask_for(&identifier, uid.as_str()).await {
             Ok(answer) => Ok(answer),
             Err(error) => {
@@ -57,6 +49,16 @@ impl<C: Connector> Worker<C> {
                 Ok(None)
             }
         }
+    }
+
+    /// The version of an instance that is to be sent.
+    pub(super) async fn sent_version(
+        &self,
+        delivery: &DeliveryRecord,
+    ) -> Result<Option<InstanceRecord>, StoreError> {
+        let (site, uid) = (&delivery.key.site, &delivery.key.sop_instance_uid);
+        let versions = self.state.environment.store.versions(site, uid).await?;
+        Ok(versions.into_iter().find(|version| version.digest == delivery.digest))
     }
 
     async fn ask_for(
@@ -86,9 +88,37 @@ impl<C: Connector> Worker<C> {
         }
         let held = match self.queue.duplicates.step() {
             DuplicateStep::Settle(held) => held,
-            // The configuration does not let it come to this.
-            DuplicateStep::Compare => HeldContent::NotCompared { why: String::new() },
+            // Looked into when the association is free for others.
+            DuplicateStep::Compare => return DeliveryOutcome::Answered(answer),
         };
         DeliveryOutcome::Duplicate { answer, held }
     }
+
+    /// The answer "I have it already" where what the peer has is to be compared with what it was sent.
+    pub(super) fn must_compare(&self, outcome: &DeliveryOutcome) -> Option<PeerAnswer> {
+        match outcome {
+            DeliveryOutcome::Answered(answer)
+                if answer.status() == Status::DUPLICATE_SOP_INSTANCE
+                    && self.queue.duplicates.step() == DuplicateStep::Compare =>
+            {
+                Some(*answer)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What names one instance to a peer that is asked; `None` when it is in no study or series.
+pub(super) fn image_level(delivery: &DeliveryRecord, sent: &InstanceRecord) -> Option<DataSet> {
+    let series = sent.head.series_instance_uid.as_ref()?;
+    if delivery.study_instance_uid.is_empty() {
+        return None;
+    }
+    // PS3.4 section C.4.1: the unique keys of every level above are named.
+    let mut identifier = DataSet::new();
+    identifier.set_text(tags::QUERY_RETRIEVE_LEVEL, "IMAGE");
+    identifier.set_text(tags::STUDY_INSTANCE_UID, &delivery.study_instance_uid);
+    identifier.set_text(tags::SERIES_INSTANCE_UID, series.as_str());
+    identifier.set_text(tags::SOP_INSTANCE_UID, delivery.key.sop_instance_uid.as_str());
+    Some(identifier)
 }

@@ -4,9 +4,9 @@ use telerad_core::Timestamp;
 use telerad_net::Connector;
 use telerad_net::dicom::AssociationError;
 use telerad_routing::{
-    Breaker, BreakerState, DeliveryOutcome, DeliveryRecord, DeliveryState, settle,
+    Breaker, BreakerState, DeliveryOutcome, DeliveryRecord, DeliveryState, HeldContent, settle,
 };
-use telerad_store::{Effect, Expectation, ParkedItem, ParkedKind, StoreError};
+use telerad_store::{Effect, Expectation, JournalEntry, ParkedItem, ParkedKind, StoreError};
 
 use super::{Then, Worker};
 use crate::event::Event;
@@ -18,6 +18,16 @@ pub(super) struct Finished {
     outcome: DeliveryOutcome,
     at: Timestamp,
     random: u64,
+    /// Why it was sent although it may have arrived before.
+    again: Option<&'static str>,
+}
+
+impl Finished {
+    /// It was sent twice in this one try.
+    pub(super) fn sent_twice(mut self) -> Self {
+        self.again = Some("the association was closed before an answer came");
+        self
+    }
 }
 
 impl<C: Connector> Worker<C> {
@@ -27,7 +37,8 @@ impl<C: Connector> Worker<C> {
         let settled = settle(&delivery, &outcome, &self.queue.policy, at, random);
         let cause = settled.last_fault.as_deref().unwrap_or("no reason given");
         self.note(|breaker| breaker.observe(&outcome, at, random), cause);
-        Finished { delivery, outcome, at, random }
+        let again = self.why_again(&delivery).filter(|_| outcome.was_sent());
+        Finished { delivery, outcome, at, random, again }
     }
 
     /// An outcome that was known without asking the destination.
@@ -37,7 +48,15 @@ impl<C: Connector> Worker<C> {
         outcome: DeliveryOutcome,
     ) -> Finished {
         let (at, random) = (self.state.now(), self.state.environment.rng.next_u64());
-        Finished { delivery, outcome, at, random }
+        Finished { delivery, outcome, at, random, again: None }
+    }
+
+    /// Why an instance that is sent now may have arrived before.
+    fn why_again(&self, delivery: &DeliveryRecord) -> Option<&'static str> {
+        if self.queue.shared().unrecorded.contains(&delivery.key) {
+            return Some("its answer could not be recorded");
+        }
+        delivery.unknown_since.map(|_| "its answer was lost")
     }
 
     /// Records an outcome, and tells of it once it is durable.
@@ -47,8 +66,13 @@ impl<C: Connector> Worker<C> {
     /// which is harmless.
     pub(super) async fn record(&self, finished: Option<Finished>) -> Result<(), StoreError> {
         let Some(finished) = finished else { return Ok(()) };
-        let uid = finished.delivery.key.sop_instance_uid.clone();
-        match self.write(finished).await {
+        let key = finished.delivery.key.clone();
+        let uid = &key.sop_instance_uid;
+        let was_sent = finished.outcome.was_sent();
+        let written = self.write(finished).await;
+        let is_lost = written.as_ref().is_err_and(|it| !matches!(it, StoreError::Conflict { .. }));
+        self.queue.shared().note_written(&key, was_sent && is_lost);
+        match written {
             // Somebody has ended it meanwhile: a person took it back, or its study moved.
             Err(StoreError::Conflict { .. }) => {
                 tracing::info!(destination = %self.queue.id, sop_instance_uid = %uid, "outcome of a delivery that is no longer pending");
@@ -66,8 +90,13 @@ impl<C: Connector> Worker<C> {
     }
 
     async fn write(&self, finished: Finished) -> Result<(), StoreError> {
-        let Finished { delivery, outcome, at, random } = finished;
+        let Finished { delivery, outcome, at, random, again } = finished;
         let key = delivery.key.clone();
+        let again = again.map(|why| {
+            let detail = format!("{}: {why}", self.queue.id);
+            let uid = key.sop_instance_uid.as_str();
+            self.state.journal(&key.site, uid, JournalEntry::SENT_AGAIN, &detail)
+        });
         let is_sent = outcome.scope().is_none();
         // That the peer has it is true whatever was decided meanwhile. Anything else is settled on what the ledger says
         // now: the delivery may have become more urgent, held, or unwanted while it was on its way.
@@ -79,25 +108,34 @@ impl<C: Connector> Worker<C> {
         };
         let settled = settle(&current, &outcome, &self.queue.policy, at, random);
         if settled == current {
+            // Ended meanwhile; that it went out once more is true all the same.
+            if let Some(again) = again {
+                self.state.commit(vec![again]).await?;
+            }
             return Ok(());
         }
-        let mut effects = Vec::new();
+        let mut effects = Vec::from_iter(again);
         if !is_sent {
             effects.push(Effect::Expect(Expectation::DeliveryPending(key)));
         }
-        effects.extend(self.reports_to_people(&settled));
+        effects.extend(self.reports_to_people(&settled, &outcome));
         effects.push(Effect::Delivery(settled.clone()));
         self.state.commit(effects).await?;
         self.state.answers.note(&settled, &outcome);
-        self.tell(&settled);
+        self.tell(&settled, &outcome);
         Ok(())
     }
 
     /// What a person has to see, in the same transaction as the delivery that it is about.
-    fn reports_to_people(&self, settled: &DeliveryRecord) -> Vec<Effect> {
+    fn reports_to_people(
+        &self,
+        settled: &DeliveryRecord,
+        outcome: &DeliveryOutcome,
+    ) -> Vec<Effect> {
         let (word, needs_person) = match settled.state {
-            DeliveryState::Failed { .. } => ("delivery failed", true),
-            DeliveryState::Parked { .. } => ("delivery parked", true),
+            DeliveryState::Failed { .. } => (FAILED, true),
+            DeliveryState::Parked { .. } if other_content(outcome).is_some() => (CONFLICT, true),
+            DeliveryState::Parked { .. } => (PARKED, true),
             DeliveryState::NotWanted { .. } => ("not wanted", false),
             DeliveryState::Held { .. } | DeliveryState::Pending | DeliveryState::Sent { .. } => {
                 return Vec::new();
@@ -120,7 +158,7 @@ impl<C: Connector> Worker<C> {
         effects
     }
 
-    fn tell(&self, settled: &DeliveryRecord) {
+    fn tell(&self, settled: &DeliveryRecord, outcome: &DeliveryOutcome) {
         let sop_instance_uid = settled.key.sop_instance_uid.clone();
         let destination = self.queue.id.clone();
         let cause = cause(settled);
@@ -135,6 +173,14 @@ impl<C: Connector> Worker<C> {
             DeliveryState::Failed { .. } | DeliveryState::Parked { .. } => {
                 tracing::error!(%destination, %sop_instance_uid, "delivery needs a person: {cause}");
                 let cause = cause.to_owned();
+                if let Some(differs) = other_content(outcome) {
+                    self.state.tell(Event::UidConflictAtDestination {
+                        site: settled.key.site.clone(),
+                        destination: destination.clone(),
+                        sop_instance_uid: sop_instance_uid.clone(),
+                        differs: differs.to_vec(),
+                    });
+                }
                 self.state.tell(Event::InstanceFailed { destination, sop_instance_uid, cause });
             }
             DeliveryState::NotWanted { .. } => {
@@ -197,3 +243,16 @@ fn cause(settled: &DeliveryRecord) -> &str {
         _ => settled.last_fault.as_deref().unwrap_or("no reason given"),
     }
 }
+
+/// In what the destination's instance of the same UID differs, when it was found to be another.
+fn other_content(outcome: &DeliveryOutcome) -> Option<&[String]> {
+    match outcome {
+        DeliveryOutcome::Duplicate { held: HeldContent::Differs { what }, .. } => Some(what),
+        _ => None,
+    }
+}
+
+/// Reasons of parked items; their evidence begins with the destination, as the desk expects.
+pub(crate) const CONFLICT: &str = "uid conflict at destination";
+pub(crate) const FAILED: &str = "delivery failed";
+pub(crate) const PARKED: &str = "delivery parked";

@@ -51,8 +51,21 @@ pub(super) struct Shared {
     pub(super) refused: RefusedClasses,
     /// SOP classes that it has taken, if only in another transfer syntax.
     pub(super) taken: BTreeSet<String>,
+    /// What was sent, and what came of it could not be recorded.
+    pub(super) unrecorded: BTreeSet<DeliveryKey>,
     claimed: BTreeSet<DeliveryKey>,
     fair: DeficitRoundRobin,
+}
+
+impl Shared {
+    /// Whether what was sent stands nowhere, so that the next time is known to be a repetition.
+    pub(super) fn note_written(&mut self, key: &DeliveryKey, is_lost: bool) {
+        if !is_lost {
+            self.unrecorded.remove(key);
+        } else if self.unrecorded.len() < UNRECORDED_MAX {
+            self.unrecorded.insert(key.clone());
+        }
+    }
 }
 
 /// What a worker may do next.
@@ -101,6 +114,7 @@ impl Queue {
             places: Places::new(destination.associations_max, state.now()),
             refused: RefusedClasses::new(REFUSAL_KEPT_FOR),
             taken: BTreeSet::new(),
+            unrecorded: BTreeSet::new(),
         };
         Self {
             bell: state.delivery_bell(&id).cloned().unwrap_or_default(),
@@ -334,6 +348,9 @@ fn head(delivery: &DeliveryRecord) -> QueueHead {
 
 /// Whether a worker may begin has been decided by then.
 const UNLIMITED: InFlight = InFlight { associations_max: usize::MAX, other: 0, stat: 0 };
+
+/// Workers pause when nothing can be recorded: there are a few for each.
+const UNRECORDED_MAX: usize = 1024;
 
 /// How long a destination is believed that it does not take a SOP class: people add classes to a platform.
 const REFUSAL_KEPT_FOR: Duration = Duration::from_secs(3600);

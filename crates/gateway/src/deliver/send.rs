@@ -60,6 +60,7 @@ impl<C: Connector> Worker<C> {
     /// Sends a batch of which the first has been admitted.
     async fn send_all(&self, mut association: Pooled, batch: Batch) -> Then {
         let mut finished: Option<Finished> = None;
+        let mut held_there = Vec::new();
         let (mut then, mut is_admitted) = (Then::Continue, true);
         for delivery in batch.deliveries {
             if self.shutdown.is_requested()
@@ -76,10 +77,17 @@ impl<C: Connector> Worker<C> {
                 then = Then::RestUntil(at);
                 break;
             }
-            let (outcome, recorded) =
+            let ((outcome, is_second), recorded) =
                 tokio::join!(self.send(&mut association, &delivery), self.record(finished.take()));
-            let goes_on = self.look_at(&delivery, &outcome);
-            finished = Some(self.finish(delivery, outcome));
+            let goes_on = self.look_at(&delivery, &outcome)
+                || (is_unread(&outcome) && association.is_usable());
+            match self.must_compare(&outcome) {
+                Some(answer) => held_there.push((delivery, answer)),
+                None => {
+                    let tried = self.finish(delivery, outcome);
+                    finished = Some(if is_second { tried.sent_twice() } else { tried });
+                }
+            }
             if recorded.is_err() {
                 then = Then::Pause(LOOK_AGAIN);
                 break;
@@ -90,10 +98,10 @@ impl<C: Connector> Worker<C> {
         }
         // Whoever comes next may have it while this is recorded.
         drop(association);
-        match self.record(finished).await {
-            Ok(()) => then,
-            Err(_) => Then::Pause(LOOK_AGAIN),
+        if self.record(finished).await.is_err() || self.compare_all(held_there).await.is_err() {
+            return Then::Pause(LOOK_AGAIN);
         }
+        then
     }
 
     /// Whether the next one may be sent on the same association.
@@ -107,7 +115,7 @@ impl<C: Connector> Worker<C> {
             DeliveryOutcome::ClassNotTaken { .. }
                 | DeliveryOutcome::Refused { .. }
                 | DeliveryOutcome::SyntaxNotTaken { .. }
-        );
+        ) || is_unread(outcome);
         if unsent {
             self.queue.not_left(delivery);
         }
@@ -168,9 +176,14 @@ impl<C: Connector> Worker<C> {
         self.note_failure(error).await
     }
 
-    async fn send(&self, association: &mut Pooled, delivery: &DeliveryRecord) -> DeliveryOutcome {
+    /// What came of one try, and whether it was sent twice in it.
+    async fn send(
+        &self,
+        association: &mut Pooled,
+        delivery: &DeliveryRecord,
+    ) -> (DeliveryOutcome, bool) {
         let error = match self.send_once(association, delivery).await {
-            Ok(outcome) => return outcome,
+            Ok(outcome) => return (outcome, false),
             Err(error) => error,
         };
         // A peer that has closed what it saw idle is not down, and storing twice is storing once.
@@ -180,14 +193,14 @@ impl<C: Connector> Worker<C> {
             match self.pool.renew(association).await {
                 Ok(()) => {
                     let again = self.send_once(association, delivery).await;
-                    return again.unwrap_or_else(|error| faults::outcome(&error));
+                    return (again.unwrap_or_else(|error| faults::outcome(&error)), true);
                 }
                 Err(renewal) => {
                     tracing::debug!(destination = %self.queue.id, "no association: {renewal}");
                 }
             }
         }
-        faults::outcome(&error)
+        (faults::outcome(&error), false)
     }
 
     /// # Errors
@@ -209,12 +222,7 @@ impl<C: Connector> Worker<C> {
         }
         let reader = match self.state.environment.payloads.open(&delivery.digest).await {
             Ok(reader) => reader,
-            Err(error) => {
-                return Ok(DeliveryOutcome::Refused {
-                    scope: FaultScope::Local,
-                    reason: format!("payload cannot be read: {error}"),
-                });
-            }
+            Err(error) => return Ok(faults::unreadable(&error)),
         };
         let request = StoreRequest {
             message_id: 0,
@@ -231,6 +239,11 @@ impl<C: Connector> Worker<C> {
 /// Whether the next instance of the batch may be sent on the same association: not after a fault that broke it.
 fn leaves_others_alone(outcome: &DeliveryOutcome) -> bool {
     matches!(outcome.scope(), None | Some(FaultScope::Busy | FaultScope::Instance))
+}
+
+/// Whether our own spool kept the instance from being sent. Before its first byte that leaves the association as it was.
+fn is_unread(outcome: &DeliveryOutcome) -> bool {
+    outcome.scope() == Some(FaultScope::Local)
 }
 
 /// Whether the peer said that it does not take the class at all, when the association was opened or afterwards.

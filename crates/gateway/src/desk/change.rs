@@ -7,6 +7,8 @@ use telerad_routing as routing;
 use telerad_routing::{DeliveryKey, DeliveryRecord, DeliveryState, Digest, StudyDecision};
 use telerad_store::{Effect, Expectation, ParkedItem, ParkedKind};
 
+use crate::deliver::{CONFLICT, FAILED, PARKED};
+
 /// What was read, and what was decided on it.
 pub(super) struct Change<'a> {
     site: &'a SiteId,
@@ -93,7 +95,7 @@ impl<'a> Change<'a> {
             .filter(|after| self.known(after).is_some_and(|known| waits(&known.state)))
             .collect();
         let is_about = |item: &ParkedItem, delivery: &DeliveryRecord| {
-            let of_delivery = ["delivery failed", "delivery parked"].contains(&&*item.reason)
+            let of_delivery = [CONFLICT, FAILED, PARKED].contains(&&*item.reason)
                 && item.subject == delivery.key.sop_instance_uid.as_str();
             let of_study = item.reason == "study waits after an outage"
                 && item.subject == delivery.study_instance_uid;

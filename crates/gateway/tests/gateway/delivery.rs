@@ -1,11 +1,13 @@
 //! Studies out: what reaches a destination, and what every fault of a destination costs.
 
 mod breaker;
+mod compare;
 mod doubt;
 mod groups;
 mod lanes;
 mod line;
 mod outage;
+mod unreadable;
 
 use std::time::Duration;
 

@@ -97,7 +97,8 @@ fn what_the_peer_holds_is_compared_like_two_versions_at_intake() {
     check(&slice(1), None, HeldContent::Same);
     check(&other, Some(true), HeldContent::Same);
     check(&other, Some(false), differs("pixel data"));
-    check(&other, None, differs("pixel data (could not be compared)"));
+    let unknown = HeldContent::NotCompared { why: "its pixels could not be compared".to_owned() };
+    check(&other, None, unknown);
     let mut another = other;
     another.head.patient.ids.clear();
     check(&another, Some(true), differs("patient id"));
@@ -216,4 +217,29 @@ fn what_waits_after_an_outage_is_parked_with_its_reason() {
     ledger.apply(effects);
     assert_eq!(ledger.deliveries[0].state, DeliveryState::Pending);
     assert_eq!(ledger.deliveries[0].key.destination, id("reading"));
+}
+
+#[test]
+fn what_cannot_be_read_waits_for_a_person_and_what_is_out_of_files_does_not() {
+    let lost = DeliveryOutcome::PayloadLost { reason: "gone".to_owned() };
+    let parked = DeliveryState::Parked { reason: "gone".to_owned() };
+    assert_eq!(after(&delivery(), &lost).state, parked);
+    // A disk that fails now and then gets as many tries as a peer that refuses.
+    let unreadable = DeliveryOutcome::PayloadUnreadable { reason: "EIO".to_owned() };
+    let mut line = delivery();
+    for attempts in 1..RetryPolicy::default().instance_attempts_max {
+        line = after(&line, &unreadable);
+        assert_eq!((line.state.as_str(), line.attempts), ("pending", attempts));
+        assert!(line.not_before > at(30));
+    }
+    assert_eq!(after(&line, &unreadable).state, DeliveryState::Parked { reason: "EIO".to_owned() });
+    // In doubt before, in doubt still.
+    let doubted = after(&delivery(), &unknown());
+    assert_eq!(after(&doubted, &lost).unknown_since, Some(at(30)));
+    let local = DeliveryOutcome::Refused { scope: FaultScope::Local, reason: "files".to_owned() };
+    let mut line = delivery();
+    for _ in 0..20 {
+        line = after(&line, &local);
+        assert_eq!((line.state.as_str(), line.attempts), ("pending", 0));
+    }
 }

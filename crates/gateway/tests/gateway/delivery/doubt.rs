@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use telerad_core::{Timestamp, Uid};
 use telerad_routing::{DeliveryState, SentEvidence};
+use telerad_store::{Journal, JourneyEntry, JourneyEvent, JourneyKey};
 
 use super::{is_failure, slices, uids};
-use crate::house::{Answer, Archive, House, TOML};
+use crate::house::{Answer, Archive, House, TOML, Verdict, site};
 
 fn house(line: &str) -> House {
     House::open_with(&TOML.replace("retry_seconds", &format!("{line}\nretry_seconds")))
@@ -93,4 +96,55 @@ async fn a_class_refused_by_status_is_not_wanted() {
         assert_eq!(house.state_of(&uid).await, "not wanted");
     }
     assert_eq!((house.count(is_failure), house.reasons().await.len()), (0, 0));
+}
+
+/// What the journal says of repetitions of an instance, and how many its study has had.
+async fn sent_again(house: &House, uid: &str) -> (Vec<String>, usize) {
+    let entries = house.store.journal(uid).await.unwrap();
+    let again = entries.into_iter().filter(|entry| entry.event == "sent again");
+    let said = again.map(|entry| entry.detail).collect();
+    let (from, to) = (Timestamp::from_micros(0), Timestamp::from_micros(i64::MAX));
+    let found = house.gateway.desk().duplicates(&site("north"), from, to).await.unwrap();
+    (said, found.iter().map(|study| study.sent_again).sum())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_again_because_its_answer_was_lost_stands_in_the_journal() {
+    let mut house = House::open();
+    let all = slices(3);
+    let lost = all[1].sop_instance_uid.clone();
+    let loses = lost.clone();
+    let archive = Archive::open(&house.network).script(move |uid, times| {
+        if uid == loses && times < 3 { Answer::KeepAndAbort } else { Answer::Status(0) }
+    });
+    house.accept_all("CT1", &all).await;
+    house.delivered(3).await;
+    assert_eq!(archive.offers()[&lost], 3);
+    let (said, count) = sent_again(&house, &lost).await;
+    assert_eq!(said.last().map(String::as_str), Some("reading: its answer was lost"));
+    // One try may have met an association that was closed, and sent it twice.
+    assert_eq!((said.len(), count), (2, 2), "{said:?}");
+    let key = JourneyKey::Uid(Uid::new(&lost).unwrap());
+    let journeys = house.gateway.desk().journey(&site("north"), &key, 1).await.unwrap();
+    let is_told = |entry: &JourneyEntry| matches!(&entry.event, JourneyEvent::Noted(entry) if entry.event == "sent again");
+    assert_eq!(journeys[0].timeline.iter().filter(|entry| is_told(entry)).count(), 2);
+    assert!(sent_again(&house, &all[0].sop_instance_uid).await.0.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_again_because_its_answer_could_not_be_recorded_stands_in_the_journal() {
+    let mut house = House::open();
+    let all = slices(1);
+    house.accept_all("CT1", &all).await;
+    house.store.judge(|_| Verdict::Fail);
+    let archive = Archive::open(&house.network);
+    archive.came().await;
+    house.let_pass(Duration::from_secs(10)).await;
+    house.store.judge_no_more();
+    house.delivered(1).await;
+    let offers = archive.offers()[&all[0].sop_instance_uid];
+    assert!(offers > 1);
+    let (said, _) = sent_again(&house, &all[0].sop_instance_uid).await;
+    // Those that could not be recorded at all are one line.
+    assert_eq!(said, ["reading: its answer could not be recorded"]);
 }

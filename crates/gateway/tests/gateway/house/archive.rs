@@ -7,10 +7,12 @@ use bytes::{Bytes, BytesMut};
 use telerad_dicom::{Status, tags, uids};
 use telerad_dimse::{AssociateRequest, ContextResult, ProposedContext, Rejection};
 use telerad_net::dicom::{
-    AssociationContext, Body, FindAnswers, FindRequest, KeySupport, Offers, ServerConfig, Services,
-    StoreReply, StoreRequest, answers, negotiate, serve_stream,
+    AnyBody, AssociationContext, Body, FindAnswers, FindRequest, InstanceReference, InstanceSource,
+    KeySupport, Offers, Retrieval, RetrieveRequest, ServerConfig, Services, StoreReply,
+    StoreRequest, answers, negotiate, serve_stream,
 };
 use telerad_net::{BoxFuture, Listener, Remote, shutdown};
+use telerad_testkit::dicom::Instance;
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -58,6 +60,7 @@ struct Shared {
     admit: Mutex<Option<Admit>>,
     refuse: Mutex<Option<Refuse>>,
     finds: AtomicBool,
+    gets: Mutex<Option<Vec<Kept>>>,
     associations: AtomicUsize,
     open: AtomicUsize,
     /// Every SOP Instance UID that came, in order.
@@ -110,6 +113,18 @@ impl Archive {
     /// Answers queries for single instances.
     pub fn finds(self) -> Self {
         self.shared.finds.store(true, Ordering::Relaxed);
+        self
+    }
+
+    /// Gives back what it is asked for (C-GET): these, whatever it was sent.
+    pub fn gives(self, held: &[Instance]) -> Self {
+        let held = held.iter().map(|instance| Kept {
+            sop_class_uid: instance.sop_class_uid.clone(),
+            sop_instance_uid: instance.sop_instance_uid.clone(),
+            transfer_syntax_uid: instance.syntax.uid().to_owned(),
+            data_set: instance.data_set(),
+        });
+        *self.shared.gets.lock().unwrap() = Some(held.collect());
         self
     }
 
@@ -215,10 +230,14 @@ impl Services for Desk {
     fn negotiate(&self, request: &AssociateRequest) -> Vec<(u8, ContextResult)> {
         let refuse = self.shared.refuse.lock().unwrap().clone();
         let finds = self.shared.finds.load(Ordering::Relaxed);
+        let gets = self.shared.gets.lock().unwrap().is_some();
         let usual = negotiate(request, Offers::STORAGE_AND_WORKLIST);
         let answers = request.contexts.iter().zip(usual).map(|(context, (id, usual))| {
             let usual = match context.transfer_syntaxes.first() {
-                Some(syntax) if finds && context.abstract_syntax == uids::STUDY_ROOT_FIND => {
+                Some(syntax)
+                    if (finds && context.abstract_syntax == uids::STUDY_ROOT_FIND)
+                        || (gets && context.abstract_syntax == uids::STUDY_ROOT_GET) =>
+                {
                     ContextResult::Accepted { transfer_syntax: syntax.clone() }
                 }
                 _ => usual,
@@ -297,5 +316,37 @@ impl Services for Desk {
         let found: Vec<_> =
             is_kept.then(|| request.answer(&question, KeySupport::All)).into_iter().collect();
         Box::pin(std::future::ready(Ok(answers(found))))
+    }
+
+    fn get(
+        &self,
+        _: AssociationContext,
+        request: RetrieveRequest,
+    ) -> BoxFuture<'static, Result<Retrieval, Status>> {
+        let wanted = request.keys(Default::default()).unwrap().text(tags::SOP_INSTANCE_UID);
+        let mut held = self.shared.gets.lock().unwrap().clone().unwrap_or_default();
+        held.retain(|kept| Some(&kept.sop_instance_uid) == wanted.as_ref());
+        let instance = |kept: &Kept| InstanceReference {
+            sop_class_uid: kept.sop_class_uid.clone(),
+            sop_instance_uid: kept.sop_instance_uid.clone(),
+            transfer_syntax_uid: kept.transfer_syntax_uid.clone(),
+        };
+        let instances = held.iter().map(instance).collect();
+        let source = Box::new(Held(held));
+        Box::pin(std::future::ready(Ok(Retrieval { instances, source })))
+    }
+}
+
+/// What is given back.
+struct Held(Vec<Kept>);
+
+impl InstanceSource for Held {
+    fn open<'a>(
+        &'a mut self,
+        instance: &'a InstanceReference,
+    ) -> BoxFuture<'a, std::io::Result<AnyBody>> {
+        let uid = &instance.sop_instance_uid;
+        let kept = self.0.iter().find(|kept| kept.sop_instance_uid == *uid).unwrap();
+        Box::pin(std::future::ready(Ok(AnyBody::new(kept.data_set.clone()))))
     }
 }

@@ -23,7 +23,7 @@ pub use archive::{Answer, Archive};
 pub use clock::HouseClock;
 pub use network::Network;
 pub use senders::{case_of, request, send_over};
-pub use storage::{Commits, FullDisk, Verdict};
+pub use storage::{Bad, Commits, FullDisk, Verdict};
 
 /// Two sites, `north` and `south`, that number their orders alike; one reading platform; the RIS of each.
 pub const TOML: &str = include_str!("house.toml");

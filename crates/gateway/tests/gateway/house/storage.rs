@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -171,11 +172,34 @@ reads! {
 pub struct FullDisk {
     payloads: MemoryPayloads,
     full: Arc<AtomicBool>,
+    bad: Arc<Mutex<BTreeMap<Digest, Bad>>>,
+}
+
+/// How a payload cannot be read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Bad {
+    /// Its content has another digest, as its last block shows.
+    Damaged,
+    /// The disk fails (EIO).
+    Io,
+    /// It is not there.
+    Missing,
+    /// This process has too many files open (EMFILE).
+    TooManyFiles,
 }
 
 impl FullDisk {
     pub fn set_full(&self, full: bool) {
         self.full.store(full, Ordering::Relaxed);
+    }
+
+    /// From now on this payload cannot be read, or can again.
+    pub fn set_bad(&self, digest: Digest, bad: Option<Bad>) {
+        let mut all = self.bad.lock().unwrap();
+        match bad {
+            Some(bad) => drop(all.insert(digest, bad)),
+            None => drop(all.remove(&digest)),
+        }
     }
 
     pub fn payloads(&self) -> usize {
@@ -193,7 +217,22 @@ impl Payloads for FullDisk {
     }
 
     fn open(&self, digest: &Digest) -> PayloadFuture<'_, Box<dyn PayloadReader>> {
-        self.payloads.open(digest)
+        let fail = |error: io::Error| -> PayloadFuture<'_, Box<dyn PayloadReader>> {
+            Box::pin(std::future::ready(Err(error)))
+        };
+        let bad = self.bad.lock().unwrap().get(digest).copied();
+        match bad {
+            None => self.payloads.open(digest),
+            Some(Bad::Damaged) => {
+                let opening = self.payloads.open(digest);
+                Box::pin(
+                    async move { Ok(Box::new(Damaged(opening.await?)) as Box<dyn PayloadReader>) },
+                )
+            }
+            Some(Bad::Io) => fail(io::Error::from_raw_os_error(5)),
+            Some(Bad::Missing) => fail(io::ErrorKind::NotFound.into()),
+            Some(Bad::TooManyFiles) => fail(io::Error::from_raw_os_error(24)),
+        }
     }
 
     fn hold(&self, digest: &Digest) -> PayloadFuture<'_, Option<PayloadHold>> {
@@ -214,6 +253,23 @@ impl Payloads for FullDisk {
 
     fn space(&self) -> PayloadFuture<'_, Space> {
         self.payloads.space()
+    }
+}
+
+/// Reads to the last block, which is withheld.
+struct Damaged(Box<dyn PayloadReader>);
+
+impl PayloadReader for Damaged {
+    fn next(&mut self) -> PayloadFuture<'_, Option<Bytes>> {
+        Box::pin(async {
+            let block = self.0.next().await?;
+            let is_last = block.as_ref().is_none_or(|block| block.len() < 1 << 18);
+            if is_last { Err(io::ErrorKind::InvalidData.into()) } else { Ok(block) }
+        })
+    }
+
+    fn bytes(&self) -> u64 {
+        self.0.bytes()
     }
 }
 
