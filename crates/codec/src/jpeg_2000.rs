@@ -11,7 +11,7 @@ mod packet;
 mod tile;
 mod wavelet;
 
-use header::Header;
+use header::{Header, Rect};
 
 /// Decodes one image.
 ///
@@ -23,15 +23,55 @@ pub fn decode(coded: &[u8], shape: Shape) -> Result<Image, Error> {
     let coded = code_stream(coded)?;
     let (header, body) = Header::read(coded, shape)?;
     let mut samples = vec![0_u16; shape.samples()];
-    let mut tiles = header::tile_parts(&header, body)?;
+    let tiles = header::tile_parts(&header, body)?;
     if tiles.len() != header.tiles() {
         return Err(Error::EndsEarly);
     }
-    for (at, part) in &mut tiles {
-        let tile = tile::decode(&header, *at, part)?;
+    let mut work = Work::new(&header, coded.len());
+    for (at, parts) in &tiles {
+        let tile = tile::decode(&header, *at, &parts.read(&header)?, &mut work)?;
         tile.store(&header, &mut samples);
     }
     Ok(Image { bits: header.bits, is_signed: header.is_signed, samples })
+}
+
+/// How much a stream may ask for beyond what its samples and bytes take anyway.
+///
+/// Packets can pass by all blocks of a picture with one bit, 65,535 times; and precincts can be as many as samples, each
+/// a hundred times as large in memory. No encoder does either.
+struct Work {
+    /// How often a code block may be passed by in a packet.
+    visits_left: usize,
+}
+
+impl Work {
+    fn new(header: &Header, coded_bytes: usize) -> Self {
+        let samples = header.image.area().saturating_mul(header.components);
+        let of_bytes = coded_bytes.saturating_mul(64);
+        Self { visits_left: samples.saturating_mul(2).saturating_add(of_bytes) }
+    }
+
+    fn visit(&mut self, blocks: usize) -> Result<(), Error> {
+        let left = self.visits_left.checked_sub(blocks);
+        self.visits_left = left.ok_or(Error::Unsupported("so many layers of so small blocks"))?;
+        Ok(())
+    }
+}
+
+/// What the precincts of one tile may come to: one for each code block, four for each band and precinct.
+struct Structures(usize);
+
+impl Structures {
+    fn new(tile: Rect, components: usize) -> Self {
+        // A block has 16 samples at least, except where bands end.
+        let samples = tile.area().saturating_mul(components);
+        Self((samples / 8).saturating_add(4096))
+    }
+
+    fn take(&mut self, count: usize) -> Result<(), Error> {
+        self.0 = self.0.checked_sub(count).ok_or(Error::Unsupported("so small precincts"))?;
+        Ok(())
+    }
 }
 
 /// Finds the code stream in the boxes of a JP2 file, which some senders leave around it although PS3.5 section A.4.4

@@ -164,30 +164,32 @@ impl Decoder {
                     }
                 }
             }
-            self.keep(scan, y.saturating_mul(width).saturating_mul(components), &line);
+            self.keep(scan, y.saturating_mul(width).saturating_mul(components), &line)?;
             std::mem::swap(&mut above, &mut line);
             is_first = false;
         }
         Ok(bits.used())
     }
 
-    fn keep(&mut self, scan: &Scan, at: usize, line: &[u16]) {
+    fn keep(&mut self, scan: &Scan, at: usize, line: &[u16]) -> Result<(), Error> {
+        // Differences are modulo 2^16, so that a damaged stream can leave its precision.
+        let bits = u32::from(self.bits.saturating_sub(scan.point_transform));
         let components = self.components.len().max(1);
         let cells = self.samples.get_mut(at..).unwrap_or(&mut []);
         for (component, _) in &scan.parts {
             let values = line.iter().skip(*component).step_by(components);
+            if values.clone().any(|value| u32::from(*value) >> bits != 0) {
+                return Err(Error::Invalid("sample beyond its precision"));
+            }
             let targets = cells.iter_mut().skip(*component).step_by(components);
             targets.zip(values).for_each(|(cell, value)| *cell = *value << scan.point_transform);
         }
+        Ok(())
     }
 
     fn finish(self) -> Result<Image, Error> {
         if self.is_decoded.is_empty() || self.is_decoded.contains(&false) {
             return Err(Error::EndsEarly);
-        }
-        // Differences are modulo 2^16, so that a damaged stream can leave its precision.
-        if self.samples.iter().any(|sample| u32::from(*sample) >> self.bits != 0) {
-            return Err(Error::Invalid("sample beyond its precision"));
         }
         Ok(Image { bits: self.bits, is_signed: false, samples: self.samples })
     }

@@ -10,6 +10,10 @@ pub fn decode(coded: &[u8], shape: Shape, sample_bytes: u8) -> Result<Image, Err
     if !matches!(sample_bytes, 1 | 2) {
         return Err(Error::Unsupported("bytes per sample"));
     }
+    // More would have more segments than the header has offsets.
+    if shape.components > 4 {
+        return Err(Error::Unsupported("so many components"));
+    }
     let header = coded.get(..HEADER_BYTES).ok_or(Error::EndsEarly)?;
     let (words, _) = header.as_chunks::<4>();
     let (count, offsets) = words.split_first().ok_or(Error::EndsEarly)?;

@@ -36,6 +36,10 @@ impl Rect {
         usize::try_from(self.y1.saturating_sub(self.y0)).unwrap_or(usize::MAX)
     }
 
+    pub(super) fn area(self) -> usize {
+        self.width().saturating_mul(self.height())
+    }
+
     pub(super) fn is_empty(self) -> bool {
         self.x0 >= self.x1 || self.y0 >= self.y1
     }
@@ -155,6 +159,9 @@ impl Quantisation {
         let (guard_bits, kind) = (style >> 5, style & 0x1F);
         let mut steps = Vec::new();
         while !fields.is_empty() {
+            if steps.len() >= BANDS_MAX {
+                return Err(Error::Invalid("quantisation"));
+            }
             steps.push(if kind == 0 {
                 (fields.byte()? >> 3, 0)
             } else {
@@ -201,6 +208,9 @@ impl Coding {
             } else {
                 usize::from(fields.short()?)
             };
+            if component >= components {
+                return Err(Error::Invalid("component"));
+            }
             Ok::<usize, Error>(component)
         };
         match marker {
@@ -318,7 +328,33 @@ impl Header {
     }
 }
 
-/// All tile-parts of a tile.
+/// The tile-parts of a tile: where the header of each begins, behind its first marker segment, and its packets.
+///
+/// The headers are read once more when the tile is decoded, so that only one tile at a time holds what they say.
+#[derive(Debug, Default)]
+pub(super) struct TileParts<'a> {
+    headers: Vec<Markers<'a>>,
+    packets: Vec<&'a [u8]>,
+}
+
+impl TileParts<'_> {
+    /// How the tile is coded, and all its packets.
+    pub(super) fn read(&self, header: &Header) -> Result<Tile, Error> {
+        let mut coding = header.coding.clone();
+        for part in &self.headers {
+            let mut markers = part.clone();
+            loop {
+                match markers.next()? {
+                    SOD => break,
+                    marker => coding.read(marker, markers.parameters()?, header.components)?,
+                }
+            }
+        }
+        Ok(Tile { coding, packets: self.packets.concat() })
+    }
+}
+
+/// A tile that is to be decoded.
 #[derive(Debug)]
 pub(super) struct Tile {
     pub(super) coding: Coding,
@@ -326,28 +362,25 @@ pub(super) struct Tile {
 }
 
 /// Collects the tile-parts; the marker of the first was read.
-pub(super) fn tile_parts(
+pub(super) fn tile_parts<'a>(
     header: &Header,
-    mut markers: Markers<'_>,
-) -> Result<BTreeMap<u16, Tile>, Error> {
-    let mut tiles = BTreeMap::new();
+    mut markers: Markers<'a>,
+) -> Result<BTreeMap<u16, TileParts<'a>>, Error> {
+    let mut tiles: BTreeMap<u16, TileParts<'a>> = BTreeMap::new();
+    let count = header.tiles();
     loop {
         // The length counts from the marker on.
         let from = markers.rest();
         let mut fields = markers.parameters()?;
         let (at, length, _part, _parts) =
             (fields.short()?, fields.long()?, fields.byte()?, fields.byte()?);
-        if usize::from(at) >= header.tiles() {
+        if usize::from(at) >= count {
             return Err(Error::Invalid("tile number"));
         }
-        let tile = tiles
-            .entry(at)
-            .or_insert_with(|| Tile { coding: header.coding.clone(), packets: Vec::new() });
-        loop {
-            match markers.next()? {
-                SOD => break,
-                marker => tile.coding.read(marker, markers.parameters()?, header.components)?,
-            }
+        let tile = tiles.entry(at).or_default();
+        tile.headers.push(markers.clone());
+        while markers.next()? != SOD {
+            markers.parameters()?;
         }
         let body = markers.rest();
         let read = from.len().saturating_sub(body.len()).saturating_add(2);
@@ -356,7 +389,7 @@ pub(super) fn tile_parts(
             0 => body.len().checked_sub(2).ok_or(Error::EndsEarly)?,
             length => length.checked_sub(read).ok_or(Error::Invalid("tile-part length"))?,
         };
-        tile.packets.extend_from_slice(body.get(..length).ok_or(Error::EndsEarly)?);
+        tile.packets.push(body.get(..length).ok_or(Error::EndsEarly)?);
         markers.skip(length);
         match markers.next()? {
             SOT => {}
@@ -386,3 +419,6 @@ const RESET: u8 = 2;
 const CAUSAL: u8 = 8;
 const PREDICTABLE: u8 = 16;
 const SYMBOLS: u8 = 32;
+
+/// Three for each of 32 levels, and the coarsest image.
+const BANDS_MAX: usize = 97;

@@ -1,5 +1,6 @@
 //! Packets: which code blocks go on in which layer, and with which bytes (T.800 annex B).
 
+use super::Work;
 use super::header::Rect;
 use crate::Error;
 
@@ -32,42 +33,53 @@ pub(super) struct Block {
 }
 
 impl PrecinctBand {
-    /// Cuts an area of a band into code blocks, which are aligned to the origin (T.800 section B.7).
+    /// How many code blocks an area has.
+    pub(super) fn blocks_in(area: Rect, size: (u8, u8)) -> usize {
+        let (_, across, down) = grid(area, size);
+        across.saturating_mul(down)
+    }
+
+    /// Cuts an area of a band into code blocks.
     pub(super) fn new(area: Rect, (width, height): (u8, u8)) -> Self {
-        let mut blocks = Vec::new();
-        let grid = Rect {
-            x0: area.x0 >> width,
-            y0: area.y0 >> height,
-            x1: area.x1.saturating_sub(1) >> width,
-            y1: area.y1.saturating_sub(1) >> height,
-        };
-        let (mut across, mut down) = (0, 0);
-        if !area.is_empty() {
-            let size =
-                |from: u32, to: u32| usize::try_from(to - from).unwrap_or(0).saturating_add(1);
-            (across, down) = (size(grid.x0, grid.x1), size(grid.y0, grid.y1));
-            for y in grid.y0..=grid.y1 {
-                for x in grid.x0..=grid.x1 {
-                    let block = Rect {
-                        x0: x << width,
-                        y0: y << height,
-                        x1: x.saturating_add(1) << width,
-                        y1: y.saturating_add(1) << height,
-                    };
-                    blocks.push(Block {
-                        coded: Vec::new(),
-                        is_included: false,
-                        length_bits: 3,
-                        passes: 0,
-                        rect: block.intersection(area),
-                        zero_planes: 0,
-                    });
-                }
+        let (grid, across, down) = grid(area, (width, height));
+        let mut blocks = Vec::with_capacity(across.saturating_mul(down));
+        for y in grid.y0..grid.y1 {
+            for x in grid.x0..grid.x1 {
+                let block = Rect {
+                    x0: x << width,
+                    y0: y << height,
+                    x1: x.saturating_add(1) << width,
+                    y1: y.saturating_add(1) << height,
+                };
+                blocks.push(Block {
+                    coded: Vec::new(),
+                    is_included: false,
+                    length_bits: 3,
+                    passes: 0,
+                    rect: block.intersection(area),
+                    zero_planes: 0,
+                });
             }
         }
         let (inclusion, zero_planes) = (TagTree::new(across, down), TagTree::new(across, down));
         Self { across, blocks, inclusion, zero_planes }
     }
+}
+
+/// The code blocks of an area, which are aligned to the origin (T.800 section B.7): their places, how many there are
+/// across and how many down.
+fn grid(area: Rect, (width, height): (u8, u8)) -> (Rect, usize, usize) {
+    if area.is_empty() {
+        return (Rect::default(), 0, 0);
+    }
+    let end = |side: u32, exponent: u8| (side.saturating_sub(1) >> exponent).saturating_add(1);
+    let grid = Rect {
+        x0: area.x0 >> width,
+        y0: area.y0 >> height,
+        x1: end(area.x1, width),
+        y1: end(area.y1, height),
+    };
+    (grid, grid.width(), grid.height())
 }
 
 /// The packets of a tile, one after another.
@@ -81,7 +93,12 @@ impl<'a> Packets<'a> {
     }
 
     /// Reads what one layer adds to a precinct.
-    pub(super) fn read(&mut self, precinct: &mut Precinct, layer: u32) -> Result<(), Error> {
+    pub(super) fn read(
+        &mut self,
+        precinct: &mut Precinct,
+        layer: u32,
+        work: &mut Work,
+    ) -> Result<(), Error> {
         // Start of packet; nothing else looks like it here (T.800 section A.8.1).
         if self.rest.starts_with(&[0xFF, 0x91]) {
             self.rest = self.rest.get(6..).ok_or(Error::EndsEarly)?;
@@ -90,6 +107,7 @@ impl<'a> Packets<'a> {
         let mut lengths = Vec::new();
         if bits.bit()? == 1 {
             for band in &mut precinct.bands {
+                work.visit(band.blocks.len())?;
                 for (at, block) in band.blocks.iter_mut().enumerate() {
                     let place = (at % band.across.max(1), at / band.across.max(1));
                     let trees = (&mut band.inclusion, &mut band.zero_planes);

@@ -4,6 +4,7 @@ use super::block::{self, BlockCoding, Orientation};
 use super::header::{Coding, Header, Rect, Style, Tile};
 use super::packet::{Packets, Precinct, PrecinctBand};
 use super::wavelet::{Plane, compose, lift_irreversible, lift_reversible};
+use super::{Structures, Work};
 use crate::Error;
 
 /// The samples of a tile, before they are shifted to their range.
@@ -34,14 +35,23 @@ struct Band {
 }
 
 /// Decodes one tile.
-pub(super) fn decode(header: &Header, at: u16, tile: &Tile) -> Result<Decoded, Error> {
+pub(super) fn decode(
+    header: &Header,
+    at: u16,
+    tile: &Tile,
+    work: &mut Work,
+) -> Result<Decoded, Error> {
     let rect = header.tile(at);
-    let mut precincts_left = tile.packets.len();
+    let mut cutter = Cutter {
+        precincts_left: tile.packets.len(),
+        structures: Structures::new(rect, header.components),
+        tile: rect,
+    };
     let mut components = Vec::new();
     for number in 0..header.components {
-        components.push(component(header, &tile.coding, number, rect, &mut precincts_left)?);
+        components.push(component(header, &tile.coding, number, &mut cutter)?);
     }
-    read_packets(&mut components, tile)?;
+    read_packets(&mut components, tile, work)?;
     let is_reversible = |at: usize| components.get(at).is_none_or(|it| it.style.is_reversible);
     let all_reversible = (0..3).all(is_reversible);
     let is_transformed = tile.coding.is_transformed;
@@ -106,13 +116,21 @@ impl Decoded {
     }
 }
 
+/// Cuts a tile into precincts within bounds.
+struct Cutter {
+    /// Each precinct has a packet of a byte at least.
+    precincts_left: usize,
+    structures: Structures,
+    tile: Rect,
+}
+
 fn component(
     header: &Header,
     coding: &Coding,
     number: usize,
-    rect: Rect,
-    precincts_left: &mut usize,
+    cutter: &mut Cutter,
 ) -> Result<Component, Error> {
+    let rect = cutter.tile;
     let style = coding.style(number)?.clone();
     let quantisation = coding.quantisation(number)?;
     let mut resolutions = Vec::new();
@@ -146,59 +164,65 @@ fn component(
         }
         let precincts =
             Resolution { bands, positions: Vec::new(), precincts: Vec::new(), rect: own };
-        let precincts = cut(precincts, &style, resolution, (rect, levels), precincts_left)?;
+        let precincts = cutter.cut(precincts, &style, resolution, levels)?;
         resolutions.push(precincts);
     }
     Ok(Component { resolutions, style })
 }
 
-/// Cuts a resolution into precincts (T.800 section B.6).
-fn cut(
-    mut resolution: Resolution,
-    style: &Style,
-    number: u8,
-    (tile, levels): (Rect, u8),
-    precincts_left: &mut usize,
-) -> Result<Resolution, Error> {
-    if resolution.rect.is_empty() {
-        return Ok(resolution);
-    }
-    let (width, height) = style.precinct(usize::from(number));
-    let halved = u8::from(number > 0);
-    let of_band = (width.saturating_sub(halved), height.saturating_sub(halved));
-    let block = (style.block_width.min(of_band.0), style.block_height.min(of_band.1));
-    let rect = resolution.rect;
-    for y in rect.y0 >> height..=rect.y1.saturating_sub(1) >> height {
-        for x in rect.x0 >> width..=rect.x1.saturating_sub(1) >> width {
-            // Each precinct has a packet of a byte at least.
-            *precincts_left = precincts_left.checked_sub(1).ok_or(Error::EndsEarly)?;
-            let start = |index: u32, exponent: u8| index.checked_shl(u32::from(exponent));
-            let (next_x, next_y) = (x.saturating_add(1), y.saturating_add(1));
-            let area = Rect {
-                x0: start(x, of_band.0).unwrap_or(u32::MAX),
-                y0: start(y, of_band.1).unwrap_or(u32::MAX),
-                x1: start(next_x, of_band.0).unwrap_or(u32::MAX),
-                y1: start(next_y, of_band.1).unwrap_or(u32::MAX),
-            };
-            let cut = |band: &Band| PrecinctBand::new(band.rect.intersection(area), block);
-            let bands = resolution.bands.iter().map(cut).collect();
-            resolution.precincts.push(Precinct { bands });
-            let on_grid = |index: u32, exponent: u8, start: u32| {
-                let exponent = u32::from(exponent).saturating_add(u32::from(levels));
-                u64::from(index).checked_shl(exponent).unwrap_or(u64::MAX).max(u64::from(start))
-            };
-            let position = (on_grid(y, height, tile.y0), on_grid(x, width, tile.x0));
-            resolution.positions.push(position);
+impl Cutter {
+    /// Cuts a resolution into precincts (T.800 section B.6).
+    fn cut(
+        &mut self,
+        mut resolution: Resolution,
+        style: &Style,
+        number: u8,
+        levels: u8,
+    ) -> Result<Resolution, Error> {
+        let tile = self.tile;
+        if resolution.rect.is_empty() {
+            return Ok(resolution);
         }
+        let (width, height) = style.precinct(usize::from(number));
+        let halved = u8::from(number > 0);
+        let of_band = (width.saturating_sub(halved), height.saturating_sub(halved));
+        let block = (style.block_width.min(of_band.0), style.block_height.min(of_band.1));
+        let rect = resolution.rect;
+        for y in rect.y0 >> height..=rect.y1.saturating_sub(1) >> height {
+            for x in rect.x0 >> width..=rect.x1.saturating_sub(1) >> width {
+                self.precincts_left = self.precincts_left.checked_sub(1).ok_or(Error::EndsEarly)?;
+                let start = |index: u32, exponent: u8| index.checked_shl(u32::from(exponent));
+                let (next_x, next_y) = (x.saturating_add(1), y.saturating_add(1));
+                let area = Rect {
+                    x0: start(x, of_band.0).unwrap_or(u32::MAX),
+                    y0: start(y, of_band.1).unwrap_or(u32::MAX),
+                    x1: start(next_x, of_band.0).unwrap_or(u32::MAX),
+                    y1: start(next_y, of_band.1).unwrap_or(u32::MAX),
+                };
+                let mut bands = Vec::with_capacity(resolution.bands.len());
+                for band in &resolution.bands {
+                    let area = band.rect.intersection(area);
+                    self.structures.take(PrecinctBand::blocks_in(area, block).saturating_add(4))?;
+                    bands.push(PrecinctBand::new(area, block));
+                }
+                resolution.precincts.push(Precinct { bands });
+                let on_grid = |index: u32, exponent: u8, start: u32| {
+                    let exponent = u32::from(exponent).saturating_add(u32::from(levels));
+                    u64::from(index).checked_shl(exponent).unwrap_or(u64::MAX).max(u64::from(start))
+                };
+                let position = (on_grid(y, height, tile.y0), on_grid(x, width, tile.x0));
+                resolution.positions.push(position);
+            }
+        }
+        Ok(resolution)
     }
-    Ok(resolution)
 }
 
 /// A packet's place: resolution, component and precinct.
 type Place = (usize, usize, usize);
 
 /// Reads the packets in the order of their progression (T.800 section B.12).
-fn read_packets(components: &mut [Component], tile: &Tile) -> Result<(), Error> {
+fn read_packets(components: &mut [Component], tile: &Tile, work: &mut Work) -> Result<(), Error> {
     let mut places: Vec<(Place, (u64, u64))> = Vec::new();
     for (component, its) in components.iter().enumerate() {
         for (resolution, of) in its.resolutions.iter().enumerate() {
@@ -224,7 +248,7 @@ fn read_packets(components: &mut [Component], tile: &Tile) -> Result<(), Error> 
         let component = components.get_mut(component);
         let resolution = component.and_then(|component| component.resolutions.get_mut(resolution));
         let precinct = resolution.and_then(|resolution| resolution.precincts.get_mut(at));
-        precinct.map_or(Ok(()), |precinct| packets.read(precinct, u32::from(layer)))
+        precinct.map_or(Ok(()), |precinct| packets.read(precinct, u32::from(layer), work))
     };
     match coding.progression {
         0 => {
