@@ -10,6 +10,7 @@ mod spool;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod warnings;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -268,6 +269,10 @@ pub struct Destination {
     /// The first and the longest pause after a fault, in seconds.
     #[serde(default = "defaults::retry_seconds")]
     pub retry_seconds: (u64, u64),
+    /// For how many minutes it is believed that it does not take a SOP class: instances of it are not wanted there without
+    /// asking. People add classes to a platform; [`crate::desk::Desk::ask_again`] forgets it at once, and 0 asks each time.
+    #[serde(default = "defaults::refused_class_minutes")]
+    pub refused_class_minutes: u64,
     /// When it is sent to; without it, always.
     pub schedule: Option<Schedule>,
     /// The line it is reached by, where its bytes are limited.
@@ -378,6 +383,9 @@ mod defaults {
     }
     pub(super) fn destination_associations() -> usize {
         2
+    }
+    pub(super) fn refused_class_minutes() -> u64 {
+        60
     }
     pub(super) fn retry_seconds() -> (u64, u64) {
         (1, 60)

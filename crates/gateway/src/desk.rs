@@ -8,6 +8,7 @@
 //! decided meanwhile.
 
 mod change;
+mod classes;
 mod error;
 mod journey;
 mod messages;
@@ -145,9 +146,7 @@ impl Desk {
         to: &DestinationId,
         signature: &Signature,
     ) -> Result<usize, DeskError> {
-        if self.state.delivery_bell(to).is_none() {
-            return Err(DeskError::UnknownDestination { destination: to.clone() });
-        }
+        self.check_destination(to)?;
         let what = format!("from {from} to {to}");
         let wish = Wish { site, operation: Operation::Reroute, signature, what };
         self.change_study(&wish, study_instance_uid, |study, deliveries, now| {
@@ -156,8 +155,8 @@ impl Desk {
         .await
     }
 
-    /// Sends again what was sent of a study, and after all what was cancelled, to one destination or to all. How many
-    /// deliveries are pending, or held with their study, by this.
+    /// Sends again what was sent of a study, and after all what was cancelled or of a class that was not taken, to one
+    /// destination or to all. How many deliveries are pending, or held with their study, by this.
     ///
     /// # Errors
     /// [`OperationError::NotADestination`], [`OperationError::NothingSent`], [`DeskError::PayloadRemoved`],

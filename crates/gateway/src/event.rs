@@ -15,6 +15,15 @@ pub enum Event {
         /// Which instance.
         sop_instance_uid: Uid,
     },
+    /// A person says that a destination takes SOP classes that it did not take: it is asked again.
+    ClassesAskedAgain {
+        /// Which destination.
+        destination: DestinationId,
+        /// The classes it had not taken.
+        sop_class_uids: Vec<String>,
+        /// Who, by the name that the operators' side knows.
+        by: String,
+    },
     /// A person has decided about a study, an instance or a message, or an order about its study; the journal has the
     /// reason.
     Decided {
@@ -186,6 +195,18 @@ pub enum Event {
         site: SiteId,
         /// MSH-10 of the message that brought it.
         control_id: String,
+    },
+    /// A window of a destination names STAT: urgent studies will wait outside of it. Told when the gateway starts.
+    StatMayWait {
+        /// Which destination.
+        destination: DestinationId,
+    },
+    /// Urgent studies wait until a window of their destination opens; told once for each time it is shut.
+    StatWaits {
+        /// Which destination.
+        destination: DestinationId,
+        /// When it opens.
+        until: Timestamp,
     },
     /// Two sources send the same study; each instance is kept as both sent it, and delivered once. Told once for each study
     /// and pair of sources, which are the same where one source sends a study in two versions.

@@ -64,7 +64,14 @@ impl Gateway {
         let undecided = async move { undecided::watch(&asked.0, &asked.1).await };
         state.environment.spawn.spawn("undecided instances", Box::pin(undecided));
         let told = Arc::clone(&state);
-        let stranded = async move { stranded::tell(&told).await };
+        let stranded = async move {
+            stranded::tell(&told).await;
+            for to in told.configuration.holding_back_stat() {
+                let destination = to.id.get_ref().clone();
+                tracing::warn!(%destination, "a window names STAT: urgent studies wait outside of it");
+                told.tell(Event::StatMayWait { destination });
+            }
+        };
         state.environment.spawn.spawn("stranded queues", Box::pin(stranded));
         Ok(Self { state, shutdown: handle, ends, dicom_address, hl7_address })
     }

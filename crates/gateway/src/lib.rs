@@ -48,6 +48,7 @@ mod orders;
 mod outbox;
 mod pixels;
 mod receivers;
+mod refusals;
 mod reports;
 mod room;
 mod services;

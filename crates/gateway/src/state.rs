@@ -16,6 +16,7 @@ use crate::environment::Environment;
 use crate::event::Event;
 use crate::health::Health;
 use crate::new_orders::NewOrders;
+use crate::refusals::Refusals;
 use crate::turns::Turns;
 use crate::watermarks::Watermarks;
 
@@ -28,6 +29,7 @@ pub(crate) struct State {
     pub(crate) environment: Environment,
     pub(crate) groups: Vec<DestinationGroup>,
     pub(crate) health: Health,
+    pub(crate) refusals: Refusals,
     pub(crate) rules: RuleSet,
     pub(crate) answers: Answers,
     pub(crate) new_orders: NewOrders,
@@ -50,6 +52,7 @@ impl State {
         Self {
             comparisons: Semaphore::new(COMPARISONS_MAX),
             directory: Directory::new(&configuration),
+            refusals: Refusals::new(&configuration.destinations),
             rules: RuleSet { rules },
             answers: Answers::new(),
             new_orders: NewOrders::default(),

@@ -175,7 +175,8 @@ pub fn reroute(
     Ok(with_study(after, put))
 }
 
-/// Sends again what was sent of a study, and sends after all what was cancelled, to one destination or to all.
+/// Sends again what was sent of a study, and sends after all what was cancelled or of a class that was not taken, to one
+/// destination or to all.
 ///
 /// # Errors
 /// [`OperationError::NotADestination`], [`OperationError::NothingSent`].
@@ -228,7 +229,10 @@ fn may_be_resent(delivery: &DeliveryRecord) -> bool {
     matches!(
         delivery.state,
         DeliveryState::Sent { .. }
-            | DeliveryState::NotWanted { reason: NotWantedReason::Cancelled { .. } }
+            | DeliveryState::NotWanted {
+                // The destination may have learnt the class since.
+                reason: NotWantedReason::Cancelled { .. } | NotWantedReason::ClassNotTaken
+            }
     )
 }
 

@@ -36,6 +36,26 @@ impl RefusedClasses {
         self.refused.remove(sop_class_uid);
     }
 
+    /// Forgets what was refused, all of it or one class, since somebody says that it is taken now; what was forgotten.
+    pub fn forget(&mut self, sop_class_uid: Option<&str>, now: Timestamp) -> Vec<String> {
+        let kept_for = self.kept_for;
+        let mut forgotten = Vec::new();
+        self.refused.retain(|class, at| {
+            let stays = sop_class_uid.is_some_and(|wanted| wanted != class);
+            if !stays && is_fresh(*at, kept_for, now) {
+                forgotten.push(class.clone());
+            }
+            stays
+        });
+        forgotten
+    }
+
+    /// The classes that are known to be refused.
+    pub fn known(&self, now: Timestamp) -> Vec<String> {
+        let fresh = self.refused.iter().filter(|(_, at)| is_fresh(**at, self.kept_for, now));
+        fresh.map(|(class, _)| class.clone()).collect()
+    }
+
     /// Whether the class is known to be refused.
     pub fn is_refused(&self, sop_class_uid: &str, now: Timestamp) -> bool {
         self.refused.get(sop_class_uid).is_some_and(|at| is_fresh(*at, self.kept_for, now))

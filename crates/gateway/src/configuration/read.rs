@@ -171,6 +171,13 @@ impl Configuration {
                 let text = format!("rule `{}`: the windows of a rule have no lanes", rule.id);
                 return fault(spanned, text);
             }
+            if rule.send_to.is_empty() {
+                let text = format!(
+                    "rule `{}` names no destination; expected send_to = [a destination or a group]",
+                    rule.id
+                );
+                return fault(spanned, text);
+            }
             for destination in &rule.send_to {
                 if !known.contains(destination.as_str()) {
                     let name = destination.as_str();

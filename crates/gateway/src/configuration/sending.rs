@@ -133,4 +133,92 @@ send_to = ["readers"]
         );
         check("duplicates = \"same\"", "duplicates = \"compare\"", Ok(()));
     }
+
+    /// One line of the text, as it is broken; where that is found, and what is said.
+    #[track_caller]
+    fn check_line(from: &str, to: &str, expected: &str) {
+        assert!(TEXT.contains(from), "{from}");
+        let error = Configuration::from_toml(&TEXT.replacen(from, to, 1), "g.toml").unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn every_fault_of_how_studies_leave_is_named_with_its_line() {
+        let window = |text: &str| format!("windows = [{{ {text} }}]");
+        let good = window("from = \"20:00\", to = \"06:00\"");
+        check_line(
+            &good,
+            &window("from = \"20:00\", to = \"20:00\""),
+            "g.toml:18: from and to are both `20:00`; expected 00:00 to 24:00 for a whole day",
+        );
+        check_line(
+            &good,
+            &window("from = \"20:00\", to = \"06:00\", days = [\"holiday\"]"),
+            "g.toml:18: lane high has windows on holidays only, which never open after the last of them; expected a window on a day of the week too",
+        );
+        check_line(&good, "windows = []", "g.toml:18: a schedule needs at least one window");
+        check_line(
+            &good,
+            &window("from = \"20:00\", to = \"06:60\""),
+            "g.toml:18: `06:60` is not a time of day; expected HH:MM from 00:00 to 24:00",
+        );
+        check_line(
+            &good,
+            &window("from = \"20:00\", to = \"06:00\", lanes = [\"urgent\"]"),
+            "g.toml:18: lane `urgent` is unknown; expected stat, high, routine, medium or low",
+        );
+        check_line(
+            "Europe/Paris",
+            "Europe/Pari",
+            "g.toml:18: time zone `Europe/Pari` is unknown; expected an IANA name such as Europe/Berlin",
+        );
+        check_line(
+            "bytes_per_second = 1000000",
+            "bytes_per_second = 0",
+            "g.toml:11: bytes_per_second must be at least 1",
+        );
+        check_line(
+            "[\"day\", \"night\"]",
+            "[\"day\"]",
+            "g.toml:24: group `readers` needs at least two members",
+        );
+        check_line(
+            "[\"day\", \"night\"]",
+            "[\"day\", \"day\"]",
+            "g.toml:24: group `readers` names `day` twice",
+        );
+        check_line(
+            "duplicates = \"same\"",
+            "duplicates = \"equal\"",
+            "g.toml:23: unknown variant `equal`, expected one of `ask`, `compare`, `same`",
+        );
+        check_line(
+            "send_to = [\"readers\"]",
+            "send_to = []",
+            "g.toml:28: rule `all` names no destination; expected send_to = [a destination or a group]",
+        );
+        check_line(
+            "id = \"vpn\"",
+            "id = \"v p n\"",
+            "g.toml:10: destination name must have 1 to 64 letters, digits, `-`, `_` or `.`",
+        );
+        check_line(
+            "resend = \"verify\"",
+            "resend = \"verify\"\nassociations_max = 0",
+            "g.toml:13: destination `day`: expected associations_max of at least 1 and retry_seconds = [first, longest] with 1 <= first <= longest",
+        );
+    }
+
+    #[test]
+    fn a_window_for_stat_is_told_as_a_warning() {
+        let warnings = |to: &str| -> Vec<String> {
+            let text = TEXT.replacen("to = \"06:00\"", to, 1);
+            let configuration = Configuration::from_toml(&text, "g.toml").unwrap();
+            configuration.warnings().into_iter().map(|warning| warning.message).collect()
+        };
+        assert!(warnings("to = \"06:00\"").is_empty());
+        assert!(warnings("to = \"06:00\", lanes = [\"low\"]").is_empty());
+        let expected = "destination `day`: a window names lane stat, so urgent studies wait outside of it; leave stat out of lanes to have them sent at any time";
+        assert_eq!(warnings("to = \"06:00\", lanes = [\"stat\", \"low\"]"), [expected]);
+    }
 }

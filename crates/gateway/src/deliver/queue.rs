@@ -9,8 +9,7 @@ use telerad_core::{AeTitle, Priority, Timestamp};
 use telerad_net::dicom::Peer;
 use telerad_routing::{
     Breaker, BreakerState, Choice, DeficitRoundRobin, DeliveryKey, DeliveryRecord, DestinationId,
-    DuplicatePolicy, InFlight, Permit, QueueHead, RefusedClasses, ResendPolicy, RetryPolicy,
-    Schedule,
+    DuplicatePolicy, InFlight, Permit, QueueHead, ResendPolicy, RetryPolicy, Schedule,
 };
 use telerad_store::{Effect, StoreError};
 use tokio::sync::OnceCell;
@@ -19,6 +18,7 @@ use super::concurrency::{Places, Takes};
 use super::line::{self, Line};
 use crate::bell::{Bell, LANES, Mark};
 use crate::configuration::Destination;
+use crate::event::Event;
 use crate::state::State;
 
 /// Deliveries taken onto one association before the queue is looked at again.
@@ -48,9 +48,10 @@ pub(super) struct Shared {
     /// The breaker is not as it was written last.
     pub(super) is_unsaved: bool,
     pub(super) places: Places,
-    pub(super) refused: RefusedClasses,
     /// SOP classes that it has taken, if only in another transfer syntax.
     pub(super) taken: BTreeSet<String>,
+    /// Until when it was told that STAT waits for a window.
+    stat_waits: Option<Timestamp>,
     /// What was sent, and what came of it could not be recorded.
     pub(super) unrecorded: BTreeSet<DeliveryKey>,
     claimed: BTreeSet<DeliveryKey>,
@@ -112,7 +113,7 @@ impl Queue {
             fair: DeficitRoundRobin::default(),
             is_unsaved: false,
             places: Places::new(destination.associations_max, state.now()),
-            refused: RefusedClasses::new(REFUSAL_KEPT_FOR),
+            stat_waits: None,
             taken: BTreeSet::new(),
             unrecorded: BTreeSet::new(),
         };
@@ -200,6 +201,7 @@ impl Queue {
         let open = |lane: &Priority| line::is_open(self.schedule.as_ref(), *lane, now);
         let lanes: Vec<Priority> =
             LANES.into_iter().filter(|lane| takes.lane(*lane) && open(lane)).collect();
+        self.tell_when_stat_waits(state, now).await?;
         let (Some(first), Some(last)) = (lanes.first(), lanes.last()) else {
             return Ok(Vec::new());
         };
@@ -216,6 +218,24 @@ impl Queue {
         }
         due.retain(|it| lanes.contains(&it.priority));
         Ok(due)
+    }
+
+    /// Urgent studies wait for a window only where it says so. That they do now is told once for each time it is shut.
+    async fn tell_when_stat_waits(&self, state: &State, now: Timestamp) -> Result<(), StoreError> {
+        let schedule = self.schedule.as_ref();
+        let Some(until) = schedule.and_then(|it| it.opens_at(Priority::Stat, now)) else {
+            return Ok(());
+        };
+        if self.shared().stat_waits == Some(until)
+            || !state.environment.store.lane_pending(&self.id, Priority::Stat).await?
+        {
+            return Ok(());
+        }
+        if self.shared().stat_waits.replace(until) != Some(until) {
+            tracing::warn!(destination = %self.id, %until, "STAT waits for a window");
+            state.tell(Event::StatWaits { destination: self.id.clone(), until });
+        }
+        Ok(())
     }
 
     /// Whether a delivery may leave now. Its bytes are taken then.
@@ -351,6 +371,3 @@ const UNLIMITED: InFlight = InFlight { associations_max: usize::MAX, other: 0, s
 
 /// Workers pause when nothing can be recorded: there are a few for each.
 const UNRECORDED_MAX: usize = 1024;
-
-/// How long a destination is believed that it does not take a SOP class: people add classes to a platform.
-const REFUSAL_KEPT_FOR: Duration = Duration::from_secs(3600);

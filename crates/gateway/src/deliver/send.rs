@@ -108,7 +108,9 @@ impl<C: Connector> Worker<C> {
     fn look_at(&self, delivery: &DeliveryRecord, outcome: &DeliveryOutcome) -> bool {
         if is_class_refusal(outcome) {
             let now = self.state.now();
-            self.queue.shared().refused.on_refused(&delivery.sop_class_uid, now);
+            self.state
+                .refusals
+                .of(&self.queue.id, |it| it.on_refused(&delivery.sop_class_uid, now));
         }
         let unsent = matches!(
             outcome,
@@ -127,17 +129,20 @@ impl<C: Connector> Worker<C> {
     /// # Errors
     /// When that could not be recorded.
     async fn without_refused_classes(&self, batch: Batch) -> Result<Batch, StoreError> {
-        let (mut wanted, mut refused) = (VecDeque::new(), Vec::new());
-        {
-            let (shared, now) = (self.queue.shared(), self.state.now());
-            for delivery in batch.deliveries {
-                if shared.refused.is_refused(&delivery.sop_class_uid, now) {
-                    refused.push(delivery);
-                } else {
-                    wanted.push_back(delivery);
+        let now = self.state.now();
+        let (refused, wanted): (Vec<DeliveryRecord>, VecDeque<DeliveryRecord>) =
+            self.state.refusals.of(&self.queue.id, |known| {
+                let is_refused = |it: &DeliveryRecord| known.is_refused(&it.sop_class_uid, now);
+                let (mut refused, mut wanted) = (Vec::new(), VecDeque::new());
+                for delivery in batch.deliveries {
+                    if is_refused(&delivery) {
+                        refused.push(delivery);
+                    } else {
+                        wanted.push_back(delivery);
+                    }
                 }
-            }
-        }
+                (refused, wanted)
+            });
         for delivery in refused {
             // It was not asked: that says nothing of whether it works now.
             let reason = format!("SOP class {} was refused before", delivery.sop_class_uid);
@@ -149,9 +154,12 @@ impl<C: Connector> Worker<C> {
 
     /// Remembers which classes the peer takes.
     fn learn(&self, association: &ClientAssociation) {
+        let accepted = association.accepted();
+        self.state.refusals.of(&self.queue.id, |known| {
+            accepted.iter().for_each(|context| known.on_taken(&context.abstract_syntax));
+        });
         let mut shared = self.queue.shared();
-        for context in association.accepted() {
-            shared.refused.on_taken(&context.abstract_syntax);
+        for context in accepted {
             if shared.taken.len() < CLASSES_MAX {
                 shared.taken.insert(context.abstract_syntax.clone());
             }

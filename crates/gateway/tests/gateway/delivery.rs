@@ -9,12 +9,15 @@ mod line;
 mod outage;
 mod unreadable;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use telerad_dimse::{ContextResult, ProposedContext};
 use telerad_gateway::Event;
+use telerad_gateway::desk::Signature;
 use telerad_net::dicom::StoreRequest;
-use telerad_routing::DeliveryState;
+use telerad_routing::{DeliveryState, DestinationId};
 use telerad_store::{Deliveries, Journal};
 use telerad_testkit::dicom::{Instance, Sample, Syntax, files};
 
@@ -444,4 +447,48 @@ async fn a_class_that_was_refused_is_not_asked_for_again_within_the_hour() {
     house.event("not wanted", is_told).await;
     assert_eq!((archive.associations(), house.count(is_failure)), (2, 0));
     assert!(house.reasons().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_says_that_a_class_is_taken_now() {
+    let mut house = House::open_with(
+        &TOML.replace("retry_seconds", "refused_class_minutes = 600\nretry_seconds"),
+    );
+    let learnt = Arc::new(AtomicBool::new(false));
+    let has_learnt = Arc::clone(&learnt);
+    let archive = Archive::open(&house.network).refuse(move |context: &ProposedContext| {
+        let is_refused = context.abstract_syntax == SR && !has_learnt.load(Ordering::Relaxed);
+        is_refused.then_some(ContextResult::AbstractSyntaxNotSupported)
+    });
+    let is_told = |event: &Event| matches!(event, Event::InstanceNotWanted { .. });
+    let report = |number| Instance { sop_class_uid: SR.to_owned(), ..Instance::new(number) };
+    house.accept("CT1", &report(50)).await;
+    house.event("not wanted", is_told).await;
+    learnt.store(true, Ordering::Relaxed);
+    // As long as the site has said, it is believed.
+    house.let_pass(Duration::from_secs(5 * 3600)).await;
+    house.accept("CT1", &report(51)).await;
+    house.event("not wanted", is_told).await;
+    assert_eq!(archive.associations(), 1);
+    let (desk, by) = (house.gateway.desk(), Signature::new("ops-1", "the vendor says so").unwrap());
+    let reading = DestinationId::new("reading").unwrap();
+    assert_eq!(desk.refused_classes(&reading).unwrap(), [SR]);
+    let nowhere = DestinationId::new("nowhere").unwrap();
+    let refused = desk.ask_again(&nowhere, None, &by).await.unwrap_err();
+    assert_eq!(refused.to_string(), "there is no destination nowhere");
+    assert!(desk.ask_again(&reading, Some(CT), &by).await.unwrap().is_empty());
+    assert_eq!(desk.ask_again(&reading, Some(SR), &by).await.unwrap(), [SR]);
+    assert!(desk.refused_classes(&reading).unwrap().is_empty());
+    let asked = |event: &Event| matches!(event, Event::ClassesAskedAgain { sop_class_uids, by, .. } if sop_class_uids == &[SR] && by == "ops-1");
+    assert_eq!(house.count(asked), 1);
+    let journal = house.store.journal("reading").await.unwrap();
+    let said = format!("{SR} by ops-1: the vendor says so");
+    assert_eq!(journal.last().map(|entry| &entry.detail), Some(&said));
+    house.accept("CT1", &report(52)).await;
+    house.delivered(1).await;
+    // What was not wanted before goes when a person sends the study again.
+    let study = report(50).study_instance_uid;
+    assert_eq!(desk.resend(&crate::house::site("north"), &study, None, &by).await, Ok(1));
+    house.delivered(1).await;
+    assert_eq!(house.state_of(&report(50).sop_instance_uid).await, "sent");
 }

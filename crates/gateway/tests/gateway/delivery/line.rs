@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use telerad_gateway::Event;
 use telerad_testkit::dicom::Instance;
 use telerad_testkit::hl7::{Case, orm_o01};
 
@@ -77,4 +78,31 @@ async fn a_line_bears_so_many_bytes_and_stat_does_not_wait() {
     let taken = house.clock_seconds() - start;
     let least = bytes / 1000 - 3;
     assert!((least..least + 40).contains(&taken), "{taken} s for {bytes} bytes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_that_names_stat_holds_it_back_and_tells() {
+    let mut house = house(
+        r#"schedule = { time_zone = "UTC", windows = [{ from = "20:00", to = "06:00", lanes = ["stat"] }] }"#,
+    );
+    house.event("stat may wait", |it| matches!(it, Event::StatMayWait { .. })).await;
+    let order = Case { priority: "S".to_owned(), ..case_of("RIS", "north", 7) };
+    assert_eq!(house.answer_to(&orm_o01(&order)).await, "AA");
+    let archive = Archive::open(&house.network);
+    // Nothing waits yet, and routine has no window at all.
+    house.accept_all("CT1", &slices(2)).await;
+    house.delivered(2).await;
+    let waits = |event: &Event| matches!(event, Event::StatWaits { .. });
+    assert_eq!(house.count(waits), 0);
+    house.accept("CT1", &Instance::new(7)).await;
+    let Event::StatWaits { until, .. } = house.event("stat waits", waits).await else {
+        unreachable!()
+    };
+    // Eight in the evening.
+    assert_eq!(until.as_micros() / 1_000_000, 1_767_600_000 + 12 * 3600);
+    house.let_pass(Duration::from_secs(12 * 3600 - 60)).await;
+    assert_eq!((archive.kept().len(), house.count(waits)), (2, 0));
+    house.delivered(1).await;
+    let passed = house.clock_seconds();
+    assert!((12 * 3600..12 * 3600 + 60).contains(&passed), "{passed}");
 }
