@@ -24,7 +24,8 @@ usage: cargo xtask <command>
   interop [--quick]           DICOM and HL7 programs of others against the gateway and the library
   bench-peers [--runs N] [--quick]
                               DICOM beside bare TCP, DCMTK and dicom-rs, and its memory
-  bench-store [--quick]       durable intake, forwarding and a million queued deliveries, beside bare programs, DCMTK and
+  bench-store [--quick --kind intake|single|forward|queue]
+                              durable intake, forwarding and a million queued deliveries, beside bare programs, DCMTK and
                               Orthanc
   crash [--kind kill|layer|process|all --count N --seed S --first N]
                               crash the gateway at random moments, on real disks and on failing ones, lose nothing

@@ -1,4 +1,5 @@
-//! From the modality to the reader, through the gateway and through an Orthanc that routes by a script.
+//! From the modality to the reader, through the gateway, through an Orthanc that routes by a script, and through the
+//! reference program, which shows what the disk, the network and the processors leave to anybody.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,14 +11,16 @@ use telerad_trials::arguments::Arguments;
 use telerad_trials::dicom_sink::{DicomSink, Records};
 use telerad_trials::setting::Setting;
 use telerad_trials::tool::{self, Running, free_port};
-use telerad_trials::verdict::Verdict;
+use telerad_trials::verdict::{self, Verdict};
 use telerad_trials::{debian, wait};
 
+use crate::ceiling::Sink;
 use crate::folders::Folders;
+use crate::reference::Reference;
 use crate::series::Series;
 use crate::{Effort, ROLE, intake, sender};
 
-/// Measures both and prints it.
+/// Measures all three and prints it.
 pub fn compare(
     verdict: &mut Verdict,
     arguments: &Arguments,
@@ -25,55 +28,107 @@ pub fn compare(
     folders: &mut Folders,
 ) -> Result<()> {
     debian::install(&[(ORTHANC, "orthanc")])?;
-    for associations in [1, 4] {
-        let mut parts = Vec::new();
-        for number in 0..associations {
-            let part = folders.make()?;
-            let count = effort.part(COUNT / associations);
-            sender::write_folder(&part, &intake::slices(200 + number as u64, count))?;
-            parts.push(part);
+    for (size, pixel_bytes) in [("512 KB", intake::PIXEL_BYTES), ("128 KB", 128 * 1024)] {
+        for associations in [1, 4, 8] {
+            let study = Study::write(associations, pixel_bytes, effort, folders)?;
+            let rates = Rates::measure(&study, arguments, effort, folders)?;
+            let name = format!("receive and forward, {size}, {associations} associations");
+            let beside = rates.gateway.over(&rates.orthanc).median();
+            let remark = format!(
+                "{beside:.1} x Orthanc (>= {RATIO_MIN}): {:.0} instances/s, Orthanc {:.0}/s",
+                rates.gateway.median(),
+                rates.orthanc.median()
+            );
+            verdict.claim(&name, beside >= RATIO_MIN, remark);
+            verdict::note(format!(
+                "        of the ceiling {:.2}; the ceiling is {:.0}/s, {:.1} x Orthanc",
+                rates.gateway.over(&rates.ceiling).median(),
+                rates.ceiling.median(),
+                rates.ceiling.over(&rates.orthanc).median()
+            ));
         }
-        let count = effort.part(COUNT / associations) * associations;
-        let (mut ours, mut theirs) = (Series::default(), Series::default());
-        for _ in 0..effort.runs {
-            ours.0.push(gateway(arguments, &parts, count, folders)?);
-            theirs.0.push(orthanc(&parts, count, &folders.make()?)?);
-        }
-        let ratio = theirs.over(&ours).median();
-        let rate = |series: &Series| count as f64 / series.median();
-        let remark = format!(
-            "{ratio:.1} (>= {RATIO_MIN}): {:.0} instances/s, Orthanc {:.0}/s",
-            rate(&ours),
-            rate(&theirs)
-        );
-        let name = format!("receive and forward beside Orthanc, {associations} associations");
-        verdict.claim(&name, ratio >= RATIO_MIN, remark);
     }
     Ok(())
 }
 
-fn gateway(
-    arguments: &Arguments,
-    parts: &[PathBuf],
+/// Files to send, a folder for each association.
+struct Study {
+    parts: Vec<PathBuf>,
     count: usize,
-    folders: &mut Folders,
-) -> Result<f64> {
+}
+
+impl Study {
+    fn write(
+        associations: usize,
+        pixel_bytes: usize,
+        effort: &Effort,
+        folders: &mut Folders,
+    ) -> Result<Self> {
+        let each = effort.part(COUNT / associations);
+        let mut parts = Vec::new();
+        for number in 0..associations {
+            let part = folders.make()?;
+            sender::write_folder(&part, &intake::slices(200 + number as u64, each, pixel_bytes))?;
+            parts.push(part);
+        }
+        Ok(Self { parts, count: each * associations })
+    }
+}
+
+/// Instances per second of each run.
+#[derive(Default)]
+struct Rates {
+    ceiling: Series,
+    gateway: Series,
+    orthanc: Series,
+}
+
+impl Rates {
+    fn measure(
+        study: &Study,
+        arguments: &Arguments,
+        effort: &Effort,
+        folders: &mut Folders,
+    ) -> Result<Self> {
+        let (mut found, rate) = (Self::default(), |seconds: f64| study.count as f64 / seconds);
+        for run in 0..effort.runs {
+            // Whoever comes later finds a disk that is still busy with those before.
+            for turn in 0..3 {
+                match (run + turn) % 3 {
+                    0 => found.gateway.0.push(rate(gateway(arguments, study, folders)?)),
+                    1 => found.orthanc.0.push(rate(orthanc(study, &folders.make()?)?)),
+                    _ => found.ceiling.0.push(rate(ceiling(study, folders)?)),
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn gateway(arguments: &Arguments, study: &Study, folders: &mut Folders) -> Result<f64> {
     let records = Records::default();
     let sink = DicomSink::start(0, &records)?;
     let setting = Setting::between(sink.port(), free_port()?, free_port()?)?;
     let (gateway, addresses) = setting.start(arguments)?;
-    let took = until_all_have_come(addresses.dicom.port(), parts, &records, count)?;
+    let arrived = || records.all().len();
+    let took = until_all_have_come("sender", addresses.dicom.port(), study, &arrived)?;
     gateway.kill()?;
     folders.keep(setting.folder);
     Ok(took)
 }
 
-fn orthanc(parts: &[PathBuf], count: usize, own: &Path) -> Result<f64> {
+fn orthanc(study: &Study, own: &Path) -> Result<f64> {
     let records = Records::default();
     let sink = DicomSink::start(0, &records)?;
     let port = free_port()?;
     let _process = start_orthanc(own, port, sink.port())?;
-    until_all_have_come(port, parts, &records, count)
+    until_all_have_come("sender", port, study, &|| records.all().len())
+}
+
+fn ceiling(study: &Study, folders: &mut Folders) -> Result<f64> {
+    let sink = Sink::start()?;
+    let reference = Reference::start(&folders.make()?, Some(sink.port))?;
+    until_all_have_come("plain-sender", reference.address.port(), study, &|| sink.count())
 }
 
 /// As its users set it up who have it pass on what comes.
@@ -101,21 +156,20 @@ fn start_orthanc(folder: &Path, port: u16, reader: u16) -> Result<Running> {
 
 /// The seconds from the start of the senders, one for each folder, until the reader has everything.
 fn until_all_have_come(
+    role: &str,
     port: u16,
-    parts: &[PathBuf],
-    records: &Records,
-    count: usize,
+    study: &Study,
+    arrived: &dyn Fn() -> usize,
 ) -> Result<f64> {
     let started = Instant::now();
     let mut senders = Vec::new();
-    for part in parts {
+    for part in &study.parts {
         let mut sender = Command::new(std::env::current_exe()?);
-        sender.args([ROLE, "sender", &port.to_string()]).arg(part);
+        sender.args([ROLE, role, &port.to_string()]).arg(part);
         senders.push(Running(sender.stdout(Stdio::null()).spawn().context("sender")?));
     }
-    let arrived = || records.all().len();
-    while arrived() < count {
-        ensure!(started.elapsed() < PATIENCE, "{} of {count} came", arrived());
+    while arrived() < study.count {
+        ensure!(started.elapsed() < PATIENCE, "{} of {} came", arrived(), study.count);
         wait::pause(Duration::from_millis(2));
     }
     let took = started.elapsed().as_secs_f64();

@@ -27,7 +27,7 @@ pub fn compare(
     folders: &mut Folders,
 ) -> Result<()> {
     let lists: Vec<Vec<Instance>> =
-        (0..ASSOCIATIONS).map(|number| slices(number, effort.part(EACH))).collect();
+        (0..ASSOCIATIONS).map(|number| slices(number, effort.part(EACH), PIXEL_BYTES)).collect();
     let bytes: usize = lists.iter().flatten().map(|it| it.data_set.len()).sum();
     let rate = |seconds: f64| bytes as f64 / 1e6 / seconds;
     let (mut ours, mut reference) = (Series::default(), Series::default());
@@ -50,12 +50,12 @@ pub fn compare(
     Ok(())
 }
 
-/// Slices of one study.
-pub fn slices(number: u64, count: usize) -> Vec<Instance> {
+/// Slices of one study with so many bytes of pixels each.
+pub fn slices(number: u64, count: usize, pixel_bytes: usize) -> Vec<Instance> {
     let order = Order::new("BST", number);
     let slice = |at: u64| {
         let uid = format!("{}.1.{}", order.study_instance_uid, at + 1);
-        Instance::ct(&order, &uid, PIXEL_BYTES, number * 10_000 + at + 1)
+        Instance::ct(&order, &uid, pixel_bytes, number * 10_000 + at + 1)
     };
     (0..count as u64).map(slice).collect()
 }
@@ -79,7 +79,7 @@ fn gateway(arguments: &Arguments, lists: &[Vec<Instance>], folders: &mut Folders
 }
 
 fn bare(lists: &[Vec<Instance>], folders: &mut Folders) -> Result<f64> {
-    let reference = Reference::start(&folders.make()?)?;
+    let reference = Reference::start(&folders.make()?, None)?;
     let address: SocketAddr = reference.address;
     at_once(lists, |list, start| {
         let mut client = Client::connect(address)?;
@@ -108,5 +108,6 @@ fn at_once(
 
 const ASSOCIATIONS: u64 = 8;
 const EACH: usize = 40;
-const PIXEL_BYTES: usize = 512 * 1024;
+/// A CT slice.
+pub const PIXEL_BYTES: usize = 512 * 1024;
 const RATIO_MIN: f64 = 0.8;

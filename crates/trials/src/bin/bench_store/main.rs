@@ -2,7 +2,7 @@
 //! and beside Orthanc, on the same machine in the same run.
 //!
 //! ```sh
-//! cargo xtask bench-store [--quick]
+//! cargo xtask bench-store [--quick] [--kind intake|single|forward|queue]
 //! ```
 //!
 //! Whatever is compared takes its turn in each run, so that a busy machine is busy for all; a row shows medians, and the
@@ -11,6 +11,7 @@
 #![expect(clippy::disallowed_methods, reason = "a program with sockets, processes and a clock")]
 
 mod beside;
+mod ceiling;
 mod folders;
 mod intake;
 mod queue;
@@ -55,10 +56,20 @@ fn trial(verdict: &mut Verdict) -> Result<()> {
         verdict::note("one run of less: a look, not a measurement");
     }
     let mut folders = Folders::default();
-    intake::compare(verdict, &arguments, &effort, &mut folders)?;
-    single::compare(verdict, &arguments, &effort, &mut folders)?;
-    beside::compare(verdict, &arguments, &effort, &mut folders)?;
-    queue::measure(verdict, &arguments, &effort)
+    let wanted = |kind: &str| arguments.kind.as_deref().is_none_or(|only| only == kind);
+    if wanted("intake") {
+        intake::compare(verdict, &arguments, &effort, &mut folders)?;
+    }
+    if wanted("single") {
+        single::compare(verdict, &arguments, &effort, &mut folders)?;
+    }
+    if wanted("forward") {
+        beside::compare(verdict, &arguments, &effort, &mut folders)?;
+    }
+    if wanted("queue") {
+        queue::measure(verdict, &arguments, &effort)?;
+    }
+    Ok(())
 }
 
 /// How much is done.
@@ -94,8 +105,10 @@ fn play(role: &str, words: &[String]) -> Result<()> {
                 let _ = std::io::stdin().read_to_end(&mut Vec::new());
                 std::process::exit(0);
             }));
-            reference::serve(word(0)?.as_ref())
+            let sink = word(1).ok().map(str::parse).transpose()?;
+            reference::serve(word(0)?.as_ref(), sink)
         }
+        "plain-sender" => ceiling::send_folder(word(0)?.parse()?, word(1)?.as_ref()),
         "sender" => sender::send_folder(word(0)?.parse()?, word(1)?.as_ref()),
         _ => bail!("no such role"),
     }

@@ -1,10 +1,10 @@
 //! What an intake cannot do without: bytes from TCP, a digest, a file, its syncs, and a log whose sync is shared. No
-//! protocol, no head, no decision.
+//! protocol, no head, no decision. Where it forwards, it does so as soon as the log is synced, and notes nothing of it.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,10 +23,10 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Starts it on a folder that exists and is empty.
-    pub fn start(folder: &Path) -> Result<Self> {
+    /// Starts it on a folder that exists and is empty; what it has made durable it passes on to `sink`.
+    pub fn start(folder: &Path, sink: Option<u16>) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args([ROLE, "reference"]).arg(folder);
+        command.args([ROLE, "reference"]).arg(folder).args(sink.map(|port| port.to_string()));
         let mut child: Child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("reference")?;
         let output = child.stdout.take().context("standard output")?;
@@ -55,13 +55,13 @@ impl Client {
     }
 }
 
-/// FOLDER: keeps what comes, as files named by their digests, and a log.
-pub fn serve(folder: &Path) -> Result<()> {
+/// FOLDER [PORT]: keeps what comes, as files named by their digests, and a log.
+pub fn serve(folder: &Path, sink: Option<u16>) -> Result<()> {
     std::fs::create_dir(folder.join("tmp"))?;
     for number in 0..=u8::MAX {
         std::fs::create_dir(folder.join(format!("{number:02x}")))?;
     }
-    let log = File::create(folder.join("log"))?;
+    let log = create_log(&folder.join("log"))?;
     let (records, waiting) = channel();
     drop(std::thread::spawn(move || write_log(log, &waiting)));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -71,7 +71,7 @@ pub fn serve(folder: &Path) -> Result<()> {
         let (stream, folder, records) = (stream?, folder.to_owned(), records.clone());
         let next = Arc::clone(&next);
         drop(std::thread::spawn(move || {
-            if let Err(error) = receive(stream, &folder, &records, &next) {
+            if let Err(error) = receive(stream, &folder, &records, &next, sink) {
                 eprintln!("reference: {error:#}");
             }
         }));
@@ -84,8 +84,10 @@ fn receive(
     folder: &Path,
     records: &Sender<Sender<()>>,
     next: &AtomicU64,
+    sink: Option<u16>,
 ) -> Result<()> {
     stream.set_nodelay(true)?;
+    let onward = sink.map(forward);
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut length = [0; 4];
     while stream.read_exact(&mut length).is_ok() {
@@ -104,14 +106,42 @@ fn receive(
         file.sync_data()?;
         let name = hasher.finalize().to_hex();
         let directory = folder.join(&name[..2]);
-        std::fs::rename(&temporary, directory.join(name.as_str()))?;
+        let path = directory.join(name.as_str());
+        std::fs::rename(&temporary, &path)?;
         File::open(&directory)?.sync_all()?;
         let (written, wait) = channel();
         records.send(written)?;
         wait.recv()?;
         stream.write_all(&ANSWER)?;
+        if let Some(onward) = &onward {
+            onward.send(path)?;
+        }
     }
     Ok(())
+}
+
+/// One connection to the sink for each that comes in, which reads files and waits for each answer.
+fn forward(sink: u16) -> Sender<PathBuf> {
+    let (paths, waiting) = channel::<PathBuf>();
+    drop(std::thread::spawn(move || {
+        let send_all = || -> Result<()> {
+            let mut client = Client::connect((Ipv4Addr::LOCALHOST, sink).into())?;
+            waiting.iter().try_for_each(|path| client.send(&std::fs::read(path)?.into()))
+        };
+        if let Err(error) = send_all() {
+            eprintln!("reference: {error:#}");
+        }
+    }));
+    paths
+}
+
+/// A log that is as long beforehand as it gets: one that grows takes about twice as long to sync.
+pub fn create_log(path: &Path) -> Result<File> {
+    let mut log = File::create(path)?;
+    log.write_all(&vec![0; LOG_BYTES])?;
+    log.sync_all()?;
+    log.rewind()?;
+    Ok(log)
 }
 
 /// Whoever has come during a sync shares the next one.
@@ -131,6 +161,8 @@ fn write_log(mut log: File, waiting: &Receiver<Sender<()>>) -> Result<()> {
 
 /// What the engine logs of an instance, about.
 pub const RECORD_BYTES: usize = 8192;
-const BUFFER_BYTES: usize = 256 * 1024;
+pub const BUFFER_BYTES: usize = 256 * 1024;
 /// As long as the answer to a C-STORE.
-const ANSWER: [u8; 150] = [0; 150];
+pub const ANSWER: [u8; 150] = [0; 150];
+/// Half as much again as any run logs.
+const LOG_BYTES: usize = 4 * 1024 * 1024;

@@ -1,7 +1,7 @@
 //! Sends a folder of files, as a process.
 
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -27,15 +27,20 @@ pub fn write_folder(folder: &Path, instances: &[Instance]) -> Result<()> {
     Ok(())
 }
 
-/// PORT FOLDER: stores every file, each when the one before has been answered.
-pub fn send_folder(port: u16, folder: &Path) -> Result<()> {
+/// The files of a folder in the order of their names.
+pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         files.push(entry?.path());
     }
     files.sort();
+    Ok(files)
+}
+
+/// PORT FOLDER: stores every file, each when the one before has been answered.
+pub fn send_folder(port: u16, folder: &Path) -> Result<()> {
     let mut client = DicomClient::connect((Ipv4Addr::LOCALHOST, port).into(), "CT1")?;
-    for path in files {
+    for path in files(folder)? {
         let file = bytes::Bytes::from(std::fs::read(&path)?);
         let (meta, start) = part10::read(&file)?;
         let data_set = file.slice(start..);

@@ -17,7 +17,7 @@ use telerad_trials::{debian, wait};
 use crate::folders::Folders;
 use crate::reference::RECORD_BYTES;
 use crate::series::Series;
-use crate::{Effort, intake, sender};
+use crate::{Effort, intake, reference, sender};
 
 /// Measures the gateway, `storescp +B` and the syncs, and prints it.
 pub fn compare(
@@ -27,7 +27,7 @@ pub fn compare(
     folders: &mut Folders,
 ) -> Result<()> {
     debian::install(&[(STORESCU, "dcmtk"), (STORESCP, "dcmtk")])?;
-    let instances = intake::slices(100, effort.part(COUNT));
+    let instances = intake::slices(100, effort.part(COUNT), intake::PIXEL_BYTES);
     let folder = folders.make()?;
     sender::write_folder(&folder, &instances)?;
     let (mut ours, mut theirs, mut syncs) =
@@ -78,7 +78,7 @@ fn dcmtk(folder: &Path, count: usize, folders: &mut Folders) -> Result<f64> {
 /// File, folder and log of each instance; only the syncs count.
 fn time_syncs(instances: &[Instance], folder: &Path) -> Result<f64> {
     let directory = File::open(folder)?;
-    let mut log = File::create(folder.join("log"))?;
+    let mut log = reference::create_log(&folder.join("log"))?;
     let mut took = Duration::ZERO;
     let mut timed = |sync: &dyn Fn() -> std::io::Result<()>| {
         let started = Instant::now();
