@@ -263,7 +263,7 @@ pub struct Destination {
     pub ae_title: AeTitle,
     /// `host:port`.
     pub address: Spanned<String>,
-    /// Associations held open to it at once.
+    /// Associations held open to it at once; of two or more, one is kept for STAT.
     #[serde(default = "defaults::destination_associations")]
     pub associations_max: usize,
     /// The first and the longest pause after a fault, in seconds.

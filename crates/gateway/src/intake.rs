@@ -1,13 +1,13 @@
 //! Studies in: stream to the spool, make durable, decide, acknowledge. In that order.
 
 mod after_delivery;
+mod known;
 mod order;
 mod spool;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use telerad_accession as accession;
 use telerad_core::{AeTitle, Priority, SiteId, Uid};
 use telerad_dicom::Status;
 use telerad_net::Shutdown;
@@ -18,12 +18,11 @@ use telerad_store::{
     Effect, Expectation, JournalEntry, ParkedItem, ParkedKind, RecordKind, StoreError,
 };
 
-use crate::candidates;
 use crate::configuration::Service;
 use crate::event::Event;
 use crate::pixels;
 use crate::state::{DECISIONS_MAX, State};
-use order::find_order;
+use known::Known;
 pub(crate) use order::{facts, lane_with};
 use spool::Arrival;
 
@@ -88,9 +87,9 @@ async fn receive(
     })?;
     let arrival = Arrival { state, caller, context, request, uid };
     // Held until the row that names the payload is durable.
-    let (record, hold) = arrival.receive(body).await?;
-    let registered = register(state, record).await?;
-    drop(hold);
+    let received = arrival.receive(body).await?;
+    let registered = register(state, received.record, received.known).await?;
+    drop(received.hold);
     match caller.waits {
         Some(patience) => after_delivery::answer(state, shutdown, &registered, patience).await,
         None => Ok(()),
@@ -98,11 +97,19 @@ async fn receive(
 }
 
 /// Decides and commits, again from the start when another writer changed what the decision rests on. The instance, with
-/// how it stands to what was there.
-async fn register(state: &State, record: InstanceRecord) -> Result<InstanceRecord, Refusal> {
+/// how it stands to what was there. What was read for it `early`, while it came, is read anew in all tries but the first.
+async fn register(
+    state: &State,
+    record: InstanceRecord,
+    mut early: Option<Known>,
+) -> Result<InstanceRecord, Refusal> {
     for _ in 0..DECISIONS_MAX {
         state.turns.pass(&record.site, &study_of(&record)).await;
-        let mut decided = decide(state, record.clone()).await.map_err(Refusal::storage)?;
+        let decided = match early.take().filter(|known| known.is_current(state)) {
+            Some(known) => decide_on(state, record.clone(), known).await,
+            None => decide(state, record.clone()).await,
+        };
+        let mut decided = decided.map_err(Refusal::storage)?;
         let registered = InstanceRecord { relation: decided.relation.clone(), ..record.clone() };
         if decided.relation == Relation::Repeated {
             if decided.wake.is_empty() && decided.sent_twice.is_none() {
@@ -196,18 +203,24 @@ struct Decided {
     wake: Vec<(routing::DestinationId, Priority)>,
 }
 
-async fn decide(state: &State, mut record: InstanceRecord) -> Result<Decided, StoreError> {
-    let store = &state.environment.store;
+async fn decide(state: &State, record: InstanceRecord) -> Result<Decided, StoreError> {
+    let known = Known::read(state, &record).await?;
+    decide_on(state, record, known).await
+}
+
+/// The batch expects that versions and study are still what they were when they were read.
+async fn decide_on(
+    state: &State,
+    mut record: InstanceRecord,
+    known: Known,
+) -> Result<Decided, StoreError> {
+    let Known { orders, study, versions: known, .. } = known;
     let site = record.site.clone();
-    let known = store.versions(&site, &record.sop_instance_uid).await?;
     let pixels = pixels::compare(state, &record, &known).await;
     record.relation = routing::relate(&record, &known, |other| pixels.same_as(other));
-    let (mark, priority) = find_order(state, &record).await?;
+    let (mark, priority) = order::place(state, &record, &orders);
     record.mark = mark;
-    let policy = state.directory.accession_policy(&site);
-    let keys = accession::search_keys(&candidates::claim(&record), &policy);
-    let study_uid = study_of(&record);
-    let study = store.study(&site, &study_uid).await?;
+    let (keys, study_uid) = (order::keys(state, &record), study_of(&record));
     let queued = match record.relation {
         Relation::Repeated => queued(state, &record, study.as_ref()).await?,
         _ => Vec::new(),

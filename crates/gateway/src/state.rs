@@ -16,6 +16,7 @@ use crate::environment::Environment;
 use crate::event::Event;
 use crate::health::Health;
 use crate::new_orders::NewOrders;
+use crate::order_changes::OrderChanges;
 use crate::refusals::Refusals;
 use crate::turns::Turns;
 use crate::watermarks::Watermarks;
@@ -33,6 +34,7 @@ pub(crate) struct State {
     pub(crate) rules: RuleSet,
     pub(crate) answers: Answers,
     pub(crate) new_orders: NewOrders,
+    pub(crate) order_changes: OrderChanges,
     pub(crate) turns: Arc<Turns>,
     pub(crate) watermarks: Watermarks,
     events: broadcast::Sender<Event>,
@@ -56,6 +58,7 @@ impl State {
             rules: RuleSet { rules },
             answers: Answers::new(),
             new_orders: NewOrders::default(),
+            order_changes: OrderChanges::default(),
             turns: Turns::new(deliveries.values().cloned().collect()),
             watermarks: Watermarks::new(),
             configuration,
@@ -103,6 +106,8 @@ impl State {
     }
 
     pub(crate) async fn commit(&self, effects: Vec<Effect>) -> Result<Receipt, StoreError> {
+        let changes_orders = effects.iter().any(|it| matches!(it, Effect::Order { .. }));
+        let _change = changes_orders.then(|| self.order_changes.begin());
         self.environment.store.commit(Batch { effects }).await
     }
 

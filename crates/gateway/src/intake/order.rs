@@ -37,13 +37,27 @@ pub(crate) async fn lane_with(
     Ok(is_named.then_some(lane))
 }
 
-async fn orders(state: &State, record: &InstanceRecord) -> Result<Vec<OrderRecord>, StoreError> {
-    let policy = state.directory.accession_policy(&record.site);
-    let keys = accession::search_keys(&candidates::claim(record), &policy);
+/// The orders that share an identifier with the instance.
+pub(super) async fn orders(
+    state: &State,
+    record: &InstanceRecord,
+) -> Result<Vec<OrderRecord>, StoreError> {
+    let keys = keys(state, record);
     state.environment.store.orders_by_search(&record.site, &keys).await
 }
 
-fn place(state: &State, record: &InstanceRecord, orders: &[OrderRecord]) -> (StudyMark, Priority) {
+/// What an instance and its orders find each other by.
+pub(super) fn keys(state: &State, record: &InstanceRecord) -> Vec<accession::SearchKey> {
+    let policy = state.directory.accession_policy(&record.site);
+    accession::search_keys(&candidates::claim(record), &policy)
+}
+
+/// The instance's order and lane, of the orders that share an identifier with it.
+pub(super) fn place(
+    state: &State,
+    record: &InstanceRecord,
+    orders: &[OrderRecord],
+) -> (StudyMark, Priority) {
     let policy = state.directory.accession_policy(&record.site);
     let claim = candidates::claim(record);
     let lane_of = |order: Option<&OrderRecord>| {

@@ -8,6 +8,7 @@ use telerad_routing::{Digest, InstanceRecord, Relation, StudyMark};
 use telerad_store::payload::{PayloadHold, StoredPayload};
 
 use super::Refusal;
+use super::known::Known;
 use super::order::find_order;
 use crate::configuration::SourcePriority;
 use crate::directory::Caller;
@@ -25,15 +26,20 @@ pub(super) struct Arrival<'a> {
     pub(super) uid: Uid,
 }
 
+/// An instance that is durable.
+pub(super) struct Received {
+    /// Keeps its payload from being removed before it is registered.
+    pub(super) hold: PayloadHold,
+    /// What was stored about it while its payload was being synced.
+    pub(super) known: Option<Known>,
+    pub(super) record: InstanceRecord,
+}
+
 impl Arrival<'_> {
-    /// Streams the data set into the spool while its head is read; the instance, once it is durable, and what keeps its
-    /// payload from being removed before the instance is registered. Nothing is
+    /// Streams the data set into the spool while its head is read; the instance, once it is durable. Nothing is
     /// published when the peer breaks off, when the data set is of another instance than the command said, or when the
     /// room runs out. What was written is gone then, and what the peer still sends is thrown away unwritten.
-    pub(super) async fn receive(
-        &self,
-        mut body: Body,
-    ) -> Result<(InstanceRecord, PayloadHold), Refusal> {
+    pub(super) async fn receive(&self, mut body: Body) -> Result<Received, Refusal> {
         let mut room = room::at_begin(self.state).await;
         let mut writer = self.state.environment.payloads.create();
         let mut scanner = self.scanner();
@@ -66,8 +72,13 @@ impl Arrival<'_> {
         if urgency.is_some() {
             self.let_urgent_pass(&head).await?;
         }
-        let payload = writer.finish().await.map_err(Refusal::storage)?;
-        Ok((self.record(&head, payload.stored, pixel_data_offset), payload.hold))
+        let nothing = StoredPayload { digest: Digest::of(b""), bytes: 0 };
+        let early = self.record(&head, nothing, pixel_data_offset);
+        let (payload, known) = tokio::join!(writer.finish(), Known::read(self.state, &early));
+        let payload = payload.map_err(Refusal::storage)?;
+        let StoredPayload { digest, bytes } = payload.stored;
+        let record = InstanceRecord { digest, bytes, received_at: self.state.now(), ..early };
+        Ok(Received { hold: payload.hold, known: known.ok(), record })
     }
 
     /// The next piece, as long as there is room for it.

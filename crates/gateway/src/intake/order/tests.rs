@@ -4,6 +4,7 @@ use telerad_hl7::Message;
 use telerad_routing::{Digest, InstanceRecord, Relation, StudyMark};
 use telerad_testkit::hl7::{Case, orm_o01};
 
+use super::super::{known::Known, register};
 use super::find_order;
 use crate::handled::Incoming;
 use crate::house::{self, run};
@@ -89,5 +90,25 @@ fn without_an_order_the_source_decides() {
             find_order(&state, &image).await.unwrap().1
         };
         assert_eq!((lane("MR3").await, lane("CT1").await), (Priority::Low, Priority::Routine));
+    });
+}
+
+#[test]
+fn an_order_that_comes_while_the_payload_is_synced_is_found() {
+    run(async {
+        let state = house::state(LANES);
+        let case = Case::new(1);
+        let image = instance(&state, &case, "CT1");
+        let early = Known::read(&state, &image).await.unwrap();
+        assert!(early.is_current(&state));
+        let (site, text) = (SiteId::new("north").unwrap(), orm_o01(&case));
+        let message = Message::parse(text).unwrap();
+        let incoming = Incoming { id: &case.control_id, site: &site, message: &message };
+        let handled = crate::orders::handle(&state, incoming).await.unwrap();
+        state.commit(handled.effects).await.unwrap();
+        assert!(register(&state, image.clone(), Some(early)).await.is_ok());
+        let store = &state.environment.store;
+        let kept = store.versions(&site, &image.sop_instance_uid).await.unwrap();
+        assert_eq!(kept[0].mark.kind().as_str(), "matched");
     });
 }

@@ -1,0 +1,37 @@
+//! What the decision about an instance rests on.
+
+use telerad_routing::{InstanceRecord, StudyDecision};
+use telerad_store::StoreError;
+use telerad_worklist::OrderRecord;
+
+use super::{order, study_of};
+use crate::order_changes::OrdersAt;
+use crate::state::State;
+
+/// What is stored of an instance, its study and its orders.
+pub(super) struct Known {
+    pub(super) orders: Vec<OrderRecord>,
+    pub(super) study: Option<StudyDecision>,
+    pub(super) versions: Vec<InstanceRecord>,
+    orders_at: Option<OrdersAt>,
+}
+
+impl Known {
+    /// Reads it, whatever the digest of the instance.
+    pub(super) async fn read(state: &State, record: &InstanceRecord) -> Result<Self, StoreError> {
+        let store = &state.environment.store;
+        let (site, study_uid) = (&record.site, study_of(record));
+        let orders_at = state.order_changes.now();
+        let (versions, orders, study) = tokio::try_join!(
+            store.versions(site, &record.sop_instance_uid),
+            order::orders(state, record),
+            store.study(site, &study_uid),
+        )?;
+        Ok(Self { orders, study, versions, orders_at })
+    }
+
+    /// Whether the orders are still what they were. That the rest is, the decision's batch expects.
+    pub(super) fn is_current(&self, state: &State) -> bool {
+        self.orders_at.is_some() && self.orders_at == state.order_changes.now()
+    }
+}
