@@ -1,5 +1,7 @@
 //! What the SQLite store promises beyond the conformance suite.
 
+#![expect(clippy::disallowed_methods, reason = "looks into the files of a store")]
+
 use std::future::Future;
 use std::io;
 use std::path::Path;
@@ -56,6 +58,59 @@ fn everything_is_there_after_reopening() {
     // Revisions and what was sent still hold.
     let error = block_on(store.commit(one_of_each("north"))).unwrap_err();
     assert!(error.is_conflict());
+}
+
+#[test]
+fn the_log_is_as_long_as_it_gets_from_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("telerad.sqlite-wal");
+    let length = || std::fs::metadata(&log).unwrap().len();
+    let store = open(directory.path());
+    let before = length();
+    assert!(before > 4 * 1024 * 1024, "{before}");
+    for number in 0..200 {
+        block_on(store.commit(note(&number.to_string()))).unwrap();
+    }
+    assert_eq!(length(), before);
+}
+
+#[test]
+fn commits_in_a_log_that_was_made_longer_are_found_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    for name in ["first", "second"] {
+        block_on(store.commit(note(name))).unwrap();
+    }
+    // As a process leaves them that is killed. Then the log ends right after the last commit, and once more within it.
+    for end in [None, Some(0), Some(100)] {
+        for name in ["telerad.sqlite", "telerad.sqlite-wal"] {
+            std::fs::copy(directory.path().join(name), copy.path().join(name)).unwrap();
+        }
+        let path = copy.path().join("telerad.sqlite-wal");
+        if let Some(torn) = end {
+            let bytes = std::fs::read(&path).unwrap();
+            let written = bytes.iter().rposition(|byte| *byte != 0).unwrap() as u64;
+            // A header of 32 bytes, then frames of 24 bytes and a page of 4096.
+            let whole = 32 + (written - 32).div_ceil(4120) * 4120;
+            std::fs::File::options()
+                .write(true)
+                .open(&path)
+                .unwrap()
+                .set_len(whole - torn)
+                .unwrap();
+        }
+        let again = open(copy.path());
+        let found = notes(&again);
+        assert_eq!(found[0], "first");
+        assert_eq!(found.len(), if end == Some(100) { 1 } else { 2 });
+        block_on(again.commit(note("third"))).unwrap();
+        drop(again);
+        assert_eq!(notes(&open(copy.path())).last().map(String::as_str), Some("third"));
+        for entry in std::fs::read_dir(copy.path()).unwrap() {
+            std::fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+    }
 }
 
 #[test]
