@@ -134,9 +134,15 @@ impl<C: Connector> Worker<C> {
                 Ok(Claim::Batch(batch)) => {
                     let claimed = batch.keys();
                     let then = self.unless_cut_off(self.deliver(batch)).await;
-                    self.queue.give_back(&claimed);
+                    // Another worker would send at once what could not be recorded, and the next one again.
+                    let (kept, free) = match then {
+                        Some(Then::Pause(_)) => self.queue.part_unrecorded(claimed),
+                        _ => (Vec::new(), claimed),
+                    };
+                    self.queue.give_back(&free);
                     self.queue.end(self.takes);
                     self.follow(then).await;
+                    self.queue.give_back(&kept);
                 }
                 Ok(Claim::Probe(permit)) => {
                     let then = self.unless_cut_off(self.probe(permit)).await;

@@ -270,6 +270,15 @@ impl Queue {
         }
     }
 
+    /// Those whose outcome could not be recorded, and the others.
+    pub(super) fn part_unrecorded(
+        &self,
+        keys: Vec<DeliveryKey>,
+    ) -> (Vec<DeliveryKey>, Vec<DeliveryKey>) {
+        let shared = self.shared();
+        keys.into_iter().partition(|key| shared.unrecorded.contains(key))
+    }
+
     /// A worker that had begun has ended.
     pub(super) fn end(&self, takes: Takes) {
         self.shared().places.end(takes);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use telerad_core::{Timestamp, Uid};
 use telerad_routing::{DeliveryState, SentEvidence};
-use telerad_store::{Journal, JourneyEntry, JourneyEvent, JourneyKey};
+use telerad_store::{Effect, Journal, JourneyEntry, JourneyEvent, JourneyKey};
 
 use super::{is_failure, slices, uids};
 use crate::house::{Answer, Archive, House, TOML, Verdict, site};
@@ -147,4 +147,20 @@ async fn what_is_sent_again_because_its_answer_could_not_be_recorded_stands_in_t
     let (said, _) = sent_again(&house, &all[0].sop_instance_uid).await;
     // Those that could not be recorded at all are one line.
     assert_eq!(said, ["reading: its answer could not be recorded"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_recorded_is_not_sent_again_at_once_by_another_worker() {
+    let house = House::open_with(&TOML.replace("associations_max = 2", "associations_max = 4"));
+    house.store.judge(|batch| {
+        let is_sent = |it: &Effect| matches!(it, Effect::Delivery(delivery) if matches!(delivery.state, DeliveryState::Sent { .. }));
+        if batch.effects.iter().any(is_sent) { Verdict::Fail } else { Verdict::Pass }
+    });
+    let archive = Archive::open(&house.network);
+    for slice in slices(4) {
+        house.accept_all("CT1", &[slice]).await;
+        house.let_pass(Duration::from_secs(1)).await;
+    }
+    // Each of the three that are not kept for STAT has met it once.
+    assert_eq!(archive.offers().into_values().collect::<Vec<_>>(), [1, 1, 1]);
 }
