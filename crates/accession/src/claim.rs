@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use telerad_core::{AccessionNumber, EntityIdentifier, Order, Patient, PatientId, Uid};
 
+use crate::AccessionPolicy;
+
 /// What a report or an image says about the order it belongs to and about its patient.
 ///
 /// `Debug` prints no values.
@@ -18,6 +20,29 @@ pub struct Claim {
     pub placer: Option<EntityIdentifier>,
     /// The patient, as the sender said.
     pub patient: Patient,
+}
+
+impl Claim {
+    /// One claim for each number, where the accession number is a list by a declared
+    /// [`CanonicalRule::List`](crate::CanonicalRule::List); else the claim as it is.
+    ///
+    /// A report for several orders is filed only when every one of these claims matches, and all of them for one patient;
+    /// the study instance UID and the order numbers of such a report stay with each claim.
+    pub fn numbered(&self, policy: &AccessionPolicy) -> Vec<Self> {
+        let Some(number) = &self.accession else { return vec![self.clone()] };
+        let issuer = number.issuer().or(policy.default_issuer.as_ref());
+        let parts = number.value().split(|one| policy.separates(one, issuer));
+        let one = |part: &str| AccessionNumber::new(part, number.issuer().cloned()).ok();
+        let numbers: Option<Vec<AccessionNumber>> = parts.map(one).collect();
+        match numbers {
+            // With an empty part it is no list that can be trusted; undivided it matches nothing.
+            Some(numbers) if numbers.len() > 1 => {
+                let with = |number| Self { accession: Some(number), ..self.clone() };
+                numbers.into_iter().map(with).collect()
+            }
+            _ => vec![self.clone()],
+        }
+    }
 }
 
 impl std::fmt::Debug for Claim {

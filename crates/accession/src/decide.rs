@@ -1,11 +1,12 @@
 //! The decision.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
-use crate::subject::{AccessionRelation, Relation, Subject, gather};
-use crate::table::{Verdict, verdict};
+use crate::evidence::Notes;
+use crate::patient::PatientSide;
+use crate::subject::{AccessionRelation, Key, Relation, gather};
+use crate::table::{OrderSide, Verdict, verdict};
+use crate::view::{Person, View};
 use crate::{AccessionPolicy, Candidate, Claim, Evidence, is_identifying};
 
 /// What a claim belongs to. Only [`Match`](Self::Match) files anything.
@@ -82,116 +83,200 @@ impl std::fmt::Debug for Decision {
 /// Every order-side identifier of the claim points to the candidates that hold it. Those that all of them point to are
 /// left; none left is a conflict, several are ambiguous, and for one alone the [table](crate::ROWS) gives the verdict.
 pub fn decide(claim: &Claim, candidates: &[Candidate], policy: &AccessionPolicy) -> Decision {
+    let views: Vec<_> = candidates.iter().map(View::of).collect();
     let mut evidence = Evidence::default();
-    describe_claim(claim, &mut evidence);
-    let subjects = gather(candidates, policy);
-    let key = |index: &usize| subjects.get(*index).map(|one| one.key.to_owned());
-    if subjects.len() > CANDIDATES_MAX {
-        evidence.say(None, format!("more than {CANDIDATES_MAX} candidates are not compared"), &[]);
-        return Decision::Ambiguous { keys: keys(&subjects), evidence };
-    }
-    let mut relate = |(index, subject): (usize, &Subject<'_>)| {
-        subject.relate(claim, policy, index + 1, &mut evidence)
-    };
-    let relations: Vec<Relation> = subjects.iter().enumerate().map(&mut relate).collect();
-    let left = match pointed_to(&relations) {
-        Pointed::Nothing => {
-            evidence.say(None, "no order-side identifier names anything known", &[]);
-            return Decision::NoCandidate { evidence };
-        }
-        Pointed::Apart(all) => {
-            evidence.say(None, "order-side identifiers point to different candidates", &[]);
-            return Decision::Conflict { keys: all.iter().filter_map(key).collect(), evidence };
-        }
-        Pointed::Together(left) => left,
-    };
-    let verdicts: Vec<Verdict> = left
-        .iter()
-        .filter_map(|index| relations.get(*index))
-        .map(|one| one.order_side().map_or(Verdict::Review, |side| verdict(side, one.patient)))
-        .collect();
-    let keys: Vec<String> = left.iter().filter_map(key).collect();
-    match (keys.as_slice(), verdicts.as_slice()) {
-        ([only], [Verdict::Match]) => {
-            evidence.say(None, "an order-side and a patient-side identifier agree", &[]);
-            Decision::Match { key: only.clone(), evidence }
-        }
-        (_, verdicts) if verdicts.iter().all(|verdict| *verdict == Verdict::Conflict) => {
-            evidence.say(None, "identifiers contradict each other", &[]);
-            Decision::Conflict { keys, evidence }
-        }
-        ([_], _) => {
-            evidence.say(None, "the only candidate is not proven", &[]);
-            Decision::Ambiguous { keys, evidence }
-        }
-        _ => {
-            evidence.say(None, "several candidates are left, and none is chosen by guess", &[]);
-            Decision::Ambiguous { keys, evidence }
-        }
-    }
+    judge(claim, &views, policy, &mut evidence).explained(evidence)
 }
 
 /// The most candidates that are compared; a value that names more than this many orders names none.
 pub const CANDIDATES_MAX: usize = 256;
+
+/// What kind of decision.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Outcome {
+    /// [`Decision::Match`].
+    Match,
+    /// [`Decision::Ambiguous`].
+    Ambiguous,
+    /// [`Decision::NoCandidate`].
+    NoCandidate,
+    /// [`Decision::Conflict`].
+    Conflict,
+}
+
+/// A decision without its sentences.
+pub(crate) struct Judgement<K> {
+    pub(crate) outcome: Outcome,
+    /// Sorted; empty without a candidate, one for a match.
+    pub(crate) keys: Vec<K>,
+    /// Of the only candidate that is left.
+    pub(crate) sides: Option<(OrderSide, PatientSide)>,
+}
+
+impl<K: Key> Judgement<K> {
+    /// With its evidence.
+    pub(crate) fn explained(self, evidence: Evidence) -> Decision {
+        let mut keys: Vec<String> = self.keys.iter().map(ToString::to_string).collect();
+        match self.outcome {
+            Outcome::Match => Decision::Match { key: keys.pop().unwrap_or_default(), evidence },
+            Outcome::Ambiguous => Decision::Ambiguous { keys, evidence },
+            Outcome::NoCandidate => Decision::NoCandidate { evidence },
+            Outcome::Conflict => Decision::Conflict { keys, evidence },
+        }
+    }
+}
+
+/// The decision, over whatever holds the candidates. This is the only place where one is made.
+pub(crate) fn judge<K: Key, P: Person>(
+    claim: &Claim,
+    views: &[View<'_, K, P>],
+    policy: &AccessionPolicy,
+    notes: &mut impl Notes,
+) -> Judgement<K> {
+    describe_claim(claim, notes);
+    let subjects = gather(views, policy);
+    let without_sides = |outcome, keys| Judgement { outcome, keys, sides: None };
+    if subjects.len() > CANDIDATES_MAX {
+        conclude(notes, &format!("more than {CANDIDATES_MAX} candidates are not compared"));
+        let keys = subjects.iter().map(|subject| subject.key).collect();
+        return without_sides(Outcome::Ambiguous, keys);
+    }
+    let mut relations: Vec<Relation> = Vec::with_capacity(subjects.len());
+    for (number, subject) in (1..).zip(&subjects) {
+        relations.push(subject.relate(claim, policy, number, notes));
+    }
+    let keys_of = |set: Set| -> Vec<K> {
+        let numbered = subjects.iter().enumerate();
+        numbered.filter(|(index, _)| set.has(*index)).map(|(_, subject)| subject.key).collect()
+    };
+    let left = match pointed_to(&relations) {
+        Pointed::Nothing => {
+            conclude(notes, "no order-side identifier names anything known");
+            return without_sides(Outcome::NoCandidate, Vec::new());
+        }
+        Pointed::Apart(all) => {
+            conclude(notes, "order-side identifiers point to different candidates");
+            return without_sides(Outcome::Conflict, keys_of(all));
+        }
+        Pointed::Together(left) => left,
+    };
+    let keys = keys_of(left);
+    let mut rows = relations
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| left.has(*index))
+        .map(|(_, one)| (one.order_side(), one.patient));
+    let verdict_of = |(side, patient): (Option<OrderSide>, PatientSide)| {
+        side.map_or(Verdict::Review, |side| verdict(side, patient))
+    };
+    if let ([_], Some((side, patient))) = (keys.as_slice(), rows.clone().next()) {
+        let (outcome, reason) = match verdict_of((side, patient)) {
+            Verdict::Match => (Outcome::Match, "an order-side and a patient-side identifier agree"),
+            Verdict::Review => (Outcome::Ambiguous, "the only candidate is not proven"),
+            Verdict::Conflict => (Outcome::Conflict, "identifiers contradict each other"),
+        };
+        conclude(notes, reason);
+        return Judgement { outcome, keys, sides: side.map(|side| (side, patient)) };
+    }
+    if rows.all(|row| verdict_of(row) == Verdict::Conflict) {
+        conclude(notes, "identifiers contradict each other");
+        return without_sides(Outcome::Conflict, keys);
+    }
+    conclude(notes, "several candidates are left, and none is chosen by guess");
+    without_sides(Outcome::Ambiguous, keys)
+}
+
+fn conclude(notes: &mut impl Notes, text: &str) {
+    notes.say(None, || (text.to_owned(), Vec::new()));
+}
+
+/// Candidates by their index.
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
+struct Set([u64; CANDIDATES_MAX / 64]);
+
+impl Set {
+    fn add(&mut self, index: usize) {
+        if let Some(word) = self.0.get_mut(index / 64) {
+            *word |= 1 << (index % 64);
+        }
+    }
+
+    fn has(self, index: usize) -> bool {
+        self.0.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
+    }
+
+    fn with(self, other: Self, join: fn(u64, u64) -> u64) -> Self {
+        let mut joined = self;
+        joined.0.iter_mut().zip(other.0).for_each(|(mine, theirs)| *mine = join(*mine, theirs));
+        joined
+    }
+
+    fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+}
 
 /// Which subjects the claim's identifiers point to, by index.
 enum Pointed {
     /// None.
     Nothing,
     /// Each identifier to some, but no one to which all do.
-    Apart(BTreeSet<usize>),
+    Apart(Set),
     /// These, by every identifier that points anywhere.
-    Together(BTreeSet<usize>),
+    Together(Set),
 }
 
 fn pointed_to(relations: &[Relation]) -> Pointed {
-    use AccessionRelation::{Canonical, Exact, Unqualified};
-    let chosen = |by: fn(&Relation) -> bool| -> BTreeSet<usize> {
+    use AccessionRelation::{Canonical, Cut, Exact, Unqualified};
+    let chosen = |by: fn(&Relation) -> bool| {
+        let mut set = Set::default();
         let numbered = relations.iter().enumerate();
-        numbered.filter(|(_, one)| by(one)).map(|(index, _)| index).collect()
+        numbered.filter(|(_, one)| by(one)).for_each(|(index, _)| set.add(index));
+        set
     };
-    let mut sets = vec![
+    let mut sets = [
         chosen(|one| one.uid == Some(true)),
-        // An exact and a canonical hit are one set: if the rules make two numbers equal, they cannot tell which of
-        // them the sender meant.
-        chosen(|one| matches!(one.accession, Exact | Canonical)),
+        // An exact, a canonical and a cut hit are one set: if the rules make two numbers equal, they cannot tell which
+        // of them the sender meant.
+        chosen(|one| matches!(one.accession, Canonical | Cut | Exact)),
         chosen(|one| one.filler),
         chosen(|one| one.placer),
     ];
-    sets.retain(|set| !set.is_empty());
-    if sets.is_empty() {
-        sets.push(chosen(|one| one.accession == Unqualified));
+    if sets.iter().all(|set| set.is_empty()) {
+        sets[0] = chosen(|one| one.accession == Unqualified);
     }
-    let all: BTreeSet<usize> = sets.iter().flatten().copied().collect();
-    let shared = |index: &usize| sets.iter().all(|set| set.contains(index));
-    let together: BTreeSet<usize> = all.iter().copied().filter(shared).collect();
-    match (all.is_empty(), together.is_empty()) {
-        (true, _) => Pointed::Nothing,
-        (false, true) => Pointed::Apart(all),
-        (false, false) => Pointed::Together(together),
-    }
+    let mut pointing = sets.into_iter().filter(|set| !set.is_empty());
+    let Some(first) = pointing.next() else { return Pointed::Nothing };
+    let (all, shared) = pointing.fold((first, first), |(all, shared), set| {
+        (
+            all.with(set, |mine, theirs| mine | theirs),
+            shared.with(set, |mine, theirs| mine & theirs),
+        )
+    });
+    if shared.is_empty() { Pointed::Apart(all) } else { Pointed::Together(shared) }
 }
 
-fn describe_claim(claim: &Claim, evidence: &mut Evidence) {
+fn describe_claim(claim: &Claim, notes: &mut impl Notes) {
     let values = [
         ("study instance UID", claim.study_instance_uid.as_ref().map(|uid| uid.as_str())),
         ("accession number", claim.accession.as_ref().map(|number| number.value())),
         ("filler order number", claim.filler.as_ref().map(|number| number.value())),
         ("placer order number", claim.placer.as_ref().map(|number| number.value())),
     ];
-    for (name, value) in values {
-        if let Some(value) = value.filter(|value| !is_identifying(value)) {
-            let statement = format!("the claimed {name} is a placeholder or a wildcard");
-            evidence.say(None, statement, &[("claimed", value)]);
+    let mut names_one = false;
+    for (name, value) in values.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        if is_identifying(value) {
+            names_one = true;
+            continue;
         }
+        notes.say(None, || {
+            let statement = format!("the claimed {name} is a placeholder or a wildcard");
+            (statement, vec![("claimed", value.to_owned())])
+        });
     }
-    if values.iter().all(|(_, value)| value.is_none_or(|value| !is_identifying(value))) {
-        evidence.say(None, "the claim names no order", &[]);
+    if !names_one {
+        notes.say(None, || ("the claim names no order".to_owned(), Vec::new()));
     }
-}
-
-fn keys(subjects: &[Subject<'_>]) -> Vec<String> {
-    subjects.iter().map(|subject| subject.key.to_owned()).collect()
 }
 
 #[cfg(test)]

@@ -36,20 +36,30 @@ impl Evidence {
         };
         self.lines.iter().map(line).collect::<Vec<_>>().join("\n")
     }
+}
 
-    pub(crate) fn say(
-        &mut self,
-        candidate: Option<usize>,
-        statement: impl Into<String>,
-        values: &[(&str, &str)],
-    ) {
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        self.lines.push(EvidenceLine {
-            candidate,
-            statement: statement.into(),
-            values: values.iter().map(owned).collect(),
-        });
+/// Who listens to the reasons of a decision.
+pub(crate) trait Notes {
+    /// One observation. `make` gives the sentence and the values, and is called only where they are kept.
+    fn say(&mut self, candidate: Option<usize>, make: impl FnOnce() -> Sentence);
+}
+
+/// A sentence without values, and the values it speaks about.
+pub(crate) type Sentence = (String, Vec<(&'static str, String)>);
+
+impl Notes for Evidence {
+    fn say(&mut self, candidate: Option<usize>, make: impl FnOnce() -> Sentence) {
+        let (statement, values) = make();
+        let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        self.lines.push(EvidenceLine { candidate, statement, values });
     }
+}
+
+/// Keeps nothing: for decisions whose outcome alone is asked for.
+pub(crate) struct Unheard;
+
+impl Notes for Unheard {
+    fn say(&mut self, _: Option<usize>, _: impl FnOnce() -> Sentence) {}
 }
 
 impl std::fmt::Display for EvidenceLine {

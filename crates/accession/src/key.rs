@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use telerad_core::Order;
+use telerad_core::{AccessionNumber, Order};
 
 use crate::{AccessionPolicy, Claim, is_identifying};
 
@@ -55,7 +55,7 @@ impl std::fmt::Debug for SearchKey {
 pub fn search_keys(claim: &Claim, policy: &AccessionPolicy) -> Vec<SearchKey> {
     keys(
         claim.study_instance_uid.as_ref().map(|uid| uid.as_str()),
-        claim.accession.as_ref().map(|number| number.value()),
+        claim.accession.as_ref(),
         claim.filler.as_ref().map(|number| number.value()),
         claim.placer.as_ref().map(|number| number.value()),
         policy,
@@ -66,7 +66,7 @@ pub fn search_keys(claim: &Claim, policy: &AccessionPolicy) -> Vec<SearchKey> {
 pub fn index_keys(order: &Order, policy: &AccessionPolicy) -> Vec<SearchKey> {
     keys(
         Some(order.study_instance_uid.as_str()),
-        Some(order.accession.value()),
+        Some(&order.accession),
         order.filler_order_number.as_ref().map(|number| number.value()),
         order.placer_order_number.as_ref().map(|number| number.value()),
         policy,
@@ -75,7 +75,7 @@ pub fn index_keys(order: &Order, policy: &AccessionPolicy) -> Vec<SearchKey> {
 
 fn keys(
     uid: Option<&str>,
-    accession: Option<&str>,
+    accession: Option<&AccessionNumber>,
     filler: Option<&str>,
     placer: Option<&str>,
     policy: &AccessionPolicy,
@@ -91,9 +91,11 @@ fn keys(
     add(SearchKey::Placer, placer);
     // The raw value is a key beside the canonical one: an order that was stored under earlier rules is still found
     // by the number it came with.
-    add(SearchKey::Accession, accession);
-    let canonical =
-        accession.filter(|value| is_identifying(value)).map(|value| policy.canonical(value));
-    add(SearchKey::Accession, canonical.as_deref());
+    if let Some(number) = accession.filter(|number| is_identifying(number.value())) {
+        let (whole, stem) = policy.texts(number.value(), policy.issuer_of(number));
+        for text in [Some(number.value()), whole.as_deref(), stem.as_deref()] {
+            add(SearchKey::Accession, text);
+        }
+    }
     keys.into_iter().collect()
 }

@@ -69,15 +69,20 @@ mod canonical;
 mod claim;
 mod decide;
 mod evidence;
+mod index;
 mod key;
 mod patient;
+#[cfg(test)]
+mod samples;
 mod subject;
 mod table;
+mod view;
 
 pub use canonical::{AccessionPolicy, CanonicalRule, is_identifying};
 pub use claim::{Candidate, CandidateSource, Claim};
-pub use decide::{CANDIDATES_MAX, Decision, decide};
+pub use decide::{CANDIDATES_MAX, Decision, Outcome, decide};
 pub use evidence::{Evidence, EvidenceLine};
+pub use index::{CandidateIndex, IndexDecision, IndexError};
 pub use key::{SearchKey, index_keys, search_keys};
 pub use patient::PatientSide;
 pub use table::{OrderSide, ROWS, Verdict, verdict};

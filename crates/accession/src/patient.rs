@@ -1,8 +1,10 @@
 //! Is it the same patient?
 
-use telerad_core::{Issuer, NameGroup, PartialDate, Patient, PatientId, PersonName, Sex};
+use telerad_core::{Issuer, PartialDate, Patient, PersonName, Sex};
 
-use crate::{AccessionPolicy, Evidence, is_identifying};
+use crate::evidence::Notes;
+use crate::view::{Issued, NameParts, Person};
+use crate::{AccessionPolicy, is_identifying};
 
 /// How far two descriptions speak about the same patient.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -28,43 +30,42 @@ pub(crate) enum Compared {
     Unknown,
 }
 
-/// Compares two patients; `also_known_as` are further identifiers of the second one. Identifiers are compared whole,
-/// never by similarity; the observations are added to `evidence` for `candidate`.
+/// Compares two patients. Identifiers are compared whole, never by similarity; the observations go to `notes` for
+/// `candidate`.
 pub(crate) fn compare(
     claimed: &Patient,
-    known: &Patient,
-    also_known_as: &[PatientId],
+    known: &impl Person,
     policy: &AccessionPolicy,
     candidate: Option<usize>,
-    evidence: &mut Evidence,
+    notes: &mut impl Notes,
 ) -> PatientSide {
-    let identifier = compare_identifiers(claimed, known, also_known_as, policy);
-    let birth_date = compare_birth_dates(claimed.birth_date, known.birth_date);
-    let sex = compare_sexes(claimed.sex, known.sex);
-    let name = compare_names(&claimed.name, &known.name);
-    let side = grade(identifier, birth_date, sex, name);
+    let identifier = compare_identifiers(claimed, known, policy);
+    let birth_date = compare_birth_dates(claimed.birth_date, known.birth_date());
+    let sex = compare_sexes(claimed.sex, known.sex());
+    let name = compare_names(&claimed.name, known);
     let date = |date: Option<PartialDate>| date.map(|date| date.to_string()).unwrap_or_default();
     let code = |sex: Option<Sex>| sex.map(Sex::as_dicom).unwrap_or_default().to_owned();
-    let known_ids = ids(known, also_known_as, policy);
-    let rows = [
-        ("patient identifier", identifier, ids(claimed, &[], policy), known_ids),
-        ("birth date", birth_date, date(claimed.birth_date), date(known.birth_date)),
-        ("sex", sex, code(claimed.sex), code(known.sex)),
-        ("name", name, claimed.name.to_dicom(), known.name.to_dicom()),
-    ];
-    for (attribute, compared, claimed, known) in rows {
-        let statement = match (attribute, compared) {
-            ("patient identifier", Compared::Equal) => "is equal under the same authority",
-            ("patient identifier", Compared::Differs) => "differs under the same authority",
-            ("patient identifier", Compared::Unknown) => "has no authority in common",
-            (_, Compared::Equal) => "is equal",
-            (_, Compared::Differs) => "differs",
-            (_, Compared::Unknown) => "cannot be compared",
-        };
-        let values = [("claimed", claimed.as_str()), ("known", known.as_str())];
-        evidence.say(candidate, format!("{attribute} {statement}"), &values);
-    }
-    side
+    let mut say = |attribute: &str, compared, values: &dyn Fn() -> (String, String)| {
+        notes.say(candidate, || {
+            let statement = match (attribute, compared) {
+                ("patient identifier", Compared::Equal) => "is equal under the same authority",
+                ("patient identifier", Compared::Differs) => "differs under the same authority",
+                ("patient identifier", Compared::Unknown) => "has no authority in common",
+                (_, Compared::Equal) => "is equal",
+                (_, Compared::Differs) => "differs",
+                (_, Compared::Unknown) => "cannot be compared",
+            };
+            let (claimed, known) = values();
+            (format!("{attribute} {statement}"), vec![("claimed", claimed), ("known", known)])
+        });
+    };
+    say("patient identifier", identifier, &|| {
+        (ids(claimed.ids.iter().map(Issued::id), policy), ids(known.ids(), policy))
+    });
+    say("birth date", birth_date, &|| (date(claimed.birth_date), date(known.birth_date())));
+    say("sex", sex, &|| (code(claimed.sex), code(known.sex())));
+    say("name", name, &|| (claimed.name.to_dicom(), known.name_text()));
+    grade(identifier, birth_date, sex, name)
 }
 
 /// The grade of four comparisons. Tested cell by cell.
@@ -104,39 +105,40 @@ pub(crate) fn same_issuer(mine: Option<&Issuer>, theirs: Option<&Issuer>) -> Opt
 
 fn compare_identifiers(
     claimed: &Patient,
-    known: &Patient,
-    also_known_as: &[PatientId],
+    known: &impl Person,
     policy: &AccessionPolicy,
 ) -> Compared {
     let authority = policy.patient_authority.as_ref();
-    let known: Vec<&PatientId> = known.ids.iter().chain(also_known_as).collect();
     let mut result = Compared::Unknown;
     for id in claimed.ids.iter().filter(|id| is_identifying(id.value())) {
-        let mut same_authority = known
-            .iter()
-            .filter(|other| is_identifying(other.value()))
-            .filter(|other| {
-                let (mine, theirs) = (id.issuer().or(authority), other.issuer().or(authority));
-                same_issuer(mine, theirs) == Some(true)
-            })
-            .peekable();
-        if same_authority.peek().is_none() {
-            continue;
+        let mine = id.issuer().or(authority);
+        let (mut is_equal, mut is_other) = (false, false);
+        for other in known.ids() {
+            if same_issuer(mine, other.issuer.or(authority)) == Some(true) {
+                is_equal |= other.value == id.value();
+                is_other |= other.value != id.value() && is_identifying(other.value);
+            }
         }
-        if !same_authority.any(|other| other.value() == id.value()) {
+        match (is_equal, is_other) {
+            (true, _) => result = Compared::Equal,
             // One contradiction outweighs any number of agreements: two numbers of one authority are two patients
             // until a merge says otherwise.
-            return Compared::Differs;
+            (false, true) => return Compared::Differs,
+            (false, false) => {}
         }
-        result = Compared::Equal;
     }
     result
 }
 
 fn compare_birth_dates(claimed: Option<PartialDate>, known: Option<PartialDate>) -> Compared {
     let (Some(claimed), Some(known)) = (claimed, known) else { return Compared::Unknown };
-    let (claimed_text, known_text) = (claimed.to_string(), known.to_string());
-    if !claimed_text.starts_with(&known_text) && !known_text.starts_with(&claimed_text) {
+    let differ = |mine: Option<u8>, theirs: Option<u8>| {
+        mine.zip(theirs).is_some_and(|(mine, theirs)| mine != theirs)
+    };
+    if claimed.year() != known.year()
+        || differ(claimed.month(), known.month())
+        || differ(claimed.day(), known.day())
+    {
         Compared::Differs
     } else if claimed.is_complete() && known.is_complete() {
         Compared::Equal
@@ -156,15 +158,11 @@ fn compare_sexes(claimed: Option<Sex>, known: Option<Sex>) -> Compared {
     }
 }
 
-fn compare_names(claimed: &PersonName, known: &PersonName) -> Compared {
-    let groups = [
-        (&claimed.alphabetic, &known.alphabetic),
-        (&claimed.ideographic, &known.ideographic),
-        (&claimed.phonetic, &known.phonetic),
-    ];
+fn compare_names(claimed: &PersonName, known: &impl Person) -> Compared {
+    let claimed = [&claimed.alphabetic, &claimed.ideographic, &claimed.phonetic];
     let mut result = Compared::Unknown;
-    for (claimed, known) in groups {
-        match compare_name_groups(claimed, known) {
+    for (claimed, known) in claimed.into_iter().zip(known.names()) {
+        match compare_name_groups((&claimed.family, &claimed.given), known) {
             Compared::Differs => return Compared::Differs,
             Compared::Equal => result = Compared::Equal,
             Compared::Unknown => {}
@@ -173,31 +171,34 @@ fn compare_names(claimed: &PersonName, known: &PersonName) -> Compared {
     result
 }
 
-fn compare_name_groups(claimed: &NameGroup, known: &NameGroup) -> Compared {
-    let parts = [(&claimed.family, &known.family), (&claimed.given, &known.given)]
-        .map(|(claimed, known)| (normalised(claimed), normalised(known)));
-    let filled = |(claimed, known): &(String, String)| !claimed.is_empty() && !known.is_empty();
-    if parts.iter().any(|part| filled(part) && part.0 != part.1) {
-        Compared::Differs
-    } else if parts.iter().all(filled) {
-        Compared::Equal
-    } else {
-        Compared::Unknown
+fn compare_name_groups(claimed: NameParts<'_>, known: NameParts<'_>) -> Compared {
+    let part = |claimed: &str, known: &str| {
+        let is_filled = letters(claimed).next().is_some() && letters(known).next().is_some();
+        match is_filled {
+            false => Compared::Unknown,
+            true if letters(claimed).eq(letters(known)) => Compared::Equal,
+            true => Compared::Differs,
+        }
+    };
+    match (part(claimed.0, known.0), part(claimed.1, known.1)) {
+        (Compared::Differs, _) | (_, Compared::Differs) => Compared::Differs,
+        (Compared::Equal, Compared::Equal) => Compared::Equal,
+        _ => Compared::Unknown,
     }
 }
 
 /// Letters and digits in lower case: case, spaces, hyphens, apostrophes and dots are written differently by different
 /// systems. Accents are kept, since dropping them joins different names.
-fn normalised(text: &str) -> String {
-    text.chars().filter(|one| one.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+pub(crate) fn letters(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|one| one.is_alphanumeric()).flat_map(char::to_lowercase)
 }
 
-fn ids(patient: &Patient, also_known_as: &[PatientId], policy: &AccessionPolicy) -> String {
-    let one = |id: &PatientId| match id.issuer().or(policy.patient_authority.as_ref()) {
-        Some(issuer) => format!("{} of {issuer}", id.value()),
-        None => id.value().to_owned(),
+fn ids<'a>(ids: impl Iterator<Item = Issued<'a>>, policy: &AccessionPolicy) -> String {
+    let one = |id: Issued<'_>| match id.issuer.or(policy.patient_authority.as_ref()) {
+        Some(issuer) => format!("{} of {issuer}", id.value),
+        None => id.value.to_owned(),
     };
-    let mut all: Vec<String> = patient.ids.iter().chain(also_known_as).map(one).collect();
+    let mut all: Vec<String> = ids.map(one).collect();
     all.sort();
     all.join(", ")
 }

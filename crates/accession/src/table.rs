@@ -20,6 +20,11 @@ pub enum OrderSide {
     Canonical,
     /// Accession number is equal after declared rules; nothing known has the claim's study instance UID.
     CanonicalOtherUid,
+    /// Accession number is equal as far as a declared cut left it, under the same issuer; the claim has no study instance
+    /// UID.
+    Cut,
+    /// Accession number is equal as far as a declared cut left it; nothing known has the claim's study instance UID.
+    CutOtherUid,
     /// Filler or placer order number is equal; nothing contradicts it.
     Number,
     /// Filler or placer order number is equal, accession number or study instance UID are others.
@@ -53,8 +58,8 @@ pub fn verdict(order: OrderSide, patient: PatientSide) -> Verdict {
 }
 
 use OrderSide::{
-    Accession, AccessionOtherUid, Canonical, CanonicalOtherUid, Number, NumberContradicted, Uid,
-    UidAndAccession, UidOtherAccession, Unqualified,
+    Accession, AccessionOtherUid, Canonical, CanonicalOtherUid, Cut, CutOtherUid, Number,
+    NumberContradicted, Uid, UidAndAccession, UidOtherAccession, Unqualified,
 };
 use Verdict::{Conflict as X, Match as M, Review as R};
 
@@ -62,7 +67,7 @@ use Verdict::{Conflict as X, Match as M, Review as R};
 ///
 /// Two independent identifiers must agree, one of the order and one of the patient: only the first column files.
 #[rustfmt::skip]
-pub const ROWS: [(OrderSide, [Verdict; 5]); 10] = [
+pub const ROWS: [(OrderSide, [Verdict; 5]); 12] = [
     //                    agree weak unknown disagree conflict
     (UidAndAccession,    [M,    R,   R,      X,       X]),
     (Uid,                [M,    R,   R,      X,       X]),
@@ -71,6 +76,8 @@ pub const ROWS: [(OrderSide, [Verdict; 5]); 10] = [
     (AccessionOtherUid,  [M,    R,   R,      X,       X]),
     (Canonical,          [M,    R,   R,      X,       X]),
     (CanonicalOtherUid,  [R,    R,   R,      X,       X]),
+    (Cut,                [M,    R,   R,      X,       X]),
+    (CutOtherUid,        [R,    R,   R,      X,       X]),
     (Number,             [M,    R,   R,      X,       X]),
     (NumberContradicted, [X,    X,   X,      X,       X]),
     (Unqualified,        [R,    R,   R,      X,       X]),

@@ -1,104 +1,12 @@
 use proptest::prelude::*;
-use telerad_core::{
-    AccessionNumber, Code, EntityIdentifier, Issuer, Order, PartialDate, Patient, PatientId,
-    PersonName, Priority, Sex, SiteId, Uid,
-};
+use telerad_core::{Issuer, PartialDate, Patient, PatientId, PersonName, Sex};
 
 use super::{CANDIDATES_MAX, decide};
+use crate::samples::{any_candidate, claim, claim_of, head, order, patient, policy};
 use crate::{
     AccessionPolicy, Candidate, CandidateSource, CanonicalRule, Claim, OrderSide, PatientSide,
     ROWS, index_keys, search_keys,
 };
-
-/// `uid accession filler placer patient` separated by spaces; `-` for missing; identifiers as `value@issuer`. Patients:
-/// `A` is number 7 of HOSP, `B` is number 8 of HOSP, `w` has A's birth date only, `d` has another one, `A*` has no number.
-fn claim(text: &str) -> Claim {
-    let parts: Vec<&str> = text.split(' ').collect();
-    Claim {
-        study_instance_uid: given(parts[0]).map(|uid| Uid::new(uid).unwrap()),
-        accession: given(parts[1]).map(|text| {
-            let (value, issuer) = issued(text);
-            AccessionNumber::new(value, issuer).unwrap()
-        }),
-        filler: given(parts[2]).map(entity),
-        placer: given(parts[3]).map(entity),
-        patient: patient(parts[4]),
-    }
-}
-
-fn given(text: &str) -> Option<&str> {
-    (text != "-").then_some(text)
-}
-
-fn issued(text: &str) -> (&str, Option<Issuer>) {
-    match text.split_once('@') {
-        Some((value, issuer)) => (value, Some(Issuer::local(issuer).unwrap())),
-        None => (text, None),
-    }
-}
-
-fn entity(text: &str) -> EntityIdentifier {
-    let (value, issuer) = issued(text);
-    EntityIdentifier::new(value, issuer).unwrap()
-}
-
-fn patient(name: &str) -> Patient {
-    let hosp = || Some(Issuer::local("HOSP").unwrap());
-    let ids = match name {
-        "A" => vec![PatientId::new("7", hosp()).unwrap()],
-        "B" => vec![PatientId::new("8", hosp()).unwrap()],
-        _ => Vec::new(),
-    };
-    let birth_date = match name {
-        "A" | "A*" | "w" => PartialDate::parse("19800102").ok(),
-        "B" | "d" => PartialDate::parse("19610304").ok(),
-        _ => None,
-    };
-    let full = matches!(name, "A" | "A*");
-    Patient {
-        ids,
-        birth_date,
-        name: if full { PersonName::from_dicom("DOE^JANE") } else { PersonName::default() },
-        sex: full.then_some(Sex::Female),
-    }
-}
-
-/// The same writing with the key in front: `key uid accession filler placer patient`.
-fn order(text: &str) -> Candidate {
-    let (key, rest) = text.split_once(' ').unwrap();
-    let claim = claim(rest);
-    Candidate {
-        key: key.to_owned(),
-        order: Order {
-            site: SiteId::new("north").unwrap(),
-            patient: claim.patient,
-            accession: claim.accession.unwrap(),
-            placer_order_number: claim.placer,
-            filler_order_number: claim.filler,
-            requested_procedure_id: String::new(),
-            study_instance_uid: claim.study_instance_uid.unwrap(),
-            procedure: Code::default(),
-            priority: Priority::Routine,
-            referring_physician: PersonName::default(),
-            requesting_physician: PersonName::default(),
-            reason: String::new(),
-        },
-        source: CandidateSource::Order,
-        also_known_as: Vec::new(),
-    }
-}
-
-fn head(text: &str) -> Candidate {
-    Candidate { source: CandidateSource::StudyHead, ..order(text) }
-}
-
-fn policy() -> AccessionPolicy {
-    AccessionPolicy {
-        default_issuer: Some(Issuer::local("NORTH").unwrap()),
-        patient_authority: Some(Issuer::local("HOSP").unwrap()),
-        rules: vec![CanonicalRule::StripPrefix { prefix: "N-".to_owned() }],
-    }
-}
 
 fn answer(claim: &Claim, candidates: &[Candidate], policy: &AccessionPolicy) -> String {
     let decision = decide(claim, candidates, policy);
@@ -125,6 +33,15 @@ fn check_with(policy: &AccessionPolicy, claimed: &str, candidates: &[Candidate],
 const A: &str = "a 1.1 100@NORTH F1@RIS P1@EHR A";
 const B: &str = "b 1.2 200@NORTH F2@RIS P2@EHR B";
 
+/// As `A`, with a number that does not fit into SH.
+const LONG: &str = "a 1.1 2024-XR-000123456@NORTH F1@RIS P1@EHR A";
+
+fn cut() -> AccessionPolicy {
+    let mut policy = policy();
+    policy.rules.push(CanonicalRule::Cut { characters: 16 });
+    policy
+}
+
 #[test]
 fn every_cell_of_the_table() {
     let sides = [
@@ -135,6 +52,8 @@ fn every_cell_of_the_table() {
         (OrderSide::AccessionOtherUid, "1.9 100@NORTH - -"),
         (OrderSide::Canonical, "- N-100@NORTH - -"),
         (OrderSide::CanonicalOtherUid, "1.9 N-100@NORTH - -"),
+        (OrderSide::Cut, "- 2024-XR-00012345@NORTH - -"),
+        (OrderSide::CutOtherUid, "1.9 2024-XR-00012345@NORTH - -"),
         (OrderSide::Number, "- - F1@RIS -"),
         (OrderSide::NumberContradicted, "- 555@NORTH - P1@EHR"),
         (OrderSide::Unqualified, "- 100 - -"),
@@ -155,6 +74,8 @@ fn every_cell_of_the_table() {
         ["match", "ambiguous", "ambiguous", "conflict", "conflict"],
         ["ambiguous", "ambiguous", "ambiguous", "conflict", "conflict"],
         ["match", "ambiguous", "ambiguous", "conflict", "conflict"],
+        ["ambiguous", "ambiguous", "ambiguous", "conflict", "conflict"],
+        ["match", "ambiguous", "ambiguous", "conflict", "conflict"],
         ["conflict", "conflict", "conflict", "conflict", "conflict"],
         ["ambiguous", "ambiguous", "ambiguous", "conflict", "conflict"],
     ];
@@ -162,9 +83,13 @@ fn every_cell_of_the_table() {
     for (row, (side, claimed)) in sides.into_iter().enumerate() {
         assert_eq!(ROWS[row].0, side);
         for (column, (_, name)) in patients.into_iter().enumerate() {
-            let policy = if side == OrderSide::Unqualified { &unnamed } else { &policy() };
+            let (policy, known) = match side {
+                OrderSide::Unqualified => (&unnamed, A),
+                OrderSide::Cut | OrderSide::CutOtherUid => (&cut(), LONG),
+                _ => (&policy(), A),
+            };
             let expected = format!("{} a", expected[row][column]);
-            check_with(policy, &format!("{claimed} {name}"), &[order(A)], &expected);
+            check_with(policy, &format!("{claimed} {name}"), &[order(known)], &expected);
         }
     }
 }
@@ -232,6 +157,69 @@ fn numbers_that_the_rules_make_equal_are_ambiguous() {
     check("1.1 100 - - A", &both, "match a");
     // Not even the patient chooses between them.
     check("- 100 - - A", &[order(A), order("n 1.3 N-100@NORTH - - B")], "ambiguous a,n");
+}
+
+#[test]
+fn a_cut_number_counts_only_where_declared_and_only_at_its_length() {
+    let long = [order(LONG)];
+    check("- 2024-XR-00012345 - - A", &long, "no candidate");
+    check_with(&cut(), "- 2024-XR-00012345 - - A", &long, "match a");
+    // Behind a prefix, which the rules before take away.
+    check_with(&cut(), "- N-2024-XR-00012345 - - A", &long, "match a");
+    for almost in ["2024-XR-0001234", "2024-XR-000123457", "2024-XR-0001234567", "2024-XR-00012346"]
+    {
+        check_with(&cut(), &format!("- {almost} - - A"), &long, "no candidate");
+    }
+    // In the other direction: the images carry what is left, the report the whole number.
+    let short = [head("h 1.9 2024-XR-00012345@NORTH - - A")];
+    check_with(&cut(), "- 2024-XR-000123456 - - A", &short, "match h");
+}
+
+#[test]
+fn numbers_that_a_cut_makes_equal_are_ambiguous() {
+    let both = [order(LONG), order("b 1.2 2024-XR-000123457@NORTH - - A")];
+    check_with(&cut(), "- 2024-XR-00012345 - - A", &both, "ambiguous a,b");
+    check_with(&cut(), "- 2024-XR-000123457 - - A", &both, "match b");
+    // A whole number of 16 characters may be meant, or one that was cut.
+    let both = [order(LONG), order("b 1.2 2024-XR-00012345@NORTH - - A")];
+    check_with(&cut(), "- 2024-XR-00012345 - - A", &both, "ambiguous a,b");
+    // The images under the cut number belong to the order with the whole one.
+    let both = [order(LONG), head("h 1.9 2024-XR-00012345@NORTH - - A")];
+    check_with(&cut(), "- 2024-XR-000123456 - - A", &both, "match a");
+    let both = [order(LONG), head("h 1.9 2024-XR-00012345@NORTH - - B")];
+    check_with(&cut(), "- 2024-XR-000123456 - - A", &both, "conflict a");
+}
+
+#[test]
+fn a_number_that_the_rules_turn_into_another_known_one_is_ambiguous() {
+    // The sender puts N- before every number: is it x as written, or y with the prefix?
+    let both = [order("x 1.1 N-N-100@NORTH - - A"), order("y 1.2 N-100@NORTH - - A")];
+    check("- N-N-100 - - A", &both, "ambiguous x,y");
+    check("- N-N-100 - - A", &both[1..], "match y");
+}
+
+#[test]
+fn rules_leave_no_placeholder() {
+    check("- N-0 - - A", &[order("a 1.1 0@NORTH - - A")], "no candidate");
+    let keys = search_keys(&claim("- N-0 - - -"), &policy());
+    assert_eq!(keys, [crate::SearchKey::Accession("N-0".to_owned())]);
+}
+
+#[test]
+fn a_list_of_numbers_is_divided_only_where_declared() {
+    let numbers = |policy: &AccessionPolicy, text: &str| -> Vec<String> {
+        let claims = claim(&format!("- {text} - - A")).numbered(policy);
+        let value = |claim: &Claim| claim.accession.as_ref().unwrap().value().to_owned();
+        claims.iter().map(value).collect()
+    };
+    let mut declared = policy();
+    declared.rules.push(CanonicalRule::List { separators: "\\;".to_owned() });
+    assert_eq!(numbers(&policy(), "100;200"), ["100;200"]);
+    assert_eq!(numbers(&declared, "100;200\\300"), ["100", "200", "300"]);
+    assert_eq!(numbers(&declared, "100+200"), ["100+200"]);
+    // An empty part is no number, and what is beside it no list.
+    assert_eq!(numbers(&declared, "100;"), ["100;"]);
+    assert_eq!(claim("1.1 - - - A").numbered(&declared).len(), 1);
 }
 
 #[test]
@@ -375,21 +363,6 @@ fn every_order_is_found_by_the_claim_that_matches_it() {
     assert!(!format!("{stored:?}").contains("N-100"));
 }
 
-fn any_candidate() -> impl Strategy<Value = Candidate> {
-    let uid = prop::sample::select(vec!["1.1", "1.2", "1.3"]);
-    let accession =
-        prop::sample::select(vec!["100", "N-100", "100@NORTH", "100@SOUTH", "200", "0", "A*"]);
-    let number = prop::sample::select(vec!["-", "F1", "F1@RIS", "F2@RIS"]);
-    let name = prop::sample::select(vec!["A", "B", "A*", "w", "d", "-"]);
-    let key = prop::sample::select(vec!["k1", "k2", "k3"]);
-    (key, uid, accession, number.clone(), number, name, any::<bool>()).prop_map(
-        |(key, uid, accession, filler, placer, name, is_head)| {
-            let text = format!("{key} {uid} {accession} {filler} {placer} {name}");
-            if is_head { head(&text) } else { order(&text) }
-        },
-    )
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
@@ -400,17 +373,7 @@ proptest! {
         claimed in any_candidate(),
         without in 0..16_u8,
     ) {
-        let mut claim = Claim {
-            study_instance_uid: Some(claimed.order.study_instance_uid),
-            accession: Some(claimed.order.accession),
-            filler: claimed.order.filler_order_number,
-            placer: claimed.order.placer_order_number,
-            patient: claimed.order.patient,
-        };
-        if without & 1 > 0 { claim.study_instance_uid = None; }
-        if without & 2 > 0 { claim.accession = None; }
-        if without & 4 > 0 { claim.filler = None; }
-        if without & 8 > 0 { claim.placer = None; }
+        let claim = claim_of(claimed, without);
         let mut shuffled: Vec<(u32, Candidate)> = seed.into_iter().zip(candidates.clone()).collect();
         shuffled.sort_by_key(|(place, _)| *place);
         let shuffled: Vec<Candidate> = shuffled.into_iter().map(|(_, one)| one).collect();
@@ -479,6 +442,50 @@ proptest! {
             prop_assert_eq!(owners[place], who);
             // And one identifier of the patient, or all three others, were given.
             prop_assert!(kept & 1 == 1 || kept & 14 == 14);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn a_candidate_that_is_not_named_never_turns_a_match_into_another_match(
+        candidates in prop::collection::vec(any_candidate(), 1..4),
+        another in any_candidate(),
+        claimed in any_candidate(),
+        without in 0..16_u8,
+    ) {
+        let claim = claim_of(claimed, without);
+        let before = decide(&claim, &candidates, &policy());
+        let claimed_keys = search_keys(&claim, &policy());
+        let is_named =
+            claimed_keys.iter().any(|key| index_keys(&another.order, &policy()).contains(key));
+        let unrelated = !is_named
+            && !candidates.iter().any(|known| {
+                // Of one order, or of one study, with something known.
+                known.key == another.key
+                    || known.order.study_instance_uid == another.order.study_instance_uid
+                    || index_keys(&known.order, &policy())
+                        .iter()
+                        .any(|key| index_keys(&another.order, &policy()).contains(key))
+            });
+        let mut more = candidates.clone();
+        let is_order = another.source == CandidateSource::Order;
+        more.push(another);
+        let after = decide(&claim, &more, &policy());
+        if let (crate::Decision::Match { key: first, .. }, crate::Decision::Match { key, .. }) =
+            (&before, &after)
+        {
+            // Only to one that the claim names too, and from a study that stood for itself to the order it belongs to.
+            let mut of_first = candidates.iter().filter(|one| one.key == *first);
+            let stood_alone = of_first.all(|one| one.source == CandidateSource::StudyHead);
+            prop_assert!(first == key || is_named || is_order && stood_alone);
+        }
+        // What has nothing in common with anything changes nothing.
+        if unrelated {
+            prop_assert_eq!(before.outcome(), after.outcome());
+            prop_assert_eq!(before.keys(), after.keys());
         }
     }
 }

@@ -3,6 +3,7 @@ use telerad_core::{Issuer, PartialDate, Patient, PatientId, PersonName, Sex};
 use super::Compared::{Differs, Equal, Unknown};
 use super::PatientSide::{self, Agree, Conflict, Disagree, Weak};
 use super::{Compared, compare, grade};
+use crate::view::KnownPatient;
 use crate::{AccessionPolicy, Evidence};
 
 /// `ids|name|birth date|sex`, identifiers as `value@authority`, separated by commas.
@@ -34,7 +35,9 @@ fn check(claimed: &str, known: &str, also_known_as: &str, expected: PatientSide)
     };
     let mut evidence = Evidence::default();
     let also = ids(also_known_as);
-    let got = compare(&patient(claimed), &patient(known), &also, &policy, None, &mut evidence);
+    let patient_known = patient(known);
+    let known = KnownPatient { patient: &patient_known, also_known_as: &also };
+    let got = compare(&patient(claimed), &known, &policy, None, &mut evidence);
     assert_eq!(got, expected, "{evidence}");
 }
 
