@@ -152,12 +152,17 @@ pub enum Event {
         /// In plain words.
         cause: String,
     },
-    /// Whether two versions of an instance have the same pixels is not known; they are treated as different.
+    /// Whether two versions of an instance have the same pixels is not known, and nothing else speaks against it; they are
+    /// treated as different: the second is kept, parked and not delivered. Told once for each study and pair of sources.
     PixelsNotCompared {
         /// The site it belongs to.
         site: SiteId,
-        /// Which instance.
+        /// Which instance was the first of its study.
         sop_instance_uid: Uid,
+        /// (0020,000D)
+        study_instance_uid: String,
+        /// Who sends them.
+        sources: SourcePair,
         /// In plain words.
         cause: String,
     },
@@ -244,7 +249,8 @@ pub enum Event {
         /// In plain words.
         cause: &'static str,
     },
-    /// The same SOP Instance UID came with other content; both are kept and a person has to look.
+    /// The same SOP Instance UID came with other content; both are kept and a person has to look. Where it is only that the
+    /// pixels could not be compared, `PixelsNotCompared` tells it for the whole study instead.
     UidConflict {
         /// The site it belongs to.
         site: SiteId,

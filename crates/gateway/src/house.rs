@@ -57,7 +57,7 @@ pub(crate) fn state(more: &str) -> State {
 
 /// Runs a test that waits for its store.
 pub(crate) fn run(test: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(test);
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(test);
 }
 
 /// A pending delivery to a destination, not to be tried before.

@@ -1,6 +1,7 @@
 //! Studies in: stream to the spool, make durable, decide, acknowledge. In that order.
 
 mod after_delivery;
+mod doubt;
 mod known;
 mod order;
 mod spool;
@@ -22,6 +23,7 @@ use crate::configuration::Service;
 use crate::event::Event;
 use crate::pixels;
 use crate::state::{DECISIONS_MAX, State};
+use doubt::Doubt;
 use known::Known;
 pub(crate) use order::{facts, lane_with};
 use spool::Arrival;
@@ -193,6 +195,7 @@ pub(crate) async fn decide_again(
 }
 
 struct Decided {
+    doubt: Doubt,
     effects: Vec<Effect>,
     mark: &'static str,
     no_rule: bool,
@@ -264,9 +267,11 @@ async fn decide_on(
         });
     }
     effects.extend(reports_to_people(state, &record, decision.no_rule));
+    let doubt = doubt::note(state, &record, &known, study.as_ref(), &pixels, &mut effects);
     let sent_twice =
         study.and_then(|study| note_sent_twice(state, &record, &known, study, &mut effects));
     Ok(Decided {
+        doubt,
         effects,
         mark: mark_name(&record.mark),
         no_rule: decision.no_rule,
@@ -408,7 +413,8 @@ fn announce(state: &State, record: &InstanceRecord, decided: &Decided) {
             sources: sources.clone(),
         });
     }
-    if let Relation::UidConflict { differs } = &record.relation {
+    doubt::announce(state, record, &decided.doubt);
+    if let (Relation::UidConflict { differs }, Doubt::None) = (&record.relation, &decided.doubt) {
         tracing::warn!(
             %site, source = %record.source, sop_instance_uid = %uid,
             "uid conflict: same SOP Instance UID, other {}; both are kept", differs.join(", ")

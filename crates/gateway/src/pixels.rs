@@ -1,15 +1,18 @@
 //! Whether two versions of an instance hold the same pixels, by reading both from the spool.
 //!
-//! Nothing is read or decoded for the first version of an instance, nor for one that comes again byte by byte.
+//! Nothing is read or decoded for the first version of an instance, nor for one that comes again byte by byte. A sender
+//! waits for the answer: what takes longer than it should is unknown. Parsing, inflating and decoding never run on a thread
+//! that serves peers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use telerad_dicom::frames::{FrameError, FrameLimits, FrameReader, NextFrame, PixelAttributes};
 use telerad_routing::{Digest, InstanceRecord, Relation};
 use telerad_store::payload::PayloadReader;
+use tokio::sync::OwnedSemaphorePermit;
 
-use crate::event::Event;
 use crate::state::State;
 
 mod decode;
@@ -17,68 +20,100 @@ mod decode;
 use decode::{Coded, Unknown};
 
 /// What is known of the pixels of earlier versions.
-pub(crate) struct Comparison(Vec<(Digest, Option<bool>)>);
+#[derive(Debug, Default)]
+pub(crate) struct Comparison {
+    found: Vec<(Digest, Option<bool>)>,
+    unknown: Option<String>,
+}
 
 impl Comparison {
     /// `None` when it cannot be told.
     pub(crate) fn same_as(&self, other: &InstanceRecord) -> Option<bool> {
-        self.0.iter().find(|(digest, _)| *digest == other.digest).and_then(|(_, same)| *same)
+        self.found.iter().find(|(digest, _)| *digest == other.digest).and_then(|(_, same)| *same)
+    }
+
+    /// Why something could not be told, in plain words.
+    pub(crate) fn unknown(&self) -> Option<&str> {
+        self.unknown.as_deref()
+    }
+
+    fn keep(&mut self, new: &InstanceRecord, unknown: &Unknown) {
+        tracing::info!(
+            site = %new.site, sop_instance_uid = %new.sop_instance_uid,
+            "pixels of two versions could not be compared: {unknown}"
+        );
+        self.unknown.get_or_insert_with(|| unknown.to_string());
     }
 }
 
 /// Compares a new version with those known under its UID that are not in conflict themselves.
 ///
 /// Versions in one transfer syntax are compared byte by byte first; others, and those whose bytes differ, by their
-/// samples. Whatever is not certain stays unknown: an event says why, and it is treated as different.
+/// samples. Whatever is not certain, also because [`COMPARISON_MAX`] is over, stays unknown, and is to be treated as
+/// different.
 pub(crate) async fn compare(
     state: &State,
     new: &InstanceRecord,
     known: &[InstanceRecord],
 ) -> Comparison {
     let is_repeated = known.iter().any(|other| other.digest == new.digest);
-    let in_conflict =
-        |other: &&InstanceRecord| matches!(other.relation, Relation::UidConflict { .. });
-    let mut results = Vec::new();
-    if is_repeated || known.iter().all(|other| in_conflict(&other)) {
-        return Comparison(results);
+    let mut comparison = Comparison::default();
+    if is_repeated || known.iter().all(is_in_conflict) {
+        return comparison;
     }
-    let _permit = state.comparisons.acquire().await;
-    for other in known.iter().filter(|other| !in_conflict(other)).take(VERSIONS_MAX) {
-        let same = match same_pixels(state, new, other).await {
+    let clock = &state.environment.clock;
+    let time_is_up = clock.sleep_until(clock.now() + COMPARISON_MAX);
+    let in_time = tokio::select! {
+        biased;
+        () = compare_each(state, new, known, &mut comparison) => true,
+        () = time_is_up => false,
+    };
+    if !in_time {
+        comparison.keep(new, &Unknown::TooSlow);
+    }
+    comparison
+}
+
+async fn compare_each(
+    state: &State,
+    new: &InstanceRecord,
+    known: &[InstanceRecord],
+    comparison: &mut Comparison,
+) {
+    // Nobody closes it. What a worker still does for a comparison whose time was up keeps its place.
+    let Ok(permit) = Arc::clone(&state.comparisons).acquire_owned().await else { return };
+    let permit = Arc::new(permit);
+    for other in known.iter().filter(|other| !is_in_conflict(other)).take(VERSIONS_MAX) {
+        let same = match same_pixels(state, &permit, new, other).await {
             Ok(same) => Some(same),
             Err(unknown) => {
-                tell(state, new, &unknown);
+                comparison.keep(new, &unknown);
                 None
             }
         };
-        results.push((other.digest, same));
+        comparison.found.push((other.digest, same));
         // Versions that are kept beside the first one are the same image as it.
         if same == Some(true) {
             break;
         }
     }
-    Comparison(results)
 }
 
-fn tell(state: &State, new: &InstanceRecord, unknown: &Unknown) {
-    tracing::warn!(
-        site = %new.site, sop_instance_uid = %new.sop_instance_uid,
-        "pixels of two versions could not be compared: {unknown}"
-    );
-    state.tell(Event::PixelsNotCompared {
-        site: new.site.clone(),
-        sop_instance_uid: new.sop_instance_uid.clone(),
-        cause: unknown.to_string(),
-    });
+fn is_in_conflict(version: &InstanceRecord) -> bool {
+    matches!(version.relation, Relation::UidConflict { .. })
 }
+
+/// A place among the comparisons that go on at once.
+type Permit = Arc<OwnedSemaphorePermit>;
 
 async fn same_pixels(
     state: &State,
+    permit: &Permit,
     new: &InstanceRecord,
     old: &InstanceRecord,
 ) -> Result<bool, Unknown> {
-    let mut one = Frames::open(state, new).await?;
-    let mut two = Frames::open(state, old).await?;
+    let mut one = Frames::open(state, permit, new).await?;
+    let mut two = Frames::open(state, permit, old).await?;
     let same_syntax = new.transfer_syntax_uid == old.transfer_syntax_uid;
     let (mine, theirs) = (one.attributes().await, two.attributes().await);
     if let (true, Some(mine_at), Some(theirs_at)) =
@@ -116,7 +151,8 @@ async fn same_pixels(
         }
         decoded = decoded.saturating_add(one_coding.samples());
         let codings = (Arc::clone(&one_coding), Arc::clone(&two_coding));
-        let same = on_a_worker(move || codings.0.same_frame(&mine, &codings.1, &theirs)).await?;
+        let same =
+            on_a_worker(permit, move || codings.0.same_frame(&mine, &codings.1, &theirs)).await?;
         if !same {
             return Ok(false);
         }
@@ -131,11 +167,20 @@ fn coded_alike(one: &PixelAttributes, two: &PixelAttributes) -> bool {
             && matches!((described(one), described(two)), (Ok(one), Ok(two)) if one == two))
 }
 
-/// Runs a decoder away from the tasks that serve peers. One that panics leaves the answer unknown and nothing else.
-async fn on_a_worker(
-    work: impl FnOnce() -> Result<bool, Unknown> + Send + 'static,
-) -> Result<bool, Unknown> {
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Unknown::Panicked))
+/// Runs what computes away from the tasks that serve peers. What panics leaves the answer unknown and nothing else.
+///
+/// The place among the comparisons is given back only when the work is done, also when nobody waits for it any more.
+async fn on_a_worker<T: Send + 'static>(
+    permit: &Permit,
+    work: impl FnOnce() -> Result<T, Unknown> + Send + 'static,
+) -> Result<T, Unknown> {
+    let permit = Arc::clone(permit);
+    let worker = tokio::task::spawn_blocking(move || {
+        let found = work();
+        drop(permit);
+        found
+    });
+    worker.await.unwrap_or(Err(Unknown::Panicked))
 }
 
 async fn same_tail(
@@ -193,26 +238,32 @@ impl Tail {
 
 /// The frames of a payload.
 struct Frames {
+    permit: Permit,
     payload: Box<dyn PayloadReader>,
-    reader: FrameReader,
+    /// Away while a worker has it.
+    reader: Option<FrameReader>,
     /// What was met on the way to the attributes.
     first: Option<Result<Option<Vec<u8>>, Unknown>>,
 }
 
 impl Frames {
-    async fn open(state: &State, record: &InstanceRecord) -> Result<Self, Unknown> {
+    async fn open(
+        state: &State,
+        permit: &Permit,
+        record: &InstanceRecord,
+    ) -> Result<Self, Unknown> {
         let payload = state.environment.payloads.open(&record.digest).await;
         let payload = payload.map_err(Unknown::unreadable)?;
-        let reader = FrameReader::new(&record.transfer_syntax_uid, LIMITS);
-        Ok(Self { payload, reader, first: None })
+        let reader = Some(FrameReader::new(&record.transfer_syntax_uid, LIMITS));
+        Ok(Self { permit: Arc::clone(permit), payload, reader, first: None })
     }
 
     /// How the pixels are to be read, even where the frames cannot be told apart.
     async fn attributes(&mut self) -> Result<PixelAttributes, Unknown> {
         let met = self.next().await;
-        match (self.reader.attributes(), met) {
+        let attributes = self.reader.as_ref().and_then(FrameReader::attributes).cloned();
+        match (attributes, met) {
             (Some(attributes), met) => {
-                let attributes = attributes.clone();
                 self.first = Some(met);
                 Ok(attributes)
             }
@@ -227,7 +278,7 @@ impl Frames {
             return first;
         }
         loop {
-            match self.reader.next_frame()? {
+            match self.step().await? {
                 // Only the last block vouches for those before it.
                 NextFrame::End => match self.payload.next().await {
                     Ok(Some(_)) => {}
@@ -235,13 +286,28 @@ impl Frames {
                     Err(error) => return Err(Unknown::unreadable(error)),
                 },
                 NextFrame::Frame(frame) => return Ok(Some(frame)),
-                NextFrame::NeedMore => match self.payload.next().await {
-                    Ok(Some(block)) => self.reader.push(block),
-                    Ok(None) => self.reader.end(),
-                    Err(error) => return Err(Unknown::unreadable(error)),
-                },
+                NextFrame::NeedMore => {
+                    let block = self.payload.next().await.map_err(Unknown::unreadable)?;
+                    match (block, &mut self.reader) {
+                        (Some(block), Some(reader)) => reader.push(block),
+                        (None, Some(reader)) => reader.end(),
+                        (_, None) => return Err(Unknown::Panicked),
+                    }
+                }
             }
         }
+    }
+
+    /// Lets the reader look at what it was given: up to a block, which may have to be inflated.
+    async fn step(&mut self) -> Result<NextFrame, Unknown> {
+        let mut reader = self.reader.take().ok_or(Unknown::Panicked)?;
+        let work = move || {
+            let met = reader.next_frame();
+            Ok((reader, met))
+        };
+        let (reader, met) = on_a_worker(&self.permit, work).await?;
+        self.reader = Some(reader);
+        Ok(met?)
     }
 }
 
@@ -254,6 +320,8 @@ const LIMITS: FrameLimits = FrameLimits {
 };
 /// Beyond as many samples, decoding would keep a sender waiting too long for its answer.
 const SAMPLES_DECODED_MAX: u64 = 64 << 20;
+/// How long a sender's answer may wait for a comparison, its turn included; senders give up after half a minute or more.
+const COMPARISON_MAX: Duration = Duration::from_secs(15);
 /// How many versions a new one is compared with.
 const VERSIONS_MAX: usize = 4;
 

@@ -24,7 +24,7 @@ use crate::watermarks::Watermarks;
 /// The shared part: configuration, environment, who is who, and how flows wake each other.
 pub(crate) struct State {
     /// Bounds how many comparisons of pixels go on at once, and with that their memory.
-    pub(crate) comparisons: Semaphore,
+    pub(crate) comparisons: Arc<Semaphore>,
     pub(crate) configuration: Configuration,
     pub(crate) directory: Directory,
     pub(crate) environment: Environment,
@@ -52,7 +52,7 @@ impl State {
         let groups = configuration.groups.iter().map(|group| group.get_ref().clone()).collect();
         let rules = configuration.rules.iter().map(|rule| rule.get_ref().clone()).collect();
         Self {
-            comparisons: Semaphore::new(COMPARISONS_MAX),
+            comparisons: Arc::new(Semaphore::new(COMPARISONS_MAX)),
             directory: Directory::new(&configuration),
             refusals: Refusals::new(&configuration.destinations),
             rules: RuleSet { rules },

@@ -229,6 +229,7 @@ fn plan(
         cancelled: Vec::new(),
         groups: resolved.choices,
         sent_twice: Vec::new(),
+        not_compared: Vec::new(),
         revision: 0,
     };
     let deliveries = deliveries(&fresh, instance, now, priority);

@@ -90,7 +90,7 @@ pub use record::{
 };
 pub use refused_class::RefusedClasses;
 pub use rejection::{Concurrency, Rejection};
-pub use relation::{HeadDifferences, relate, sent_twice};
+pub use relation::{HeadDifferences, not_compared, relate, sent_twice};
 pub use relocate::{fail_over, move_study};
 pub use retry::{FaultScope, RetryPolicy};
 pub use rule::{InvalidRule, Rule, RuleSet, Wanted};

@@ -140,6 +140,9 @@ pub struct StudyDecision {
     /// Sources that both send it, each pair told once.
     #[serde(default)]
     pub sent_twice: Vec<SourcePair>,
+    /// Sources of versions whose pixels could not be compared, each pair told once.
+    #[serde(default)]
+    pub not_compared: Vec<SourcePair>,
     /// The revision it was read at; 0 = new.
     pub revision: u64,
 }

@@ -33,7 +33,7 @@ pub fn relate(
             Some(true) if differs.is_empty() => return Relation::Variant,
             Some(true) => {}
             Some(false) => differs.push("pixel data".to_owned()),
-            None => differs.push("pixel data (could not be compared)".to_owned()),
+            None => differs.push(NOT_COMPARED.to_owned()),
         }
         first_difference.get_or_insert(differs);
     }
@@ -57,6 +57,18 @@ pub fn sent_twice(instance: &InstanceRecord, known: &[InstanceRecord]) -> Option
         }
     };
     before.map(|before| SourcePair::new(before.source.clone(), instance.source.clone()))
+}
+
+/// Who sends versions of an instance that may well be one image: nothing speaks against it but that their pixels could
+/// not be compared, such as one that was compressed with loss on the way. By an instance with its relation to the
+/// versions that are known.
+///
+/// Where one slice of a study is in doubt like that, all of them are.
+pub fn not_compared(instance: &InstanceRecord, known: &[InstanceRecord]) -> Option<SourcePair> {
+    let Relation::UidConflict { differs } = &instance.relation else { return None };
+    let before = known.iter().find(|old| !matches!(old.relation, Relation::UidConflict { .. }))?;
+    let is_doubt = matches!(differs.as_slice(), [only] if only == NOT_COMPARED);
+    is_doubt.then(|| SourcePair::new(before.source.clone(), instance.source.clone()))
 }
 
 /// Names of the attributes in which the heads of two versions of an instance differ.
@@ -204,3 +216,6 @@ fn same_name(a: &NameGroup, b: &NameGroup) -> bool {
         && same_or_empty(&a.prefix, &b.prefix)
         && same_or_empty(&a.suffix, &b.suffix)
 }
+
+/// What differs where nobody can tell.
+const NOT_COMPARED: &str = "pixel data (could not be compared)";

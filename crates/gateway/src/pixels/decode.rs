@@ -19,6 +19,8 @@ pub(super) enum Unknown {
     TransferSyntax(String),
     #[error("there are more pixels than are decoded for a comparison")]
     TooLarge,
+    #[error("it would take longer than a sender can wait")]
+    TooSlow,
     #[error("the spool cannot be read ({0})")]
     Unreadable(std::io::ErrorKind),
 }

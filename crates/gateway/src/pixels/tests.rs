@@ -1,10 +1,13 @@
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
 use telerad_codec::{Shape, rle};
-use telerad_core::{AeTitle, SiteId, Uid};
+use telerad_core::{AeTitle, SiteId, Timestamp, Uid};
 use telerad_dicom::{InstanceHead, Tag, tags, uids};
+use telerad_net::{BoxFuture, Clock};
 use telerad_routing::{InstanceRecord, Relation, StudyMark};
 
 use super::compare;
-use crate::event::Event;
 use crate::house::{self, DESTINATIONS, run};
 use crate::state::State;
 
@@ -145,14 +148,9 @@ impl Version {
 
 /// What is found, and why nothing is where that is so.
 async fn compared(state: &State, new: &Version, old: &Version) -> (Option<bool>, Option<String>) {
-    let mut events = state.events();
     let (new, old) = (new.spool(state).await, old.spool(state).await);
-    let found = compare(state, &new, std::slice::from_ref(&old)).await.same_as(&old);
-    let cause = match events.try_recv() {
-        Ok(Event::PixelsNotCompared { cause, .. }) => Some(cause),
-        _ => None,
-    };
-    (found, cause)
+    let comparison = compare(state, &new, std::slice::from_ref(&old)).await;
+    (comparison.same_as(&old), comparison.unknown().map(str::to_owned))
 }
 
 #[track_caller]
@@ -243,23 +241,92 @@ fn nothing_is_read_for_a_first_or_repeated_version() {
         let payloads = &state.environment.payloads;
         let claim = payloads.claim(&record.digest).unwrap();
         assert!(payloads.remove(claim).await.unwrap());
-        let mut events = state.events();
-        assert!(compare(&state, &record, &[]).await.0.is_empty());
-        assert!(compare(&state, &record, std::slice::from_ref(&record)).await.0.is_empty());
         // Both would say so if they had wanted to read what is gone.
-        assert!(events.try_recv().is_err());
+        assert_eq!(compare(&state, &record, &[]).await.unknown(), None);
+        assert_eq!(compare(&state, &record, std::slice::from_ref(&record)).await.unknown(), None);
         let old = record.clone();
         record.digest = telerad_routing::Digest::of(b"another");
-        assert_eq!(compare(&state, &record, std::slice::from_ref(&old)).await.same_as(&old), None);
-        assert!(matches!(events.try_recv(), Ok(Event::PixelsNotCompared { .. })));
+        let comparison = compare(&state, &record, std::slice::from_ref(&old)).await;
+        assert_eq!(comparison.same_as(&old), None);
+        assert!(comparison.unknown().is_some());
     });
 }
 
 #[test]
 fn a_decoder_that_panics_leaves_the_answer_unknown() {
     run(async {
-        let found = super::on_a_worker(|| panic!("as a decoder might")).await;
+        let permit = permit(&house::state(DESTINATIONS)).await;
+        let found = super::on_a_worker::<()>(&permit, || panic!("as a decoder might")).await;
         assert_eq!(found.unwrap_err().to_string(), "the decoder failed");
-        assert!(super::on_a_worker(|| Ok(true)).await.unwrap());
+        assert!(super::on_a_worker(&permit, || Ok(true)).await.unwrap());
+    });
+}
+
+async fn permit(state: &State) -> super::Permit {
+    Arc::new(Arc::clone(&state.comparisons).acquire_owned().await.unwrap())
+}
+
+#[test]
+fn nothing_is_computed_on_the_thread_that_serves_peers() {
+    run(async {
+        let permit = permit(&house::state(DESTINATIONS)).await;
+        let serving = std::thread::current().id();
+        let computing = super::on_a_worker(&permit, || Ok(std::thread::current().id())).await;
+        assert_ne!(computing.unwrap(), serving);
+    });
+}
+
+/// A clock on which every wait is over as soon as anything else has to be waited for, and that knows how long it was
+/// to be.
+struct Hurried {
+    start: Instant,
+    asked: Mutex<Vec<Duration>>,
+}
+
+fn hurry(state: &mut State) -> Arc<Hurried> {
+    let start = state.environment.clock.now();
+    let clock = Arc::new(Hurried { start, asked: Mutex::default() });
+    state.environment.clock = clock.clone();
+    clock
+}
+
+impl Clock for Hurried {
+    fn now(&self) -> Instant {
+        self.start
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        Timestamp::from_micros(0)
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> BoxFuture<'static, ()> {
+        self.asked.lock().unwrap().push(deadline - self.start);
+        Box::pin(std::future::ready(()))
+    }
+}
+
+#[test]
+fn what_takes_longer_than_a_sender_can_wait_is_unknown() {
+    run(async {
+        let mut state = house::state(DESTINATIONS);
+        let clock = hurry(&mut state);
+        let (new, old) = (all().remove(0), all().pop().unwrap());
+        let (found, cause) = compared(&state, &new, &old).await;
+        let expected = (None, Some("it would take longer than a sender can wait"));
+        assert_eq!((found, cause.as_deref()), expected);
+        assert_eq!(*clock.asked.lock().unwrap(), [Duration::from_secs(15)]);
+        // What a worker still did gives its place back.
+        drop(state.comparisons.acquire_many(2).await.unwrap());
+    });
+}
+
+#[test]
+fn waiting_for_a_turn_counts_as_well() {
+    run(async {
+        let mut state = house::state(DESTINATIONS);
+        hurry(&mut state);
+        let _others = Arc::clone(&state.comparisons).acquire_many_owned(2).await.unwrap();
+        let (found, cause) = compared(&state, &all()[0], &all()[1]).await;
+        assert_eq!((found, cause.is_some()), (None, true));
     });
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use telerad_dicom::uids;
 use telerad_gateway::Event;
 use telerad_store::{Instances, Journal};
-use telerad_testkit::dicom::Instance;
+use telerad_testkit::dicom::{Instance, Syntax};
 
 use crate::house::{Archive, House, request, site};
 
@@ -117,4 +118,65 @@ async fn one_source_with_two_versions_is_told_as_such() {
     let journal = house.store.journal(&study_instance_uid).await.unwrap();
     let detail = &journal.iter().find(|entry| entry.event == "sent twice").unwrap().detail;
     assert!(detail.starts_with("CT1 sends instances of this study in more than one version"));
+}
+
+/// The same as an archive sends it that compressed it in a way that cannot be undone exactly.
+fn lossy(study: &[Instance]) -> Vec<Instance> {
+    let syntax = Syntax::Encapsulated(uids::JPEG_BASELINE);
+    study.iter().map(|slice| Instance { syntax, ..slice.clone() }).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn lossy_twins_are_kept_and_parked_and_told_once_for_their_study() {
+    let mut house = House::open();
+    let archive = Archive::open(&house.network);
+    let native = study(40);
+    send_all(&house, "CT1", &native).await;
+    let second = lossy(&native);
+    tokio::join!(send_all(&house, "PACS", &second[..20]), send_all(&house, "PACS", &second[20..]));
+    house.delivered(40).await;
+    house.settle().await;
+    assert_eq!(archive.kept().len(), 40);
+    assert!(archive.kept().iter().all(|kept| kept.transfer_syntax_uid == native[0].syntax.uid()));
+    let is_told = |event: &Event| matches!(event, Event::PixelsNotCompared { .. });
+    let Event::PixelsNotCompared { sources, study_instance_uid, cause, .. } =
+        house.event("pixels not compared", is_told).await
+    else {
+        unreachable!()
+    };
+    let (one, other) = sources.titles();
+    assert_eq!((one.as_str(), other.as_str()), ("CT1", "PACS"));
+    assert_eq!(cause, "the pixels of transfer syntax 1.2.840.10008.1.2.4.50 are not read");
+    let is_conflict = |event: &Event| matches!(event, Event::UidConflict { .. });
+    assert_eq!((house.count(is_told), house.count(is_conflict)), (0, 0), "once for the study");
+    let journal = house.store.journal(&study_instance_uid).await.unwrap();
+    let told: Vec<_> = journal.iter().filter(|it| it.event == "pixels not compared").collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        told[0].detail,
+        "CT1 and PACS both send this study; whether their images are the same is not known: the \
+         pixels of transfer syntax 1.2.840.10008.1.2.4.50 are not read"
+    );
+    // None is lost, and none is taken for the other.
+    assert_eq!(house.reasons().await, ["uid conflict"; 40]);
+    for slice in &native {
+        let uid = telerad_core::Uid::new(&slice.sop_instance_uid).unwrap();
+        assert_eq!(house.store.versions(&site("north"), &uid).await.unwrap().len(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certain_conflict_among_lossy_twins_is_told_by_itself() {
+    let mut house = House::open();
+    let _archive = Archive::open(&house.network);
+    let native = study(3);
+    send_all(&house, "CT1", &native).await;
+    let mut second = lossy(&native);
+    second[2].patient_id = "P2".to_owned();
+    send_all(&house, "PACS", &second).await;
+    house.settle().await;
+    let is_conflict = |event: &Event| matches!(event, Event::UidConflict { .. });
+    let is_told = |event: &Event| matches!(event, Event::PixelsNotCompared { .. });
+    assert_eq!((house.count(is_told), house.count(is_conflict)), (1, 1));
+    assert_eq!(house.reasons().await, ["uid conflict"; 3]);
 }

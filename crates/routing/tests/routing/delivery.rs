@@ -28,6 +28,7 @@ fn delivery() -> DeliveryRecord {
         cancelled: Vec::new(),
         groups: Vec::new(),
         sent_twice: Vec::new(),
+        not_compared: Vec::new(),
         revision: 1,
     };
     deliveries(&study, &instance, at(20), Priority::Routine).remove(0)
