@@ -87,6 +87,10 @@ pub struct DicomEndpoint {
     /// Associations served at once; further ones are rejected as transient (PS3.8 section 9.3.4).
     #[serde(default = "defaults::associations_max")]
     pub associations_max: usize,
+    /// The most answers to one worklist query; of more steps the first to start are answered, and
+    /// [`Event::WorklistCut`](crate::Event::WorklistCut) tells it.
+    #[serde(default = "defaults::worklist_answers_max")]
+    pub worklist_answers_max: usize,
     /// Without it, plain text.
     pub tls: Option<Spanned<ListenerTls>>,
 }
@@ -182,6 +186,9 @@ pub struct Source {
     /// Whether it has to wait when the disk fills.
     #[serde(default)]
     pub priority: SourcePriority,
+    /// Which steps its worklist queries see.
+    #[serde(default)]
+    pub worklist: WorklistView,
     /// The certificate that it has to show, besides calling itself so. Once one source has to, all have to.
     pub certificate: Option<Spanned<SourceCertificate>>,
 }
@@ -213,6 +220,17 @@ pub enum SourcePriority {
     /// It is served until the hard watermark.
     #[default]
     Normal,
+}
+
+/// Which steps a source's worklist queries see. Steps for which no station is named are always among them.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum WorklistView {
+    /// Only those of its own station: for modalities that ask for everything and show everything.
+    OwnStation,
+    /// Those of its site.
+    #[default]
+    Site,
 }
 
 /// A DICOM service that a source may use.
@@ -386,6 +404,9 @@ mod defaults {
     }
     pub(super) fn refused_class_minutes() -> u64 {
         60
+    }
+    pub(super) fn worklist_answers_max() -> usize {
+        10_000
     }
     pub(super) fn retry_seconds() -> (u64, u64) {
         (1, 60)

@@ -12,7 +12,9 @@ use telerad_net::tls::{CertificateMatch, CertificatePolicy, CertificateRefusal};
 use telerad_routing::LaneRules;
 use telerad_worklist::Mapping;
 
-use crate::configuration::{Acknowledge, Configuration, Hl7Role, Service, SourcePriority};
+use crate::configuration::{
+    Acknowledge, Configuration, Hl7Role, Service, SourcePriority, WorklistView,
+};
 
 /// What a calling application entity may do.
 #[derive(Clone, Debug)]
@@ -22,6 +24,7 @@ pub(crate) struct Caller {
     /// How long its C-STOREs wait for the answers of destinations; `None` where they do not.
     pub(crate) waits: Option<Duration>,
     pub(crate) services: Vec<Service>,
+    pub(crate) worklist: WorklistView,
 }
 
 impl Caller {
@@ -59,6 +62,7 @@ impl Directory {
                 waits: (source.acknowledge == Acknowledge::AfterDelivery)
                     .then(|| Duration::from_secs(source.acknowledge_seconds_max)),
                 services: source.services.clone(),
+                worklist: source.worklist,
             };
             (source.ae_title.get_ref().clone(), caller)
         });

@@ -271,6 +271,17 @@ pub enum Event {
         /// What differs, by name.
         differs: Vec<String>,
     },
+    /// More steps match a worklist query than are answered: those that start last are missing there.
+    WorklistCut {
+        /// Whose worklist.
+        site: SiteId,
+        /// Who asked.
+        calling: AeTitle,
+        /// How many were answered.
+        answers: usize,
+        /// How many match.
+        matches: usize,
+    },
 }
 
 /// What is done with a study, an instance or a message by decision of a person.

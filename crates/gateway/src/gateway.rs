@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::messages::Receiver;
 use crate::services::Provider;
 use crate::state::State;
-use crate::{deliver, garbage, outbox, room, stranded, undecided};
+use crate::{deliver, garbage, outbox, room, stranded, undecided, worklists};
 
 /// A running gateway. Dropping it asks everything to stop; [`Gateway::stop`] also waits for the end.
 pub struct Gateway {
@@ -57,6 +57,12 @@ impl Gateway {
         let watched = (Arc::clone(&state), shutdown.clone());
         let watch = async move { room::watch(&watched.0, watched.1).await };
         state.environment.spawn.spawn("watermarks", Box::pin(watch));
+        let followed = (Arc::clone(&state), shutdown.clone());
+        let worklists = async move {
+            let (state, shutdown) = followed;
+            worklists::watch(&state.worklists, &state.environment, &shutdown).await;
+        };
+        state.environment.spawn.spawn("worklists", Box::pin(worklists));
         let kept = (Arc::clone(&state), shutdown.clone());
         let garbage = async move { garbage::watch(&kept.0, &kept.1).await };
         state.environment.spawn.spawn("garbage", Box::pin(garbage));

@@ -61,6 +61,7 @@ pub mod tls;
 mod turns;
 mod undecided;
 mod watermarks;
+mod worklists;
 
 pub use configuration::{Configuration, ConfigurationError};
 pub use desk::Desk;

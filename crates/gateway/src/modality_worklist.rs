@@ -1,16 +1,17 @@
 //! Modality Worklist answers (PS3.4 annex K), of the caller's own site only.
 
-use telerad_core::PatientId;
-use telerad_dicom::dataset::{DataSet, DataSetLimits};
+use telerad_dicom::dataset::DataSetLimits;
 use telerad_dicom::{Status, uids};
-use telerad_net::dicom::{self, AssociationContext, FindAnswers, FindRequest, KeySupport};
-use telerad_store::StoreError;
-use telerad_worklist::Query;
+use telerad_net::dicom::{
+    self, AssociationContext, FindAnswer, FindAnswers, FindRequest, KeySupport,
+};
+use telerad_worklist::{Query, encode_answer};
 
-use crate::configuration::Service;
+use crate::configuration::{Service, WorklistView};
+use crate::event::Event;
 use crate::state::State;
 
-/// Answers one C-FIND of the Modality Worklist. Each answer is encoded when the caller has room for it.
+/// Answers one C-FIND of the Modality Worklist. Each answer is made and encoded when the caller has room for it.
 pub(crate) async fn find(
     state: &State,
     context: &AssociationContext,
@@ -24,25 +25,39 @@ pub(crate) async fn find(
     let query = Query::read(&request.keys(DataSetLimits::default())?)
         .map_err(|error| refuse(context, error.status(), &error))?
         .asked_by(context.calling.clone());
-    let found = answers(state, &caller.site, &query)
+    let query = match caller.worklist {
+        WorklistView::OwnStation => query.only_own_station(),
+        WorklistView::Site => query,
+    };
+    let support = if query.is_fully_supported() { KeySupport::All } else { KeySupport::Some };
+    let character_sets = query.character_sets();
+    let answers_max = state.configuration.dicom.worklist_answers_max;
+    let store = &*state.environment.store;
+    let found = state
+        .worklists
+        .find(store, &caller.site, query, answers_max)
         .await
         .map_err(|error| refuse(context, Status::OUT_OF_RESOURCES, &error))?;
-    tracing::info!(calling = %context.calling, answers = found.len(), "worklist answered");
-    let support = if query.is_fully_supported() { KeySupport::All } else { KeySupport::Some };
-    Ok(dicom::answers(found.into_iter().map(move |answer| request.answer(&answer, support))))
-}
-
-async fn answers(
-    state: &State,
-    site: &telerad_core::SiteId,
-    query: &Query,
-) -> Result<Vec<DataSet>, StoreError> {
-    let store = &state.environment.store;
-    let orders = store.open_orders(site, query.start_dates()).await?;
-    let ids: Vec<PatientId> =
-        orders.iter().filter_map(|it| it.order.patient.primary_id().cloned()).collect();
-    let patients = store.patients(site, &ids).await?;
-    Ok(query.answers(&orders, &patients))
+    let (answers, matches) = (found.len(), found.matches());
+    tracing::info!(calling = %context.calling, answers, matches, "worklist answered");
+    if found.is_cut() {
+        tracing::warn!(calling = %context.calling, answers, matches, "worklist answer cut");
+        state.tell(Event::WorklistCut {
+            site: caller.site.clone(),
+            calling: context.calling.clone(),
+            answers,
+            matches,
+        });
+    }
+    let syntax = request.transfer_syntax_uid;
+    let encoded = found.map(move |answer| match encode_answer(&answer, character_sets, &syntax) {
+        Ok(identifier) => Ok(FindAnswer { identifier: identifier.into(), support }),
+        Err(error) => {
+            tracing::warn!("worklist answer not encoded: {error}");
+            Err(Status::CANNOT_UNDERSTAND)
+        }
+    });
+    Ok(dicom::answers(encoded))
 }
 
 fn refuse(context: &AssociationContext, status: Status, cause: &dyn std::fmt::Display) -> Status {

@@ -20,6 +20,7 @@ use crate::order_changes::OrderChanges;
 use crate::refusals::Refusals;
 use crate::turns::Turns;
 use crate::watermarks::Watermarks;
+use crate::worklists::Worklists;
 
 /// The shared part: configuration, environment, who is who, and how flows wake each other.
 pub(crate) struct State {
@@ -37,6 +38,7 @@ pub(crate) struct State {
     pub(crate) order_changes: OrderChanges,
     pub(crate) turns: Arc<Turns>,
     pub(crate) watermarks: Watermarks,
+    pub(crate) worklists: Worklists,
     events: broadcast::Sender<Event>,
     deliveries: BTreeMap<DestinationId, Arc<Bell>>,
     receivers: BTreeMap<String, Arc<Notify>>,
@@ -61,6 +63,7 @@ impl State {
             order_changes: OrderChanges::default(),
             turns: Turns::new(deliveries.values().cloned().collect()),
             watermarks: Watermarks::new(),
+            worklists: Worklists::new(&configuration),
             configuration,
             environment,
             groups,
@@ -108,7 +111,10 @@ impl State {
     pub(crate) async fn commit(&self, effects: Vec<Effect>) -> Result<Receipt, StoreError> {
         let changes_orders = effects.iter().any(|it| matches!(it, Effect::Order { .. }));
         let _change = changes_orders.then(|| self.order_changes.begin());
-        self.environment.store.commit(Batch { effects }).await
+        let note = self.worklists.note(&effects);
+        let result = self.environment.store.commit(Batch { effects }).await;
+        note.done();
+        result
     }
 
     /// A line of the journal as an effect.

@@ -55,8 +55,9 @@
 //!
 //! **Standard.** HL7 2.3.1 to 2.5.1: ADT^A01, A04, A05, A08, A28, A31 (and visit events for the patient's attributes),
 //! ORM^O01 with or without ZDS, OMI^O23, OMG^O19; order control by table 0119; IHE RAD TF-2 RAD-4, RAD-13 and table
-//! B-1. DICOM PS3.4 annex K: all required keys and return keys of table K.6-1, most optional ones; [`Query`] states
-//! how each is matched.
+//! B-1. DICOM PS3.4 annex K: all required and optional keys of table K.6-1; [`Query`] states how each is matched,
+//! [`encode_answer`] in which character set answers are. [`WorklistIndex`] answers as [`Query::answers`] does, at the
+//! cost of what is found.
 
 mod apply;
 mod build;
@@ -75,5 +76,5 @@ pub use apply::{Disposition, Effect, Known, Outcome, apply};
 pub use finding::{Finding, FindingCode};
 pub use inbound::{Inbound, Rejection, read};
 pub use mapping::{AccessionSource, InvalidAccessionSource, Mapping, MissingStart, StationRule};
-pub use query::{Query, QueryError};
+pub use query::{Found, Query, QueryError, WorklistIndex, encode_answer};
 pub use record::{Clinical, OrderKey, OrderRecord, PatientRecord, ScheduledStep, StepStatus};

@@ -5,28 +5,49 @@ use std::collections::HashMap;
 use telerad_core::{AeTitle, Patient, PatientId, SiteId};
 use telerad_dicom::{DataSet, Status, Tag, tags};
 
-use crate::{OrderRecord, PatientRecord, ScheduledStep};
+use crate::{OrderRecord, PatientRecord, ScheduledStep, StepStatus};
 
 mod answer;
+mod encode;
+mod fold;
+mod found;
+mod index;
 mod key;
+mod names;
+mod other;
+mod postings;
+mod wildcard;
 
+pub use encode::encode_answer;
+pub use found::Found;
+pub use index::WorklistIndex;
 use key::{BirthDateKey, NameKey, StartKey, TextKey};
+use other::OtherKey;
 
 /// A query by a modality, read from its identifier.
 ///
 /// Matching (PS3.4 section K.2.2.1, conformance statement):
-/// * Patient Name and the physicians' names: single value or wildcard, case ignored; a key without `=` may match any
-///   of the three groups of a name.
-/// * Scheduled Station AE Title, Modality, status, Patient ID and the other texts: single value, several values as
-///   alternatives; modality and status ignore case. `*` and `?` are wildcards in names, the step's description, location and station name,
-///   and in Accession Number; elsewhere they are literal, except that `*` alone matches everything.
-/// * Start date and time: single value or range; two ranges are one interval from the first moment to the last.
+/// * Texts are compared as Unicode, whatever character sets the query and the order came in.
+/// * Patient Name and the physicians' names: single value or wildcard, without regard to case and accents; a key without
+///   `=` may match any of the three groups of a name, one with `=` matches group by group.
+/// * Scheduled Station AE Title, Modality, status, Patient ID with issuer, step ID, Requested Procedure ID, Study Instance
+///   UID, admission ID, priority and sex: single value, exactly; several values are alternatives. `*` and `?` are literal,
+///   except that `*` alone matches everything.
+/// * Every other attribute that can be answered, items of sequences included, and Accession Number, the step's
+///   description, location and station name: single value or wildcard; numbers are compared as text.
+/// * Birth date and the step's start date and time: single value or range; ranges of start date and time together are one
+///   interval from the first moment to the last. `*` is no date; as a time it is taken for any time.
+/// * Of an attribute with several values one that matches is enough; all are answered.
 /// * A stored value that is unknown fails every real key.
+/// * Keys on attributes that are not supported are ignored, and [`Query::is_fully_supported`] says so.
 /// * Steps that are started, departed or ended are hidden unless the status is asked for.
 #[derive(Clone, Debug)]
 pub struct Query {
     requested: DataSet,
     caller: Option<AeTitle>,
+    only_own_station: bool,
+    others: Vec<(Tag, OtherKey)>,
+    others_of_step: Vec<(Tag, OtherKey)>,
     patient: PatientKeys,
     order: OrderKeys,
     step: StepKeys,
@@ -80,23 +101,24 @@ impl Query {
         };
         let text = |set: &DataSet, tag| TextKey::exact(&set.text(tag).unwrap_or_default());
         let wild = |set: &DataSet, tag| TextKey::wild(&set.text(tag).unwrap_or_default());
-        let folded =
-            |set: &DataSet, tag| TextKey::exact(&set.text(tag).unwrap_or_default().to_uppercase());
         let name = |set: &DataSet, tag| NameKey::read(&set.text(tag).unwrap_or_default());
         Ok(Self {
             requested: identifier.clone(),
             caller: None,
+            only_own_station: false,
+            others: OtherKey::read(identifier, &ROOT_KEYS)?,
+            others_of_step: OtherKey::read(step, &STEP_KEYS)?,
             patient: PatientKeys {
                 name: name(identifier, tags::PATIENT_NAME),
                 id: text(identifier, tags::PATIENT_ID),
                 issuer: text(identifier, tags::ISSUER_OF_PATIENT_ID),
                 birth_date: BirthDateKey::read(identifier, tags::PATIENT_BIRTH_DATE)?,
-                sex: folded(identifier, tags::PATIENT_SEX),
+                sex: text(identifier, tags::PATIENT_SEX),
             },
             order: OrderKeys {
                 accession: wild(identifier, tags::ACCESSION_NUMBER),
                 admission_id: text(identifier, tags::ADMISSION_ID),
-                priority: folded(identifier, tags::REQUESTED_PROCEDURE_PRIORITY),
+                priority: text(identifier, tags::REQUESTED_PROCEDURE_PRIORITY),
                 referring: name(identifier, tags::REFERRING_PHYSICIAN_NAME),
                 requested_procedure_id: text(identifier, tags::REQUESTED_PROCEDURE_ID),
                 requesting: name(identifier, tags::REQUESTING_PHYSICIAN),
@@ -106,8 +128,7 @@ impl Query {
                 description: wild(step, tags::SCHEDULED_PROCEDURE_STEP_DESCRIPTION),
                 id: text(step, tags::SCHEDULED_PROCEDURE_STEP_ID),
                 location: wild(step, tags::SCHEDULED_PROCEDURE_STEP_LOCATION),
-                // CS has upper case only (PS3.5 section 6.2); some modalities ask for `ct`.
-                modality: folded(step, tags::MODALITY),
+                modality: text(step, tags::MODALITY),
                 performer: name(step, tags::SCHEDULED_PERFORMING_PHYSICIAN_NAME),
                 start: StartKey::read(
                     step,
@@ -116,7 +137,7 @@ impl Query {
                 )?,
                 station: text(step, tags::SCHEDULED_STATION_AE_TITLE),
                 station_name: wild(step, tags::SCHEDULED_STATION_NAME),
-                status: folded(step, tags::SCHEDULED_PROCEDURE_STEP_STATUS),
+                status: text(step, tags::SCHEDULED_PROCEDURE_STEP_STATUS),
             },
         })
     }
@@ -128,6 +149,14 @@ impl Query {
     #[must_use]
     pub fn asked_by(mut self, caller: AeTitle) -> Self {
         self.caller = Some(caller);
+        self
+    }
+
+    /// Only steps of the caller's own station, and those of any station, whatever the query says of stations: for
+    /// modalities that ask for everything and show everything.
+    #[must_use]
+    pub fn only_own_station(mut self) -> Self {
+        self.only_own_station = true;
         self
     }
 
@@ -156,8 +185,22 @@ impl Query {
         step: &ScheduledStep,
         patient: Option<&PatientRecord>,
     ) -> bool {
-        let patient = patient.map_or(&order.order.patient, |record| &record.patient);
-        self.step_matches(step) && self.order_matches(order) && self.patient_matches(patient)
+        let person = patient.map_or(&order.order.patient, |record| &record.patient);
+        let caller = self.caller.as_ref();
+        let source = answer::Source { order, step, patient, caller };
+        self.step_matches(step)
+            && self.order_matches(order)
+            && self.patient_matches(person)
+            && self.others_match(&source)
+    }
+
+    /// An attribute that is not supported is not compared (PS3.4 section K.2.2.1.1.2).
+    fn others_match(&self, source: &answer::Source<'_>) -> bool {
+        let holds = |key: &OtherKey, filled: Option<answer::Filled>| {
+            filled.is_none_or(|filled| key.matches(&filled))
+        };
+        self.others.iter().all(|(tag, key)| holds(key, source.attribute(*tag)))
+            && self.others_of_step.iter().all(|(tag, key)| holds(key, source.step_attribute(*tag)))
     }
 
     /// One answer for every matching step, by start, then by order. Demographics are those of the patient's current
@@ -193,19 +236,8 @@ impl Query {
 
     fn step_matches(&self, step: &ScheduledStep) -> bool {
         let keys = &self.step;
-        let visible = match &keys.status {
-            None => step.status.is_open(),
-            Some(key) => key.matches(step.status.as_dicom()),
-        };
-        let station = match (&keys.station, &self.caller) {
-            (Some(key), Some(caller)) if step.station_ae_titles.is_empty() => {
-                key.matches(caller.as_str())
-            }
-            (Some(key), _) => step.station_ae_titles.iter().any(|title| key.matches(title)),
-            (None, _) => true,
-        };
-        visible
-            && station
+        self.status_matches(step.status)
+            && self.station_matches(&step.station_ae_titles)
             && text(keys.modality.as_ref(), &step.modality)
             && keys.start.matches(step.start)
             && keys.performer.as_ref().is_none_or(|key| key.matches(&step.performing_physician))
@@ -213,6 +245,65 @@ impl Query {
             && text(keys.station_name.as_ref(), &step.station_name)
             && text(keys.location.as_ref(), &step.location)
             && text(keys.description.as_ref(), &step.description)
+    }
+
+    fn status_matches(&self, status: StepStatus) -> bool {
+        match &self.step.status {
+            None => status.is_open(),
+            Some(key) => key.matches(status.as_dicom()),
+        }
+    }
+
+    /// Whether a step of these stations is the caller's to see and is asked for.
+    fn station_matches(&self, titles: &[impl AsRef<str>]) -> bool {
+        let caller = self.caller.as_ref().map(AeTitle::as_str);
+        let is_any = titles.is_empty();
+        let is_own = || is_any || titles.iter().any(|title| Some(title.as_ref()) == caller);
+        let asked = match (&self.step.station, caller) {
+            (None, _) => true,
+            (Some(key), Some(caller)) if is_any => key.matches(caller),
+            (Some(key), _) => titles.iter().any(|title| key.matches(title.as_ref())),
+        };
+        asked && (!self.only_own_station || is_own())
+    }
+
+    /// The titles under which every match stands, the empty one for steps of any station; `None` when any will do.
+    fn stations_asked(&self) -> Option<Vec<&str>> {
+        let caller = self.caller.as_ref().map(AeTitle::as_str);
+        if let Some(titles) = self.step.station.as_ref().and_then(TextKey::literals) {
+            let mut titles: Vec<&str> = titles.collect();
+            if caller.is_some_and(|caller| titles.contains(&caller)) {
+                titles.push("");
+            }
+            return Some(titles);
+        }
+        caller.filter(|_| self.only_own_station).map(|caller| vec![caller, ""])
+    }
+
+    /// Whether a match needs more than the step's modality, stations, start and status, and the patient's name.
+    fn reads_records(&self) -> bool {
+        let (patient, order, step) = (&self.patient, &self.order, &self.step);
+        let texts = [
+            &patient.id,
+            &patient.issuer,
+            &patient.sex,
+            &order.accession,
+            &order.admission_id,
+            &order.priority,
+            &order.requested_procedure_id,
+            &order.study,
+            &step.description,
+            &step.id,
+            &step.location,
+            &step.station_name,
+        ];
+        texts.into_iter().any(Option::is_some)
+            || [&order.referring, &order.requesting, &step.performer]
+                .into_iter()
+                .any(Option::is_some)
+            || patient.birth_date.is_some()
+            || !self.others.is_empty()
+            || !self.others_of_step.is_empty()
     }
 
     fn order_matches(&self, record: &OrderRecord) -> bool {
@@ -246,6 +337,39 @@ impl Query {
 fn text(key: Option<&TextKey>, value: &str) -> bool {
     key.is_none_or(|key| key.matches(value))
 }
+
+/// Keys at the root that [`Query`] compares itself, and those on the character set and the zone, which are never matched.
+const ROOT_KEYS: [Tag; 15] = [
+    tags::SPECIFIC_CHARACTER_SET,
+    tags::TIMEZONE_OFFSET_FROM_UTC,
+    tags::SCHEDULED_PROCEDURE_STEP_SEQUENCE,
+    tags::PATIENT_NAME,
+    tags::PATIENT_ID,
+    tags::ISSUER_OF_PATIENT_ID,
+    tags::PATIENT_BIRTH_DATE,
+    tags::PATIENT_SEX,
+    tags::ACCESSION_NUMBER,
+    tags::ADMISSION_ID,
+    tags::REQUESTED_PROCEDURE_PRIORITY,
+    tags::REFERRING_PHYSICIAN_NAME,
+    tags::REQUESTED_PROCEDURE_ID,
+    tags::REQUESTING_PHYSICIAN,
+    tags::STUDY_INSTANCE_UID,
+];
+
+/// Keys of the step that [`Query`] compares itself.
+const STEP_KEYS: [Tag; 10] = [
+    tags::SCHEDULED_PROCEDURE_STEP_DESCRIPTION,
+    tags::SCHEDULED_PROCEDURE_STEP_ID,
+    tags::SCHEDULED_PROCEDURE_STEP_LOCATION,
+    tags::MODALITY,
+    tags::SCHEDULED_PERFORMING_PHYSICIAN_NAME,
+    tags::SCHEDULED_PROCEDURE_STEP_START_DATE,
+    tags::SCHEDULED_PROCEDURE_STEP_START_TIME,
+    tags::SCHEDULED_STATION_AE_TITLE,
+    tags::SCHEDULED_STATION_NAME,
+    tags::SCHEDULED_PROCEDURE_STEP_STATUS,
+];
 
 /// Why an identifier is no worklist query.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

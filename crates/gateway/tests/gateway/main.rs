@@ -15,3 +15,4 @@ mod sites;
 mod twice;
 mod undecided;
 mod watermarks;
+mod worklist;

@@ -15,7 +15,7 @@ pub(super) struct Source<'a> {
 }
 
 /// The value of one attribute.
-enum Filled {
+pub(super) enum Filled {
     Items(Vec<DataSet>),
     /// Conditional (1C), and its condition does not hold: it must not be sent without a value.
     Omitted,
@@ -32,14 +32,17 @@ impl Source<'_> {
                 answer.set_items(tag, vec![self.step_item(items)]);
                 continue;
             }
-            let filled = self
-                .patient_attribute(tag)
-                .or_else(|| self.clinical_attribute(tag))
-                .or_else(|| self.order_attribute(tag))
-                .or_else(|| self.request_attribute(tag));
-            put(&mut answer, tag, filled, items);
+            put(&mut answer, tag, self.attribute(tag), items);
         }
         answer
+    }
+
+    /// An attribute outside the step; `None` when it is not supported.
+    pub(super) fn attribute(&self, tag: Tag) -> Option<Filled> {
+        self.patient_attribute(tag)
+            .or_else(|| self.clinical_attribute(tag))
+            .or_else(|| self.order_attribute(tag))
+            .or_else(|| self.request_attribute(tag))
     }
 
     fn step_item(&self, requested: &[DataSet]) -> DataSet {
@@ -156,15 +159,17 @@ impl Source<'_> {
             tags::CONFIDENTIALITY_CODE => text(&record.confidentiality),
             tags::REQUESTED_PROCEDURE_COMMENTS => text(&record.comments),
             tags::TIMEZONE_OFFSET_FROM_UTC => conditional(&self.offset()),
-            // Type 2 without a source yet.
-            tags::SPECIAL_NEEDS | tags::CONFIDENTIALITY_CONSTRAINT_ON_PATIENT_DATA_DESCRIPTION => {
-                text("")
-            }
+            // Type 2 or 3 without a source: no order says so, and the study is still to be made.
+            tags::SPECIAL_NEEDS
+            | tags::STUDY_DATE
+            | tags::STUDY_TIME
+            | tags::CONFIDENTIALITY_CONSTRAINT_ON_PATIENT_DATA_DESCRIPTION => text(""),
             _ => return None,
         })
     }
 
-    fn step_attribute(&self, tag: Tag) -> Option<Filled> {
+    /// An attribute of the step; `None` when it is not supported.
+    pub(super) fn step_attribute(&self, tag: Tag) -> Option<Filled> {
         let step = self.step;
         Some(match tag {
             tags::SCHEDULED_STATION_AE_TITLE => {
@@ -191,6 +196,8 @@ impl Source<'_> {
             tags::SCHEDULED_STATION_NAME => text(&step.station_name),
             tags::SCHEDULED_PROCEDURE_STEP_LOCATION => text(&step.location),
             tags::SCHEDULED_PROCEDURE_STEP_STATUS => text(step.status.as_dicom()),
+            // Type 2C, to be there when something is to be applied: no order says so yet.
+            tags::PRE_MEDICATION | tags::REQUESTED_CONTRAST_AGENT => Filled::Omitted,
             _ => return None,
         })
     }
@@ -208,8 +215,20 @@ impl Source<'_> {
 /// Whether every requested attribute can be answered; keys on the character set are no attributes.
 pub(super) fn is_fully_supported(requested: &DataSet) -> bool {
     let steps = requested.items_ref(tags::SCHEDULED_PROCEDURE_STEP_SEQUENCE).unwrap_or(&[]);
-    requested.tags().iter().all(|tag| ROOT_ATTRIBUTES.contains(tag))
+    let items = |tag: Tag| requested.items_ref(tag).unwrap_or(&[]);
+    let is_step = |tag: &Tag| *tag == tags::SCHEDULED_PROCEDURE_STEP_SEQUENCE;
+    let mut tags = requested.tags();
+    let is_known = tags.iter().all(|tag| ROOT_ATTRIBUTES.contains(tag));
+    tags.retain(|tag| !is_step(tag));
+    let mut inner = tags.into_iter().flat_map(items);
+    let mut inner_of_step = steps
+        .iter()
+        .flat_map(|step| step.tags().into_iter().filter_map(|tag| step.items_ref(tag)).flatten());
+    let in_item = |item: &DataSet| item.tags().iter().all(|tag| ITEM_ATTRIBUTES.contains(tag));
+    is_known
+        && inner.all(in_item)
         && steps.iter().flat_map(DataSet::tags).all(|tag| STEP_ATTRIBUTES.contains(&tag))
+        && inner_of_step.all(in_item)
 }
 
 fn put(answer: &mut DataSet, tag: Tag, filled: Option<Filled>, requested: &[DataSet]) {
@@ -292,14 +311,15 @@ fn other_id(id: &PatientId) -> DataSet {
     let mut item = DataSet::new();
     item.set_text(tags::PATIENT_ID, id.value());
     item.set_text(tags::ISSUER_OF_PATIENT_ID, namespace(id.issuer()));
-    // (0010,0022) Type of Patient ID.
-    item.set_text(Tag(0x0010, 0x0022), "TEXT");
+    item.set_text(TYPE_OF_PATIENT_ID, "TEXT");
     item
 }
 
 /// What [`Source::answer`] knows outside the step.
-const ROOT_ATTRIBUTES: [Tag; 42] = [
+const ROOT_ATTRIBUTES: [Tag; 44] = [
     tags::SPECIFIC_CHARACTER_SET,
+    tags::STUDY_DATE,
+    tags::STUDY_TIME,
     tags::ACCESSION_NUMBER,
     tags::ISSUER_OF_ACCESSION_NUMBER_SEQUENCE,
     tags::REFERRING_PHYSICIAN_NAME,
@@ -343,8 +363,24 @@ const ROOT_ATTRIBUTES: [Tag; 42] = [
     tags::CONFIDENTIALITY_CONSTRAINT_ON_PATIENT_DATA_DESCRIPTION,
 ];
 
+/// What items of codes, issuers and other identifiers may carry.
+const ITEM_ATTRIBUTES: [Tag; 9] = [
+    tags::CODE_VALUE,
+    tags::CODING_SCHEME_DESIGNATOR,
+    tags::CODE_MEANING,
+    tags::PATIENT_ID,
+    tags::ISSUER_OF_PATIENT_ID,
+    TYPE_OF_PATIENT_ID,
+    tags::LOCAL_NAMESPACE_ENTITY_ID,
+    tags::UNIVERSAL_ENTITY_ID,
+    tags::UNIVERSAL_ENTITY_ID_TYPE,
+];
+
+const TYPE_OF_PATIENT_ID: Tag = Tag(0x0010, 0x0022);
+
 /// What a step's item may carry, which is also what an empty item asks for.
-const STEP_ATTRIBUTES: [Tag; 11] = [
+const STEP_ATTRIBUTES: [Tag; 13] = [
+    tags::REQUESTED_CONTRAST_AGENT,
     tags::MODALITY,
     tags::SCHEDULED_STATION_AE_TITLE,
     tags::SCHEDULED_PROCEDURE_STEP_START_DATE,
@@ -355,5 +391,6 @@ const STEP_ATTRIBUTES: [Tag; 11] = [
     tags::SCHEDULED_PROCEDURE_STEP_ID,
     tags::SCHEDULED_STATION_NAME,
     tags::SCHEDULED_PROCEDURE_STEP_LOCATION,
+    tags::PRE_MEDICATION,
     tags::SCHEDULED_PROCEDURE_STEP_STATUS,
 ];

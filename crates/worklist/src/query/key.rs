@@ -3,7 +3,7 @@
 use telerad_core::{PartialDate, PartialDateTime, PersonName};
 use telerad_dicom::{DataSet, Tag};
 
-use super::QueryError;
+use super::{QueryError, fold, wildcard};
 
 /// A key on a text that is not a name: one or more alternatives.
 #[derive(Clone)]
@@ -33,8 +33,18 @@ impl TextKey {
 
     /// Whether one alternative matches a known value. An unknown one fails (PS3.4 section K.2.2.1.1.1).
     pub(super) fn matches(&self, value: &str) -> bool {
-        let one = |key: &String| if self.wildcards { wildcard(key, value) } else { key == value };
+        let one = |key: &String| {
+            if self.wildcards { wildcard::matches(key, value) } else { key == value }
+        };
         !value.is_empty() && self.values.iter().filter(|key| !key.is_empty()).any(one)
+    }
+
+    /// The values when all of them are literal, so that they can be looked up.
+    pub(super) fn literals(&self) -> Option<impl Iterator<Item = &str>> {
+        let is_pattern = |value: &String| self.wildcards && value.contains(['*', '?']);
+        let literal = !self.values.iter().any(is_pattern);
+        let values = self.values.iter().filter(|value| !value.is_empty());
+        literal.then(|| values.map(String::as_str))
     }
 }
 
@@ -48,7 +58,7 @@ pub(super) struct NameKey {
 impl NameKey {
     /// `None` when it is universal.
     pub(super) fn read(text: &str) -> Option<Self> {
-        let folded = fold(&PersonName::from_dicom(text));
+        let folded = fold::name(&PersonName::from_dicom(text));
         let groups: Vec<Option<String>> = folded
             .split('=')
             .map(|group| (!group.is_empty() && !is_star(group)).then(|| group.to_owned()))
@@ -58,9 +68,13 @@ impl NameKey {
 
     /// A key without `=` matches any writing of the name; one with groups matches group by group.
     pub(super) fn matches(&self, name: &PersonName) -> bool {
-        let name = fold(name);
+        self.matches_folded(&fold::name(name))
+    }
+
+    /// The same for a name that was folded before.
+    pub(super) fn matches_folded(&self, name: &str) -> bool {
         let mut stored = name.split('=');
-        let holds = |key: &str, group: &str| !group.is_empty() && wildcard(key, group);
+        let holds = |key: &str, group: &str| !group.is_empty() && wildcard::matches(key, group);
         if let [Some(key)] = self.groups.as_slice() {
             return stored.any(|group| holds(key, group));
         }
@@ -68,6 +82,12 @@ impl NameKey {
             let group = stored.next().unwrap_or("");
             key.as_ref().is_none_or(|key| holds(key, group))
         })
+    }
+
+    /// The longest run of characters that every matching name holds.
+    pub(super) fn longest_literal(&self) -> &str {
+        let literals = self.groups.iter().flatten().map(|key| wildcard::longest_literal(key));
+        literals.max_by_key(|literal| literal.len()).unwrap_or("")
     }
 }
 
@@ -97,14 +117,21 @@ impl StartKey {
     pub(super) fn read(set: &DataSet, date_tag: Tag, time_tag: Tag) -> Result<Self, QueryError> {
         Ok(Self {
             date: Range::read(set, date_tag, date, QueryError::NotADate)?,
-            time: Range::read(set, time_tag, time, QueryError::NotATime)?,
+            // TM has no wildcards, but some modalities send `*` for any time; to refuse them would hide the whole list.
+            time: match set.text(time_tag) {
+                Some(text) if is_star(text.trim_matches([' ', '\0'])) => None,
+                _ => Range::read(set, time_tag, time, QueryError::NotATime)?,
+            },
         })
     }
 
     pub(super) fn matches(&self, start: Option<PartialDateTime>) -> bool {
-        let day = start.and_then(|start| day_number(start.date()));
-        let moment = start.and_then(|start| start.time_text()).and_then(|text| time(&text));
-        let moment = moment.map(|(first, _)| first);
+        let (day, moment) = day_and_moment(start);
+        self.matches_at(day, moment)
+    }
+
+    /// The same for a start that was taken apart before.
+    pub(super) fn matches_at(&self, day: Option<i64>, moment: Option<i64>) -> bool {
         match (&self.date, &self.time) {
             (None, None) => true,
             (Some(date), None) => day.is_some_and(|day| date.holds(day)),
@@ -129,6 +156,19 @@ impl StartKey {
         let text = |day: Option<i64>, open: i64| format!("{:08}", day.unwrap_or(open));
         Some((text(date.first, 0), text(date.last, 99_999_999)))
     }
+
+    /// First and last day as numbers; `None` when every step can match, also one without a day.
+    pub(super) fn days(&self) -> Option<(i64, i64)> {
+        let date = self.date.as_ref()?;
+        Some((date.first.unwrap_or(1), date.last.unwrap_or(i64::MAX)))
+    }
+}
+
+/// The day of a start as a number (`YYYYMMDD`), and the microsecond of that day, as far as they are known.
+pub(super) fn day_and_moment(start: Option<PartialDateTime>) -> (Option<i64>, Option<i64>) {
+    let day = start.and_then(|start| day_number(start.date()));
+    let moment = start.and_then(|start| start.time_text()).and_then(|text| time(&text));
+    (day, moment.map(|(first, _)| first))
 }
 
 /// From the first to the last value, both included; `None` is open.
@@ -149,7 +189,7 @@ impl Range {
     ) -> Result<Option<Self>, QueryError> {
         let text = set.text(tag).unwrap_or_default();
         let text = text.trim_matches([' ', '\0']);
-        if text.is_empty() || is_star(text) {
+        if text.is_empty() {
             return Ok(None);
         }
         let number = |text: &str| read(text.trim()).ok_or_else(|| error(tag));
@@ -162,7 +202,8 @@ impl Range {
         let first = end(first)?.map(|(first, _)| first);
         let last = end(last)?.map(|(_, last)| last);
         if first.is_none() && last.is_none() {
-            return Err(error(tag));
+            // Open at both ends, as a form with two empty fields makes it: not defined, and taken as other SCPs do.
+            return Ok(None);
         }
         Ok(Some(Self { first, last, is_range: true }))
     }
@@ -216,41 +257,8 @@ fn time(text: &str) -> Option<(i64, i64)> {
     Some((first, first + length - 1))
 }
 
-/// Case, and padding around components, mean nothing in a name here.
-fn fold(name: &PersonName) -> String {
-    name.to_dicom().to_lowercase()
-}
-
 fn is_star(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte == b'*')
-}
-
-/// `*` for any characters, `?` for one (PS3.4 section C.2.2.2.4). Linear but for the stars: no pattern can blow up.
-fn wildcard(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t) = (0, 0);
-    // Where the last star was, and how much of the text it has taken.
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match (pattern.get(p), star) {
-            (Some('*'), _) => {
-                star = Some((p + 1, t));
-                p += 1;
-            }
-            (Some(&c), _) if c == '?' || Some(&c) == text.get(t) => {
-                p += 1;
-                t += 1;
-            }
-            (_, Some((after, taken))) => {
-                p = after;
-                t = taken + 1;
-                star = Some((after, taken + 1));
-            }
-            (_, None) => return false,
-        }
-    }
-    pattern.iter().skip(p).all(|c| *c == '*')
 }
 
 macro_rules! redacted {
@@ -270,7 +278,7 @@ redacted!(BirthDateKey, NameKey, StartKey, TextKey);
 mod tests {
     use telerad_core::PersonName;
 
-    use super::{NameKey, time, wildcard};
+    use super::{NameKey, time};
 
     #[track_caller]
     fn name(key: &str, stored: &str, expected: bool) {
@@ -284,6 +292,8 @@ mod tests {
         name("müller^jörg", "MÜLLER^Jörg", true);
         name("DOE^JANE^^^", "Doe^Jane", true);
         name("DOE", "DOE^JANE", false);
+        name("MULLER^J?RG", "Müller^Jörg", true);
+        name("müller*", "MULLER^JORG", true);
     }
 
     #[test]
@@ -308,22 +318,6 @@ mod tests {
         name("^^^^", "", true);
         name("?*", "", false);
         name("DOE*", "", false);
-    }
-
-    #[test]
-    fn wildcards() {
-        for (pattern, text, expected) in [
-            ("a*c", "abbc", true),
-            ("a?c", "abc", true),
-            ("a?c", "ac", false),
-            ("*b*b*", "abab", true),
-            ("*b*b*", "aba", false),
-            ("**", "", true),
-            ("?", "é", true),
-            ("abc", "ABC", false),
-        ] {
-            assert_eq!(wildcard(pattern, text), expected, "{pattern} on {text}");
-        }
     }
 
     #[test]

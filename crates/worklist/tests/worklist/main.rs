@@ -1,8 +1,11 @@
 //! Claims about worklists: from HL7 messages to answers.
 
 mod changes;
+mod charsets;
 mod golden;
+mod index;
 mod patients;
+mod probe;
 mod query;
 
 use telerad_core::{Issuer, SiteId, Timestamp};
