@@ -50,6 +50,8 @@ pub(super) struct Shared {
     pub(super) places: Places,
     /// SOP classes that it has taken, if only in another transfer syntax.
     pub(super) taken: BTreeSet<String>,
+    /// SOP classes of which it has stored instances.
+    pub(super) stored: BTreeSet<String>,
     /// Until when it was told that STAT waits for a window.
     stat_waits: Option<Timestamp>,
     /// What was sent, and what came of it could not be recorded.
@@ -114,6 +116,7 @@ impl Queue {
             is_unsaved: false,
             places: Places::new(destination.associations_max, state.now()),
             stat_waits: None,
+            stored: BTreeSet::new(),
             taken: BTreeSet::new(),
             unrecorded: BTreeSet::new(),
         };

@@ -106,7 +106,9 @@ impl<C: Connector> Worker<C> {
 
     /// Whether the next one may be sent on the same association.
     fn look_at(&self, delivery: &DeliveryRecord, outcome: &DeliveryOutcome) -> bool {
-        if is_class_refusal(outcome) {
+        // What is said when the association is opened is of the class. A status is of one instance: others of its class are
+        // asked for all the same, or one odd instance would keep a whole study from its readers without a word.
+        if matches!(outcome, DeliveryOutcome::ClassNotTaken { .. }) {
             let now = self.state.now();
             self.state
                 .refusals
@@ -240,6 +242,20 @@ impl<C: Connector> Worker<C> {
             move_originator: None,
         };
         let answer = association.store(&request, SpoolSource(reader)).await?;
+        let class = &delivery.sop_class_uid;
+        if answer.is_delivered() {
+            let mut shared = self.queue.shared();
+            if shared.stored.len() < CLASSES_MAX {
+                shared.stored.insert(class.clone());
+            }
+        } else if answer.status() == Status::SOP_CLASS_NOT_SUPPORTED
+            && self.queue.shared().stored.contains(class)
+        {
+            let reason = format!(
+                "the peer answered status 0122H, as if it did not take SOP class {class}, of which it has stored others"
+            );
+            return Ok(DeliveryOutcome::Refused { scope: FaultScope::Instance, reason });
+        }
         Ok(self.answered(answer))
     }
 }
@@ -252,15 +268,6 @@ fn leaves_others_alone(outcome: &DeliveryOutcome) -> bool {
 /// Whether our own spool kept the instance from being sent. Before its first byte that leaves the association as it was.
 fn is_unread(outcome: &DeliveryOutcome) -> bool {
     outcome.scope() == Some(FaultScope::Local)
-}
-
-/// Whether the peer said that it does not take the class at all, when the association was opened or afterwards.
-fn is_class_refusal(outcome: &DeliveryOutcome) -> bool {
-    match outcome {
-        DeliveryOutcome::ClassNotTaken { .. } => true,
-        DeliveryOutcome::Answered(answer) => answer.status() == Status::SOP_CLASS_NOT_SUPPORTED,
-        _ => false,
-    }
 }
 
 /// DICOM has fewer storage classes; private ones come from outside, and there is no end to them.

@@ -164,3 +164,21 @@ async fn what_could_not_be_recorded_is_not_sent_again_at_once_by_another_worker(
     // Each of the three that are not kept for STAT has met it once.
     assert_eq!(archive.offers().into_values().collect::<Vec<_>>(), [1, 1, 1]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_instance_refused_as_of_a_class_does_not_keep_the_others_of_it_away() {
+    // The first that is sent, of which nobody can say more; and one of a class that the peer has stored before.
+    for (at, expected, people) in [(0, "not wanted", 0), (4, "failed", 1)] {
+        let mut house = House::open();
+        let all = slices(12);
+        let odd = all[at].sop_instance_uid.clone();
+        let refused = odd.clone();
+        let archive = Archive::open(&house.network)
+            .script(move |uid, _| Answer::Status(if uid == refused { 0x0122 } else { 0 }));
+        house.accept_all("CT1", &all).await;
+        house.delivered(11).await;
+        house.settle().await;
+        assert_eq!((archive.kept().len(), house.state_of(&odd).await), (11, expected));
+        assert_eq!((house.count(is_failure), house.reasons().await.len()), (people, people));
+    }
+}
