@@ -39,6 +39,8 @@ pub(super) struct Queue {
     restored: OnceCell<()>,
     /// Breakers are written one after the other, so that the last one written is the last one that was.
     saving: tokio::sync::Mutex<()>,
+    /// One worker at a time reads the queue and takes from it.
+    taking: tokio::sync::Mutex<()>,
 }
 
 pub(super) struct Shared {
@@ -58,9 +60,16 @@ pub(super) struct Shared {
     pub(super) unrecorded: BTreeSet<DeliveryKey>,
     claimed: BTreeSet<DeliveryKey>,
     fair: DeficitRoundRobin,
+    /// What was given back while a worker read the queue: what it has read of these is old.
+    given_back: BTreeSet<DeliveryKey>,
 }
 
 impl Shared {
+    /// Whether a worker that has just read the queue may take this.
+    fn is_free(&self, key: &DeliveryKey) -> bool {
+        !self.claimed.contains(key) && !self.given_back.contains(key)
+    }
+
     /// Whether what was sent stands nowhere, so that the next time is known to be a repetition.
     pub(super) fn note_written(&mut self, key: &DeliveryKey, is_lost: bool) {
         if !is_lost {
@@ -113,6 +122,7 @@ impl Queue {
             cause: String::new(),
             claimed: BTreeSet::new(),
             fair: DeficitRoundRobin::default(),
+            given_back: BTreeSet::new(),
             is_unsaved: false,
             places: Places::new(destination.associations_max, state.now()),
             stat_waits: None,
@@ -131,6 +141,7 @@ impl Queue {
             schedule: destination.schedule.clone(),
             restored: OnceCell::new(),
             saving: tokio::sync::Mutex::default(),
+            taking: tokio::sync::Mutex::default(),
             shared: Mutex::new(shared),
         }
     }
@@ -169,27 +180,50 @@ impl Queue {
 
     /// Takes at most so many: lane by lane, and in a lane from each source by turns.
     async fn take(&self, state: &State, takes: Takes, count: usize) -> Result<Batch, StoreError> {
-        let mark = self.bell.mark();
-        let claimed = self.shared().claimed.len();
-        let mut due = self.due(state, takes, count + claimed).await?;
+        self.take_chosen(state, takes, count, |fair, due| choose(fair, due, count)).await
+    }
+
+    /// Takes some of what is due and nobody else has. What another worker gave back meanwhile may have been sent since it was
+    /// read, or have to wait: it is left alone, and when nothing else was due, all is read once more.
+    async fn take_chosen(
+        &self,
+        state: &State,
+        takes: Takes,
+        count: usize,
+        choose: impl Fn(&mut DeficitRoundRobin, Vec<DeliveryRecord>) -> VecDeque<DeliveryRecord>,
+    ) -> Result<Batch, StoreError> {
+        let _turn = self.taking.lock().await;
+        loop {
+            let mark = self.bell.mark();
+            let claimed = self.begin_reading();
+            let mut due = self.due(state, takes, count + claimed).await?;
+            let mut shared = self.shared();
+            let is_old = due.iter().any(|it| shared.given_back.contains(&it.key));
+            due.retain(|it| shared.is_free(&it.key) && !is_being_changed(state, it));
+            if is_old && due.is_empty() {
+                continue;
+            }
+            let deliveries = choose(&mut shared.fair, due);
+            shared.claimed.extend(deliveries.iter().map(|it| it.key.clone()));
+            return Ok(Batch { deliveries, mark });
+        }
+    }
+
+    /// From here on what is given back is remembered: it may have been sent since it was read. How much is claimed.
+    fn begin_reading(&self) -> usize {
         let mut shared = self.shared();
-        due.retain(|it| !shared.claimed.contains(&it.key) && !is_being_changed(state, it));
-        let deliveries = choose(&mut shared.fair, due, count);
-        shared.claimed.extend(deliveries.iter().map(|it| it.key.clone()));
-        Ok(Batch { deliveries, mark })
+        shared.given_back.clear();
+        shared.claimed.len()
     }
 
     /// Takes the one delivery that shows best whether the destination works again: one that it has not refused before.
     pub(super) async fn take_for_probe(&self, state: &State) -> Result<Batch, StoreError> {
-        let mark = self.bell.mark();
-        let mut due = self.due(state, Takes::All, BATCH_MAX).await?;
-        due.retain(|it| !is_being_changed(state, it));
-        due.sort_by_key(|it| it.last_fault.is_some());
-        let mut shared = self.shared();
-        let free = due.into_iter().filter(|it| !shared.claimed.contains(&it.key));
-        let deliveries: VecDeque<DeliveryRecord> = free.take(1).collect();
-        shared.claimed.extend(deliveries.iter().map(|it| it.key.clone()));
-        Ok(Batch { deliveries, mark })
+        self.take_chosen(state, Takes::All, BATCH_MAX, |_, mut due| {
+            due.sort_by_key(|it| it.last_fault.is_some());
+            due.truncate(1);
+            due.into()
+        })
+        .await
     }
 
     /// The heads of every source's queue in the lanes that may be sent now. A delivery that waits longer than any pause
@@ -270,6 +304,7 @@ impl Queue {
         let mut shared = self.shared();
         for key in keys {
             shared.claimed.remove(key);
+            shared.given_back.insert(key.clone());
         }
     }
 

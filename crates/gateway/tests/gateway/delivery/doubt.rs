@@ -182,3 +182,16 @@ async fn one_instance_refused_as_of_a_class_does_not_keep_the_others_of_it_away(
         assert_eq!((house.count(is_failure), house.reasons().await.len()), (people, people));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_another_worker_has_sent_since_the_queue_was_read_is_not_sent_again() {
+    let house = House::open_with(&TOML.replace("associations_max = 2", "associations_max = 4"));
+    let archive = Archive::open(&house.network);
+    house.store.answer_late(Duration::from_millis(5));
+    for slice in slices(12) {
+        house.accept_all("CT1", &[slice]).await;
+        house.let_pass(Duration::from_millis(1)).await;
+    }
+    house.let_pass(Duration::from_secs(5)).await;
+    assert_eq!(archive.offers().into_values().collect::<Vec<_>>(), [1; 12]);
+}

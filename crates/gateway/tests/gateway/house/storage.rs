@@ -3,6 +3,7 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use telerad_accession::SearchKey;
@@ -39,11 +40,18 @@ type Judge = Arc<dyn Fn(&Batch) -> Verdict + Send + Sync>;
 pub struct Commits {
     store: MemoryStore,
     judge: Arc<Mutex<Option<Judge>>>,
+    /// How long an answer takes after it was read.
+    late: Arc<Mutex<Duration>>,
 }
 
 impl Commits {
     pub fn judge(&self, judge: impl Fn(&Batch) -> Verdict + Send + Sync + 'static) {
         *self.judge.lock().unwrap() = Some(Arc::new(judge));
+    }
+
+    /// Whatever is read from now on has become this old when the answer is there.
+    pub fn answer_late(&self, by: Duration) {
+        *self.late.lock().unwrap() = by;
     }
 
     pub fn judge_no_more(&self) {
@@ -72,12 +80,20 @@ impl Store for Commits {
     }
 }
 
-/// Reads go to the store as they are.
+/// Reads go to the store as they are; their answers may be late.
 macro_rules! reads {
     ($($reads:ident { $($read:ident($($name:ident: $kind:ty),*) -> $answer:ty;)* })*) => {
         $(impl $reads for Commits {
             $(fn $read<'a>(&'a self, $($name: $kind),*) -> StoreFuture<'a, $answer> {
-                self.store.$read($($name),*)
+                let (answer, late) = (self.store.$read($($name),*), *self.late.lock().unwrap());
+                if late.is_zero() {
+                    return answer;
+                }
+                Box::pin(async move {
+                    let answer = answer.await;
+                    tokio::time::sleep(late).await;
+                    answer
+                })
             })*
         })*
     };
