@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use telerad_dicom::frames::{FrameError, FrameLimits, FrameReader, NextFrame, PixelAttributes};
+use telerad_net::Spawn;
 use telerad_routing::{Digest, InstanceRecord, Relation};
 use telerad_store::payload::PayloadReader;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::state::State;
 
@@ -82,7 +83,8 @@ async fn compare_each(
 ) {
     // Nobody closes it. What a worker still does for a comparison whose time was up keeps its place.
     let Ok(permit) = Arc::clone(&state.comparisons).acquire_owned().await else { return };
-    let permit = Arc::new(permit);
+    let spawn = Arc::clone(&state.environment.spawn);
+    let permit = Arc::new(Place { _permit: permit, spawn });
     for other in known.iter().filter(|other| !is_in_conflict(other)).take(VERSIONS_MAX) {
         let same = match same_pixels(state, &permit, new, other).await {
             Ok(same) => Some(same),
@@ -104,7 +106,13 @@ fn is_in_conflict(version: &InstanceRecord) -> bool {
 }
 
 /// A place among the comparisons that go on at once.
-type Permit = Arc<OwnedSemaphorePermit>;
+type Permit = Arc<Place>;
+
+/// A place among the comparisons, and where its work is done.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    spawn: Arc<dyn Spawn>,
+}
 
 async fn same_pixels(
     state: &State,
@@ -174,13 +182,16 @@ async fn on_a_worker<T: Send + 'static>(
     permit: &Permit,
     work: impl FnOnce() -> Result<T, Unknown> + Send + 'static,
 ) -> Result<T, Unknown> {
-    let permit = Arc::clone(permit);
-    let worker = tokio::task::spawn_blocking(move || {
+    let (told, found) = oneshot::channel();
+    let (spawn, permit) = (Arc::clone(&permit.spawn), Arc::clone(permit));
+    let work = move || {
         let found = work();
         drop(permit);
-        found
-    });
-    worker.await.unwrap_or(Err(Unknown::Panicked))
+        // Nobody waits for it any more when its time was up.
+        drop(told.send(found));
+    };
+    spawn.compute("compare pixels", Box::new(work));
+    found.await.unwrap_or(Err(Unknown::Panicked))
 }
 
 async fn same_tail(

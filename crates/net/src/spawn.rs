@@ -6,6 +6,12 @@ use crate::BoxFuture;
 pub trait Spawn: Send + Sync + 'static {
     /// Starts `task`; `name` says what it serves, without patient data.
     fn spawn(&self, name: &str, task: BoxFuture<'static, ()>);
+
+    /// Runs work that computes for long and never waits, where it keeps no task from going on. By default it is a task like
+    /// any other, which is right where there is one thread anyway.
+    fn compute(&self, name: &str, work: Box<dyn FnOnce() + Send + 'static>) {
+        self.spawn(name, Box::pin(async move { work() }));
+    }
 }
 
 /// Starts tasks on the tokio runtime of the caller.
@@ -17,5 +23,11 @@ impl Spawn for TokioSpawn {
     fn spawn(&self, name: &str, task: BoxFuture<'static, ()>) {
         tracing::trace!(name, "task started");
         drop(tokio::spawn(task));
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the Spawn that everybody else uses")]
+    fn compute(&self, name: &str, work: Box<dyn FnOnce() + Send + 'static>) {
+        tracing::trace!(name, "computation started");
+        drop(tokio::task::spawn_blocking(work));
     }
 }

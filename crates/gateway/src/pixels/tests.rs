@@ -263,7 +263,8 @@ fn a_decoder_that_panics_leaves_the_answer_unknown() {
 }
 
 async fn permit(state: &State) -> super::Permit {
-    Arc::new(Arc::clone(&state.comparisons).acquire_owned().await.unwrap())
+    let permit = Arc::clone(&state.comparisons).acquire_owned().await.unwrap();
+    Arc::new(super::Place { _permit: permit, spawn: Arc::clone(&state.environment.spawn) })
 }
 
 #[test]
