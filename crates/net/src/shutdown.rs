@@ -1,6 +1,9 @@
 //! The wish to stop, told to every task.
 
-use tokio::sync::watch;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::Notify;
 
 /// Makes a connected pair: the handle asks for the end, clones of the other hear it.
 ///
@@ -15,29 +18,36 @@ use tokio::sync::watch;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn shutdown() -> (ShutdownHandle, Shutdown) {
-    let (sender, receiver) = watch::channel(false);
-    (ShutdownHandle(sender), Shutdown(receiver))
+    let wish = Arc::<Wish>::default();
+    (ShutdownHandle(Arc::clone(&wish)), Shutdown(wish))
 }
 
 /// Asks for the end. Dropping it asks as well: servers do not outlive their owner.
 #[derive(Debug)]
-pub struct ShutdownHandle(watch::Sender<bool>);
+pub struct ShutdownHandle(Arc<Wish>);
 
 impl ShutdownHandle {
     /// Asks every holder of a [`Shutdown`] to finish what is in flight and stop.
     pub fn request(&self) {
-        self.0.send_replace(true);
+        self.0.requested.store(true, Ordering::Release);
+        self.0.bell.notify_waiters();
+    }
+}
+
+impl Drop for ShutdownHandle {
+    fn drop(&mut self) {
+        self.request();
     }
 }
 
 /// Hears the wish to stop. Clones are cheap.
 #[derive(Clone, Debug)]
-pub struct Shutdown(watch::Receiver<bool>);
+pub struct Shutdown(Arc<Wish>);
 
 impl Shutdown {
     /// Whether the end has been asked for.
     pub fn is_requested(&self) -> bool {
-        *self.0.borrow() || self.0.has_changed().is_err()
+        self.0.requested.load(Ordering::Acquire)
     }
 
     /// Waits until the end is asked for.
@@ -45,10 +55,19 @@ impl Shutdown {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn requested(&self) {
-        let mut receiver = self.0.clone();
-        // An error means that the handle is gone, which is the same wish.
-        let _ = receiver.wait_for(|requested| *requested).await;
+        // Before the look, so that no ring falls between the two.
+        let rung = self.0.bell.notified();
+        if !self.is_requested() {
+            rung.await;
+        }
     }
+}
+
+/// Not a `watch`, which wakes those who wait in an order of chance: a simulation has to go the same way twice.
+#[derive(Debug, Default)]
+struct Wish {
+    bell: Notify,
+    requested: AtomicBool,
 }
 
 #[cfg(test)]
