@@ -118,6 +118,10 @@ async fn register(
                 tracing::info!(sop_instance_uid = %record.sop_instance_uid, "instance received again");
                 // What it carries is durable, whatever becomes of this line.
                 if let Err(error) = state.commit(vec![received_again(state, &record)]).await {
+                    // Unless the store cannot vouch for what it wrote, and so not for what it shows of it either.
+                    if !error.is_retryable() {
+                        return Err(Refusal::storage(error));
+                    }
                     tracing::error!("not noted that an instance came again: {error}");
                 }
                 return Ok(registered);

@@ -59,6 +59,19 @@ async fn a_failed_commit_is_out_of_resources_and_nothing_goes_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_comes_again_is_not_acknowledged_by_a_store_that_cannot_vouch_for_it() {
+    let house = House::open();
+    let _archive = Archive::open(&house.network);
+    let instance = Instance::new(1);
+    house.accept("CT1", &instance).await;
+    house.store.judge(|_| Verdict::Fail);
+    // Only the line of the journal is lost.
+    assert_eq!(house.send("CT1", &instance).await, 0);
+    house.store.judge(|_| Verdict::Poisoned);
+    assert_eq!(house.send("CT1", &instance).await, 0xA700);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_payload_that_cannot_be_finished_is_out_of_resources() {
     let mut house = House::open();
     let archive = Archive::open(&house.network);
@@ -284,6 +297,71 @@ async fn a_study_goes_where_its_first_instance_went_whatever_the_rules_say_later
     house.accept_all("CT1", &[first, later]).await;
     house.delivered(2).await;
     assert_eq!(archive.kept().len(), 2);
+}
+
+/// Before ten past eight everything goes to `reading`, afterwards to `night`.
+fn by_the_clock() -> String {
+    let (head, tail) = TOML.split_once("[[rule]]").unwrap();
+    let (_, tail) = tail.split_once("\n\n").unwrap();
+    format!(
+        r#"{head}[[destination]]
+id = "night"
+ae_title = "NIGHT"
+address = "night:104"
+
+[[rule]]
+id = "by-day"
+during = {{ time_zone = "UTC", windows = [{{ from = "07:00", to = "08:10" }}] }}
+send_to = ["reading"]
+
+[[rule]]
+id = "by-night"
+during = {{ time_zone = "UTC", windows = [{{ from = "08:10", to = "07:00" }}] }}
+send_to = ["night"]
+
+{tail}"#
+    )
+}
+
+fn sorted(uids: &[&str]) -> Vec<String> {
+    let mut uids: Vec<String> = uids.iter().map(|&uid| uid.to_owned()).collect();
+    uids.sort();
+    uids
+}
+
+/// Another image of the same study.
+fn next_of(first: &Instance, number: u64) -> Instance {
+    Instance { sop_instance_uid: format!("2.25.{}", 900 + number), ..first.clone() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_study_that_is_acquired_across_the_edge_of_a_window_stays_with_one_reader() {
+    let mut house = House::open_with(&by_the_clock());
+    let (day, night) =
+        (Archive::open(&house.network), Archive::open_at(&house.network, "night:104"));
+    let (first, other) = (Instance::new(1), Instance::new(2));
+    house.accept("CT1", &first).await;
+    house.let_pass(Duration::from_secs(11 * 60)).await;
+    house.accept_all("CT1", &[next_of(&first, 1), other.clone()]).await;
+    house.delivered(3).await;
+    assert_eq!(day.kept_uids(), sorted(&[&first.sop_instance_uid, "2.25.901"]));
+    assert_eq!(night.kept_uids(), [other.sop_instance_uid]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_study_that_is_acquired_across_a_change_of_rules_stays_with_one_reader() {
+    let toml = by_the_clock();
+    let house = House::open_with(&toml);
+    let (network, first, other) = (house.network.clone(), Instance::new(1), Instance::new(2));
+    let (day, night) = (Archive::open(&network), Archive::open_at(&network, "night:104"));
+    house.accept("CT1", &first).await;
+    let swapped = toml.replace("send_to = [\"reading\"]", "send_to = [\"night\"]");
+    let house = house.restart_with(&swapped).await;
+    house.accept_all("CT1", &[next_of(&first, 1), other.clone()]).await;
+    house.settle().await;
+    assert_eq!(day.kept_uids(), sorted(&[&first.sop_instance_uid, "2.25.901"]));
+    assert_eq!(night.kept_uids(), [other.sop_instance_uid]);
+    assert_eq!(house.reasons().await, Vec::<String>::new());
 }
 
 async fn mark_of(house: &mut House, instance: &Instance) -> &'static str {

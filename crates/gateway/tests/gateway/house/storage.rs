@@ -30,6 +30,8 @@ pub enum Verdict {
     Fail,
     /// Passes when this rings.
     After(Arc<Notify>),
+    /// Fails, and the store cannot say what is durable.
+    Poisoned,
 }
 
 type Judge = Arc<dyn Fn(&Batch) -> Verdict + Send + Sync>;
@@ -70,6 +72,9 @@ impl Store for Commits {
                     return Err(StoreError::Engine { reason: "the disk is full".to_owned() });
                 }
                 Verdict::After(bell) => bell.notified().await,
+                Verdict::Poisoned => {
+                    return Err(StoreError::Poisoned { reason: "a sync failed".to_owned() });
+                }
             }
             self.store.commit(batch).await
         })
