@@ -33,6 +33,8 @@ usage: cargo xtask <command>
   duplicates                  the same instance again, coded otherwise, and the same UID with other content
   memory                      one very large instance within a small memory
   malformed [--quick]         nonsense and probes, plain and with TLS: each is answered as it should be, nothing stays
+  schedules [--count N --seed S --first N --kind trace]
+                              the whole gateway in a simulation: random faults, each instance arrives once
   watermarks                  a disk that fills, with DCMTK and an instance of 1 GB (needs root)
 
 arguments after the name of a trial are handed to the trial";

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::step::{cargo, output, succeed, timed};
 
 /// The trials of `crates/trials`, by the names of their binaries.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 10] = [
     "interop",
     "bench-peers",
     "bench-store",
@@ -18,6 +18,7 @@ pub const NAMES: [&str; 9] = [
     "duplicates",
     "memory",
     "malformed",
+    "schedules",
     "watermarks",
 ];
 

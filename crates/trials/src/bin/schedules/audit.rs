@@ -1,0 +1,402 @@
+//! What has to be true when a schedule is over, by what sources and destinations have seen themselves, and by what became
+//! durable, in its order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use telerad::core::Timestamp;
+use telerad::gateway::Event;
+use telerad::routing::{
+    DeliveryKey, DeliveryRecord, DeliveryState, Digest, InstanceRecord, NotWantedReason, Relation,
+    StudyDecision,
+};
+use telerad::store::memory::MemoryStore;
+use telerad::store::payload::MemoryPayloads;
+use telerad::store::{Deliveries, Instances, ParkedItem, Parking, Payloads, StoreFuture};
+
+use crate::copies;
+use crate::executor::timestamp;
+use crate::plan::SOURCES;
+use crate::world::{Log, World, north, uid};
+
+/// What the audit rests on.
+pub struct Audit<'a> {
+    pub world: &'a World,
+    pub log: &'a Log,
+    pub store: &'a MemoryStore,
+    pub payloads: &'a MemoryPayloads,
+    pub parked: Vec<ParkedItem>,
+    pub findings: Vec<String>,
+    pub outcomes: BTreeMap<&'static str, u64>,
+}
+
+/// Everything that is not as it has to be.
+pub fn audit(world: &World, store: &MemoryStore, payloads: &MemoryPayloads) -> Vec<String> {
+    let parked = now(store.parked(None));
+    let taken = std::mem::take(&mut *world.log());
+    let mut audit = Audit {
+        world,
+        log: &taken,
+        store,
+        payloads,
+        parked,
+        findings: Vec::new(),
+        outcomes: BTreeMap::new(),
+    };
+    audit.acknowledged();
+    audit.ledger();
+    audit.decisions();
+    audit.after_delivery();
+    copies::check(&mut audit);
+    let Audit { findings, outcomes, .. } = audit;
+    *world.log() = taken;
+    for (kind, count) in outcomes {
+        *world.log().reached.entry(kind).or_default() += count;
+    }
+    findings
+}
+
+/// What a store in memory answers.
+pub fn now<T>(answer: StoreFuture<'_, T>) -> T {
+    ready(answer).expect("a store in memory can be read")
+}
+
+/// What is ready at once.
+fn ready<T>(mut answer: std::pin::Pin<Box<dyn Future<Output = T> + Send + '_>>) -> T {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match answer.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(answer) => answer,
+        std::task::Poll::Pending => panic!("nothing in memory has to be waited for"),
+    }
+}
+
+impl Audit<'_> {
+    pub fn find(&mut self, finding: String) {
+        self.findings.push(finding);
+    }
+
+    fn count(&mut self, kind: &'static str) {
+        *self.outcomes.entry(kind).or_default() += 1;
+    }
+
+    pub fn name(&self, destination: usize) -> &str {
+        &self.world.plan.destinations[destination].name
+    }
+
+    fn number(&self, delivery: &DeliveryRecord) -> Option<usize> {
+        let name = delivery.key.destination.as_str();
+        self.world.plan.destinations.iter().position(|it| it.name == name)
+    }
+
+    /// Everything that a source was told is safe is there, byte for byte, and goes where its study goes.
+    fn acknowledged(&mut self) {
+        let mut seen = BTreeSet::new();
+        for answer in self.log.answers.iter().filter(|it| it.status == 0) {
+            if seen.insert((answer.instance, answer.version)) {
+                self.acknowledged_version(answer.instance, answer.version);
+            }
+        }
+    }
+
+    fn acknowledged_version(&mut self, instance: usize, version: usize) {
+        let sent = &self.world.plan.instances[instance].versions[version];
+        let (name, data_set) = (sent.sop_instance_uid.clone(), sent.data_set());
+        let digest = Digest::from_bytes(*blake3::hash(&data_set).as_bytes());
+        let versions = now(self.store.versions(&north(), &uid(&name)));
+        let Some(kept) = versions.iter().find(|it| it.digest == digest).cloned() else {
+            return self.find(format!("{name} v{version}: acknowledged, and not in the store"));
+        };
+        let deliveries = now(self.store.deliveries_of(&north(), &uid(&name)));
+        self.payload(&name, &kept, &deliveries, &data_set);
+        match &kept.relation {
+            Relation::First => self.first(&kept, &deliveries),
+            Relation::UidConflict { .. } => {
+                self.count("a UID in conflict");
+                if !self.is_parked(&name, "uid conflict") {
+                    self.find(format!("{name} v{version}: in conflict, and nobody was told"));
+                }
+            }
+            Relation::Variant => self.count("a variant"),
+            Relation::Repeated => self.find(format!("{name} v{version}: kept as a repetition")),
+        }
+        if kept.relation != Relation::First && deliveries.iter().any(|it| it.digest == digest) {
+            self.find(format!("{name} v{version}: not the first of its name, and queued"));
+        }
+    }
+
+    fn payload(
+        &mut self,
+        name: &str,
+        kept: &InstanceRecord,
+        deliveries: &[DeliveryRecord],
+        data_set: &[u8],
+    ) {
+        let may_be_gone = self.world.plan.keep_hours.is_some()
+            && !deliveries.is_empty()
+            && deliveries.iter().all(|it| it.state.is_complete());
+        match ready(self.payloads.open(&kept.digest)) {
+            Ok(mut reader) => {
+                let mut bytes = Vec::new();
+                while let Ok(Some(block)) = ready(reader.next()) {
+                    bytes.extend_from_slice(&block);
+                }
+                if bytes != data_set {
+                    self.find(format!("{name}: its payload has other bytes"));
+                }
+            }
+            Err(_) if may_be_gone => self.count("a payload whose time was over"),
+            Err(error) => self.find(format!("{name}: its payload is gone: {error}")),
+        }
+    }
+
+    /// The first under its name has a delivery to each destination of its study, or nobody wants it and a person knows.
+    fn first(&mut self, kept: &InstanceRecord, deliveries: &[DeliveryRecord]) {
+        let name = kept.sop_instance_uid.as_str().to_owned();
+        let study = kept.head.study_instance_uid.as_ref().map_or("", |it| it.as_str());
+        let study = now(self.store.study(&north(), study));
+        let Some(study) = study else {
+            self.count("no rule");
+            if !self.is_parked(&name, "no rule") {
+                self.find(format!("{name}: no rule wants it, and it is not parked"));
+            }
+            if !self.was_told(|event| matches!(event, Event::NoRule { sop_instance_uid, .. } if sop_instance_uid.as_str() == name))
+            {
+                self.find(format!("{name}: no rule wants it, and nobody was told"));
+            }
+            return;
+        };
+        if deliveries.is_empty() && self.is_parked(&name, "no rule") {
+            // It came before the study was decided by another image, and nothing has brought it up since.
+            return self.count("no rule for this image of a study");
+        }
+        for destination in &study.destinations {
+            if !deliveries.iter().any(|it| it.key.destination == *destination) {
+                self.find(format!("{name}: its study goes to {destination}, and it does not"));
+            }
+        }
+    }
+
+    /// Every line of the ledger has come to an end that its destination and the people explain.
+    fn ledger(&mut self) {
+        let mut keys = BTreeSet::new();
+        for (_, seen) in &self.log.seen {
+            keys.extend(seen.deliveries.iter().map(|it| it.key.clone()));
+        }
+        for key in keys {
+            match now(self.store.delivery(&key)) {
+                Some(delivery) => self.line(&delivery),
+                None => self.find(format!("{}: forgotten by the ledger", key.sop_instance_uid)),
+            }
+        }
+    }
+
+    fn line(&mut self, delivery: &DeliveryRecord) {
+        let (key, name) = (&delivery.key, delivery.key.sop_instance_uid.as_str());
+        let to = format!("{name} to {}", key.destination);
+        let Some(number) = self.number(delivery) else {
+            return self.find(format!("{to}: no such destination"));
+        };
+        let word = delivery.state.as_str();
+        let copies = self.log.copies.iter();
+        let has = copies.clone().any(|it| {
+            it.destination == number && it.uid == name && it.digest == *delivery.digest.as_bytes()
+        });
+        let fault = match &delivery.state {
+            DeliveryState::Sent { .. } if has => Ok("sent"),
+            DeliveryState::Sent { .. } => {
+                Err("sent, says the ledger, and its destination has it not")
+            }
+            DeliveryState::Pending => Err("still to be sent, although everybody is well"),
+            DeliveryState::Held { .. } => {
+                let study = now(self.store.study(&north(), &delivery.study_instance_uid));
+                let held = study.is_some_and(|study| study.held.is_some());
+                if held { Ok("held by a person") } else { Err("held, and its study is not") }
+            }
+            DeliveryState::Failed { status, .. } => self.failed(number, name, *status),
+            DeliveryState::NotWanted { reason } => self.not_wanted(number, delivery, reason),
+            DeliveryState::Parked { .. } => self.waits(number, name),
+        };
+        let needs_person =
+            matches!(delivery.state, DeliveryState::Failed { .. } | DeliveryState::Parked { .. });
+        if needs_person && !self.has_alert(delivery) {
+            self.find(format!("{to}: {word}, and nobody was told"));
+        }
+        match fault {
+            Ok(outcome) => self.count(outcome),
+            Err(fault) => self.find(format!("{to}: {fault}")),
+        }
+    }
+
+    fn failed(&self, number: usize, name: &str, status: u16) -> Result<&'static str, &'static str> {
+        let refusals = self.log.refusals.iter().filter(|it| {
+            it.destination == number && it.status == status && (it.uid == name || status == 0)
+        });
+        if refusals.count() == 0 {
+            Err("failed, and its destination never said so")
+        } else {
+            Ok("failed")
+        }
+    }
+
+    fn not_wanted(
+        &self,
+        number: usize,
+        delivery: &DeliveryRecord,
+        reason: &NotWantedReason,
+    ) -> Result<&'static str, &'static str> {
+        let did = |word: &str| {
+            self.log.seen.iter().any(|(_, seen)| seen.journal.iter().any(|it| it == word))
+        };
+        match reason {
+            NotWantedReason::ClassNotTaken => {
+                let class = (number, delivery.sop_class_uid.clone());
+                match self.log.refused_classes.contains(&class) {
+                    true => Ok("class not taken"),
+                    false => Err("not wanted, and its destination never said so"),
+                }
+            }
+            NotWantedReason::Cancelled { .. } if did("cancelled") => Ok("cancelled by a person"),
+            NotWantedReason::MovedTo { .. } if did("study moved") || did("re-routed") => {
+                Ok("moved elsewhere")
+            }
+            _ => Err("not wanted, and nobody asked for that"),
+        }
+    }
+
+    fn waits(&self, number: usize, name: &str) -> Result<&'static str, &'static str> {
+        let duplicate = self
+            .log
+            .refusals
+            .iter()
+            .any(|it| it.destination == number && it.uid == name && it.status == 0x0111);
+        let syntax = self.log.refused_syntaxes.contains(&number);
+        let gone = self.world.plan.keep_hours.is_some();
+        match (duplicate, syntax, gone) {
+            (true, ..) => Ok("parked: held already"),
+            (_, true, _) => Ok("parked: syntax not taken"),
+            (_, _, true) => Ok("parked: no longer kept"),
+            _ => Err("parked without a reason"),
+        }
+    }
+
+    fn is_parked(&self, subject: &str, reason: &str) -> bool {
+        self.parked.iter().any(|item| item.subject == subject && item.reason == reason)
+    }
+
+    /// A person finds it among what is parked, and listeners were told when it became so.
+    fn has_alert(&self, delivery: &DeliveryRecord) -> bool {
+        let name = delivery.key.sop_instance_uid.as_str();
+        let subjects = [name, delivery.study_instance_uid.as_str()];
+        let to = delivery.key.destination.as_str();
+        let parked = self.parked.iter().any(|item| {
+            subjects.contains(&item.subject.as_str())
+                && item.evidence.starts_with(&format!("{to}:"))
+        });
+        parked
+            && self.was_told(|event| match event {
+                Event::InstanceFailed { destination, sop_instance_uid, .. } => {
+                    destination.as_str() == to && sop_instance_uid.as_str() == name
+                }
+                Event::StudyWaits { .. } | Event::StudyMoved { .. } => true,
+                _ => false,
+            })
+    }
+
+    /// Whether listeners were told, or a crash came between the record and the word.
+    fn was_told(&self, is: impl Fn(&Event) -> bool) -> bool {
+        self.log.events.iter().any(|(_, event)| is(event))
+            || self.log.ends.iter().any(|(_, crash)| *crash)
+    }
+
+    /// The first decision of each study is that of its rules, and changes only when a person or an outage moves it.
+    fn decisions(&mut self) {
+        let mut known: BTreeMap<String, StudyDecision> = BTreeMap::new();
+        for (at, seen) in &self.log.seen {
+            for study in &seen.studies {
+                let uid = study.study_instance_uid.clone();
+                let before = known.insert(uid.clone(), study.clone());
+                match before {
+                    None => self.first_decision(*at, study, seen.instances.first()),
+                    Some(before) if before.destinations != study.destinations => {
+                        let moved = |it: &String| it == "study moved" || it == "re-routed";
+                        if !seen.journal.iter().any(moved) {
+                            self.find(format!("study {uid}: goes elsewhere, and nobody said so"));
+                        }
+                    }
+                    Some(before) if before.rule_set_version != study.rule_set_version => {
+                        self.find(format!("study {uid}: decided twice"));
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+    }
+
+    fn first_decision(
+        &mut self,
+        at: u64,
+        study: &StudyDecision,
+        instance: Option<&InstanceRecord>,
+    ) {
+        // One that is decided again later brings no instance along.
+        let Some(instance) = instance else { return };
+        let rules = self.log.rules.iter().rev().find(|(from, _)| *from <= at).map_or(0, |it| it.1);
+        let second = seconds(study.decided_at);
+        let modality = instance.head.modality.as_str();
+        let mut wanted = BTreeSet::new();
+        for rule in &self.world.plan.rules[rules] {
+            if rule.holds(modality, instance.source.as_str(), second) {
+                wanted.extend(rule.send_to.iter().cloned());
+            }
+        }
+        let got: BTreeSet<String> =
+            study.destinations.iter().map(|it| it.as_str().to_owned()).collect();
+        let is_group = wanted.remove("readers");
+        let members: BTreeSet<String> = ["d0".to_owned(), "d1".to_owned()].into();
+        let rest: BTreeSet<String> = got.difference(&wanted).cloned().collect();
+        let fits = wanted.is_subset(&got)
+            && match is_group {
+                true => {
+                    rest.len() <= 1
+                        && got.intersection(&members).count() >= 1
+                        && rest.is_subset(&members)
+                }
+                false => rest.is_empty(),
+            };
+        if !fits {
+            self.find(format!("study {}: goes to {got:?}", study.study_instance_uid));
+        }
+    }
+
+    /// Where a source is answered after delivery only, its 0000H says that every destination has the instance.
+    fn after_delivery(&mut self) {
+        for answer in self.log.answers.iter().filter(|it| it.status == 0) {
+            if !self.world.plan.after_delivery[answer.source] {
+                continue;
+            }
+            let instance = &self.world.plan.instances[answer.instance];
+            let name = &instance.versions[answer.version].sop_instance_uid;
+            let delivered = self.log.copies.iter().any(|it| it.uid == *name && it.at <= answer.at);
+            if delivered {
+                self.count("answered after delivery");
+            } else {
+                let source = SOURCES[answer.source];
+                self.find(format!("{name}: {source} was told that it is delivered, and it is not"));
+            }
+        }
+    }
+}
+
+/// Seconds since the schedule began.
+fn seconds(at: Timestamp) -> u64 {
+    at.since(timestamp(0)).as_secs()
+}
+
+/// What the ledger said of one delivery, in its order.
+pub fn history<'a>(
+    log: &'a Log,
+    key: &'a DeliveryKey,
+) -> impl Iterator<Item = (u64, &'a DeliveryRecord)> + 'a {
+    log.seen.iter().flat_map(move |(at, seen)| {
+        seen.deliveries.iter().filter(move |it| it.key == *key).map(move |it| (*at, it))
+    })
+}
