@@ -98,7 +98,10 @@ pub(crate) fn message(receiver: &str, not_before: Timestamp) -> OutboundMessage 
         raw: b"MSH|^~\\&|".to_vec(),
         queued_at: not_before,
         not_before,
+        priority: Priority::Routine,
         attempts: 0,
+        unanswered: None,
+        round: 0,
         state: OutboundState::Pending,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use telerad_accession::{Candidate, CandidateSource, decide};
-use telerad_core::Order;
+use telerad_core::{Order, Priority};
 use telerad_hl7::Message;
 use telerad_report as report;
 use telerad_report::{ReportRecord, ReportVersion};
@@ -163,12 +163,13 @@ fn queue(
     let (Some(version), Some(order)) = (record.current(), orders.get(&record.order_key)) else {
         return;
     };
+    let priority = urgency(version, order);
     let receivers = receivers(&state.configuration);
     for receiver in receivers.iter().filter(|receiver| receiver.site == record.site) {
         let control_id = state.new_control_id();
         match message(state, receiver, record, version, order, &control_id) {
             Ok(message) => {
-                let message = outbound(state, receiver, record, control_id, &message);
+                let message = outbound(state, receiver, record, priority, control_id, &message);
                 handled.effects.push(Effect::Outbound(message));
                 handled.wake.push(receiver.name.clone());
             }
@@ -192,12 +193,13 @@ pub(crate) fn messages(
     order: &Order,
 ) -> Vec<OutboundMessage> {
     let Some(version) = record.current() else { return Vec::new() };
+    let priority = urgency(version, order);
     let receivers = receivers(&state.configuration);
     let of_site = receivers.iter().filter(|receiver| receiver.site == record.site);
     let written = of_site.filter_map(|receiver| {
         let control_id = state.new_control_id();
         match message(state, receiver, record, version, order, &control_id) {
-            Ok(message) => Some(outbound(state, receiver, record, control_id, &message)),
+            Ok(message) => Some(outbound(state, receiver, record, priority, control_id, &message)),
             Err(error) => {
                 tracing::error!(receiver = %receiver.name, "report cannot be sent: {error}");
                 None
@@ -205,6 +207,11 @@ pub(crate) fn messages(
         }
     });
     written.collect()
+}
+
+/// The lane of a message: a critical result goes first, whatever was ordered.
+fn urgency(version: &ReportVersion, order: &Order) -> Priority {
+    if version.is_critical() { Priority::Stat } else { order.priority }
 }
 
 fn message(
@@ -228,6 +235,7 @@ fn outbound(
     state: &State,
     receiver: &Receiver,
     record: &ReportRecord,
+    priority: Priority,
     control_id: String,
     message: &Message,
 ) -> OutboundMessage {
@@ -241,7 +249,10 @@ fn outbound(
         raw: message.as_bytes().to_vec(),
         queued_at: now,
         not_before: now,
+        priority,
         attempts: 0,
+        unanswered: None,
+        round: 0,
         state: OutboundState::Pending,
     }
 }

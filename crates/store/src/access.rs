@@ -280,7 +280,10 @@ pub trait Parking {
 
 /// Messages on their way out.
 pub trait Outbox {
-    /// Pending messages that may be sent now: only the oldest of each sequence, the longest queued first.
+    /// Pending messages that may be sent now: only the oldest of each sequence; the most urgent first, then by when they may
+    /// be tried, then the longest queued. A sequence is as urgent as the most urgent of its pending messages.
+    ///
+    /// Costs what is told, however much waits and however long a sequence is.
     fn outbound_due<'a>(
         &'a self,
         destination: &'a str,
@@ -300,6 +303,9 @@ pub trait Outbox {
         site: &'a SiteId,
         sequence: &'a str,
     ) -> StoreFuture<'a, Vec<OutboundMessage>>;
+
+    /// When a destination last accepted a message; `None` when it never did.
+    fn outbound_answered<'a>(&'a self, destination: &'a str) -> StoreFuture<'a, Option<Timestamp>>;
 
     /// The destinations for which something is pending, by name.
     fn outbound_destinations(&self) -> StoreFuture<'_, Vec<String>>;

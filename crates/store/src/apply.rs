@@ -1,7 +1,7 @@
 //! The rules of a batch, in one place for every back end.
 
 use telerad_accession::SearchKey;
-use telerad_core::{SiteId, Uid};
+use telerad_core::{Priority, SiteId, Uid};
 use telerad_report::{ReportKey, ReportRecord};
 use telerad_routing::{
     BreakerRecord, DeliveryKey, DeliveryRecord, DeliveryState, DestinationId, Digest,
@@ -67,6 +67,12 @@ pub(crate) trait Rows {
 
     fn outbound_message(&mut self, id: &str) -> Result<Option<OutboundMessage>, StoreError>;
     fn put_outbound(&mut self, message: &OutboundMessage) -> Result<(), StoreError>;
+    /// The pending messages of a sequence, to any destination.
+    fn outbound_pending(
+        &mut self,
+        site: &SiteId,
+        sequence: &str,
+    ) -> Result<Vec<OutboundMessage>, StoreError>;
 
     fn add_journal(&mut self, entry: &JournalEntry) -> Result<(), StoreError>;
 }
@@ -170,7 +176,10 @@ fn apply_effect(effect: Effect, rows: &mut impl Rows) -> Result<Change, StoreErr
             }
             rows.remove_parked(&id)?;
         }
-        Effect::Outbound(message) => return outbound(&message, rows),
+        Effect::Outbound(message) => return outbound(message, rows),
+        Effect::RaiseOutbound { site, sequence, priority } => {
+            return raise_outbound(&site, &sequence, priority, rows);
+        }
         Effect::Journal(entry) => rows.add_journal(&entry)?,
         Effect::Expect(expectation) => return expect(&expectation, rows),
     }
@@ -217,9 +226,13 @@ fn delivery(record: &DeliveryRecord, rows: &mut impl Rows) -> Result<Change, Sto
     Ok(Change::Written)
 }
 
-fn outbound(message: &OutboundMessage, rows: &mut impl Rows) -> Result<Change, StoreError> {
+fn outbound(mut message: OutboundMessage, rows: &mut impl Rows) -> Result<Change, StoreError> {
     if let Some(known) = rows.outbound_message(&message.id)? {
-        if known == *message {
+        // Whoever sends it may have read it before it was raised.
+        if known.state == OutboundState::Pending {
+            message.priority = message.priority.min(known.priority);
+        }
+        if known == message {
             return Ok(Change::None);
         }
         if matches!(known.state, OutboundState::Answered { .. }) {
@@ -230,8 +243,24 @@ fn outbound(message: &OutboundMessage, rows: &mut impl Rows) -> Result<Change, S
             return Err(StoreError::conflict(RecordKind::Outbound, reason));
         }
     }
-    rows.put_outbound(message)?;
+    rows.put_outbound(&message)?;
     Ok(Change::Written)
+}
+
+fn raise_outbound(
+    site: &SiteId,
+    sequence: &str,
+    priority: Priority,
+    rows: &mut impl Rows,
+) -> Result<Change, StoreError> {
+    let mut change = Change::None;
+    for message in rows.outbound_pending(site, sequence)? {
+        if priority < message.priority {
+            rows.put_outbound(&OutboundMessage { priority, ..message })?;
+            change = Change::Written;
+        }
+    }
+    Ok(change)
 }
 
 fn expect(expectation: &Expectation, rows: &mut impl Rows) -> Result<Change, StoreError> {

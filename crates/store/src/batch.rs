@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use telerad_accession::SearchKey;
-use telerad_core::{SiteId, Timestamp, Uid};
+use telerad_core::{Priority, SiteId, Timestamp, Uid};
 use telerad_report::ReportRecord;
 use telerad_routing::{
     BreakerRecord, DeliveryKey, DeliveryRecord, Digest, InstanceRecord, StickyMember, StudyDecision,
@@ -93,6 +93,15 @@ pub enum Effect {
     },
     /// Queues a message, or writes how it fared. One that was answered is never changed, and its bytes never are.
     Outbound(OutboundMessage),
+    /// Makes every pending message of a sequence, to any destination, at least as urgent.
+    RaiseOutbound {
+        /// The site.
+        site: SiteId,
+        /// The sequence: an order's key.
+        sequence: String,
+        /// The lane.
+        priority: Priority,
+    },
     /// Adds to the journal.
     Journal(JournalEntry),
     /// Writes nothing: the batch fails with a conflict unless this holds.

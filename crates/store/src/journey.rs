@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use telerad_core::{AeTitle, Patient, PatientId, SiteId, Timestamp, Uid};
+use telerad_core::{AeTitle, Patient, PatientId, Priority, SiteId, Timestamp, Uid};
 use telerad_report::{ReportKey, ReportStatus};
 use telerad_routing::{
     DeliveryRecord, DeliveryState, InstanceRecord, NotWantedReason, Relation, StudyDecision,
@@ -68,6 +68,10 @@ pub enum JourneyEvent {
         control_id: String,
         /// How often the receiver refused it.
         attempts: u32,
+        /// How often it left and got no answer, outages apart.
+        unanswered: u32,
+        /// Its lane.
+        priority: Priority,
         /// Where it stands.
         state: OutboundState,
     },
@@ -228,6 +232,8 @@ impl Timeline {
                 destination: message.destination,
                 control_id: message.control_id,
                 attempts: message.attempts,
+                unanswered: message.unanswered.map_or(0, |unanswered| unanswered.tries),
+                priority: message.priority,
                 state: message.state,
             };
             self.add(at, event);

@@ -68,6 +68,6 @@ pub use payload::{
 };
 pub use record::{
     JournalEntry, MessageOutcome, MessageRecord, OutboundMessage, OutboundState, ParkedItem,
-    ParkedKind,
+    ParkedKind, Unanswered,
 };
 pub use subject::{JourneyKey, JourneySubject};

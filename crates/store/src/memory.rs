@@ -1,6 +1,7 @@
 //! Durable in name only: the same behaviour as the SQLite store, gone with the process. For tests and simulations.
 
 mod journey;
+mod outbox;
 mod queue;
 mod read;
 mod rows;
@@ -132,6 +133,10 @@ struct Tables {
 
     outbound: Table<String, (Sequence, OutboundMessage)>,
     outbound_pending: Table<OutboundPending, ()>,
+    outbound_lanes: Table<OutboundLane, ()>,
+    outbound_heads: Table<Chain, OutboundHead>,
+    outbound_due: Table<OutboundHead, ()>,
+    outbound_answered: Table<(String, Timestamp, String), ()>,
 
     journal: Table<(String, Sequence), JournalEntry>,
 }
@@ -150,8 +155,17 @@ type Head = (SiteId, SearchKey, String, String);
 /// The order in which deliveries go out: by lane, by when they may be tried, by when they were queued.
 type Pending = (DestinationId, Priority, Timestamp, Timestamp, DeliveryKey, Digest);
 
-/// Destination, site, sequence, queued at, number, id.
-type OutboundPending = (String, SiteId, String, Timestamp, Sequence, String);
+/// Messages that go out one after the other: destination, site, sequence.
+type Chain = (String, SiteId, String);
+
+/// Of a pending message: its chain, queued at, number, not before, id.
+type OutboundPending = (Chain, Timestamp, Sequence, Timestamp, String);
+
+/// Of a pending message: its chain, its lane, number.
+type OutboundLane = (Chain, Priority, Sequence);
+
+/// Of the first message of a chain: destination, lane of the chain, not before, queued at, number, id.
+type OutboundHead = (String, Priority, Timestamp, Timestamp, Sequence, String);
 
 #[derive(Clone, Copy)]
 enum Settle {
@@ -198,6 +212,10 @@ impl Tables {
             parked,
             outbound,
             outbound_pending,
+            outbound_lanes,
+            outbound_heads,
+            outbound_due,
+            outbound_answered,
             journal,
         );
     }

@@ -1,7 +1,7 @@
 //! The records that belong to no domain crate: messages kept, queued, parked, and the journal.
 
 use serde::{Deserialize, Serialize};
-use telerad_core::{AeTitle, SiteId, Timestamp};
+use telerad_core::{AeTitle, Priority, SiteId, Timestamp};
 
 /// An HL7 message as it came in, with what became of it.
 #[derive(Clone, Eq, PartialEq)]
@@ -120,8 +120,15 @@ pub struct OutboundMessage {
     pub queued_at: Timestamp,
     /// Not to be tried before.
     pub not_before: Timestamp,
+    /// Its lane. The most urgent pending message of a sequence takes all that are before it along. While it is pending it is
+    /// never lowered, whoever writes it.
+    pub priority: Priority,
     /// How often the receiver refused it.
     pub attempts: u32,
+    /// How often it left and got no answer, outages apart; `None` when it never did.
+    pub unanswered: Option<Unanswered>,
+    /// How often a person asked for it to be sent once more.
+    pub round: u32,
     /// Where it stands.
     pub state: OutboundState,
 }
@@ -137,10 +144,22 @@ impl std::fmt::Debug for OutboundMessage {
             .field("raw", &"<redacted>")
             .field("queued_at", &self.queued_at)
             .field("not_before", &self.not_before)
+            .field("priority", &self.priority)
             .field("attempts", &self.attempts)
+            .field("unanswered", &self.unanswered)
+            .field("round", &self.round)
             .field("state", &self.state)
             .finish()
     }
+}
+
+/// Tries of a message that left and got no answer, kept so that a restart forgets none.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Unanswered {
+    /// How many.
+    pub tries: u32,
+    /// When the last of them began: an answer to another message since then shows that the receiver is alive.
+    pub last: Timestamp,
 }
 
 /// Where an outbound message stands.

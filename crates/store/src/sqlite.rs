@@ -11,6 +11,7 @@
 
 mod journey;
 mod migration;
+mod outbox;
 mod queue;
 mod read;
 mod row;

@@ -10,10 +10,10 @@ use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 
 use super::{Head, MemoryStore, Sequence, Tables};
 use crate::access::{
-    Instances, Journal, Messages, Orders, Outbox, Parking, Patients, Reports, StoreFuture,
+    Instances, Journal, Messages, Orders, Parking, Patients, Reports, StoreFuture,
 };
 use crate::index;
-use crate::{JournalEntry, MessageRecord, OutboundMessage, ParkedItem};
+use crate::{JournalEntry, MessageRecord, ParkedItem};
 
 impl Instances for MemoryStore {
     fn versions<'a>(
@@ -213,56 +213,6 @@ impl Parking for MemoryStore {
     }
 }
 
-impl Outbox for MemoryStore {
-    fn outbound_due<'a>(
-        &'a self,
-        destination: &'a str,
-        now: Timestamp,
-        limit: usize,
-    ) -> StoreFuture<'a, Vec<OutboundMessage>> {
-        self.read(|tables| {
-            let mut heads = tables.outbound_heads(destination);
-            heads.retain(|(_, message)| message.not_before <= now);
-            heads.sort_by_key(|(sequence, message)| (message.queued_at, *sequence));
-            Ok(heads.into_iter().take(limit).map(|(_, message)| message.clone()).collect())
-        })
-    }
-
-    fn next_outbound_due<'a>(&'a self, destination: &'a str) -> StoreFuture<'a, Option<Timestamp>> {
-        self.read(|tables| {
-            let heads = tables.outbound_heads(destination);
-            Ok(heads.into_iter().map(|(_, message)| message.not_before).min())
-        })
-    }
-
-    fn outbound<'a>(&'a self, id: &'a str) -> StoreFuture<'a, Option<OutboundMessage>> {
-        self.read(|tables| Ok(tables.outbound.get(id).map(|(_, message)| message.clone())))
-    }
-
-    fn outbound_of<'a>(
-        &'a self,
-        site: &'a SiteId,
-        sequence: &'a str,
-    ) -> StoreFuture<'a, Vec<OutboundMessage>> {
-        self.read(|tables| {
-            let mut found: Vec<_> = tables
-                .outbound
-                .values()
-                .filter(|(_, it)| it.site == *site && it.sequence == sequence)
-                .collect();
-            found.sort_by_key(|(number, _)| *number);
-            Ok(found.into_iter().map(|(_, it)| it.clone()).collect())
-        })
-    }
-
-    fn outbound_destinations(&self) -> StoreFuture<'_, Vec<String>> {
-        self.read(|tables| {
-            let names: BTreeSet<_> = tables.outbound_pending.keys().map(|key| &key.0).collect();
-            Ok(names.into_iter().cloned().collect())
-        })
-    }
-}
-
 impl Journal for MemoryStore {
     fn journal<'a>(&'a self, subject: &'a str) -> StoreFuture<'a, Vec<JournalEntry>> {
         let key = |sequence| (subject.to_owned(), sequence);
@@ -310,23 +260,6 @@ impl Journal for MemoryStore {
 }
 
 impl Tables {
-    /// The oldest pending message of each sequence.
-    fn outbound_heads(&self, destination: &str) -> Vec<(Sequence, &OutboundMessage)> {
-        let mut heads = Vec::new();
-        let mut last = None;
-        for pending in self.outbound_pending.keys().filter(|pending| pending.0 == destination) {
-            let sequence = Some((&pending.1, &pending.2));
-            if sequence == last {
-                continue;
-            }
-            last = sequence;
-            if let Some((number, message)) = self.outbound.get(&pending.5) {
-                heads.push((*number, message));
-            }
-        }
-        heads
-    }
-
     fn orders_with(&self, site: &SiteId, keys: &BTreeSet<&OrderKey>) -> Vec<OrderRecord> {
         let known = keys.iter().filter_map(|key| self.orders.get(*key)).map(|(record, _)| record);
         known.filter(|record| record.order.site == *site).cloned().collect()

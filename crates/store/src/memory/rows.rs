@@ -9,7 +9,7 @@ use telerad_routing::{
 };
 use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 
-use super::{Delivery, OutboundPending, Pending, Sequence, Tables};
+use super::{Delivery, Pending, Sequence, Tables};
 use crate::apply::Rows;
 use crate::index;
 use crate::{JournalEntry, MessageRecord, OutboundMessage, OutboundState, ParkedItem, StoreError};
@@ -206,19 +206,17 @@ impl Rows for Tables {
     }
 
     fn put_outbound(&mut self, message: &OutboundMessage) -> Result<(), StoreError> {
-        let sequence = match self.outbound.get(&message.id) {
-            Some((sequence, known)) => {
-                let (sequence, pending) = (*sequence, outbound_key(known, *sequence));
-                self.outbound_pending.remove(&pending);
-                sequence
-            }
-            None => self.next(),
-        };
-        if message.state == OutboundState::Pending {
-            self.outbound_pending.put(outbound_key(message, sequence), ());
-        }
-        self.outbound.put(message.id.clone(), (sequence, message.clone()));
+        self.write_outbound(message);
         Ok(())
+    }
+
+    fn outbound_pending(
+        &mut self,
+        site: &SiteId,
+        sequence: &str,
+    ) -> Result<Vec<OutboundMessage>, StoreError> {
+        let of_sequence = self.outbound_of(site, sequence).into_iter();
+        Ok(of_sequence.filter(|message| message.state == OutboundState::Pending).collect())
     }
 
     fn add_journal(&mut self, entry: &JournalEntry) -> Result<(), StoreError> {
@@ -264,15 +262,4 @@ fn sticky_key(record: &StickyMember) -> (SiteId, GroupId, String) {
 
 fn study_key(record: &DeliveryRecord, sequence: Sequence) -> (SiteId, String, Sequence) {
     (record.key.site.clone(), record.study_instance_uid.clone(), sequence)
-}
-
-fn outbound_key(message: &OutboundMessage, sequence: Sequence) -> OutboundPending {
-    (
-        message.destination.clone(),
-        message.site.clone(),
-        message.sequence.clone(),
-        message.queued_at,
-        sequence,
-        message.id.clone(),
-    )
 }

@@ -12,10 +12,10 @@ use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 use super::SqliteStore;
 use super::row::{self, bodies, body, first, rows};
 use crate::access::{
-    Counts, Instances, Journal, Messages, Orders, Outbox, Parking, Patients, Reports, StoreFuture,
+    Counts, Instances, Journal, Messages, Orders, Parking, Patients, Reports, StoreFuture,
 };
 use crate::index;
-use crate::{JournalEntry, MessageRecord, OutboundMessage, ParkedItem, RecordKind, StoreError};
+use crate::{JournalEntry, MessageRecord, ParkedItem, RecordKind, StoreError};
 
 impl Instances for SqliteStore {
     fn versions<'a>(
@@ -243,66 +243,6 @@ impl Parking for SqliteStore {
     }
 }
 
-impl Outbox for SqliteStore {
-    fn outbound_due<'a>(
-        &'a self,
-        destination: &'a str,
-        now: Timestamp,
-        limit: usize,
-    ) -> StoreFuture<'a, Vec<OutboundMessage>> {
-        let destination = destination.to_owned();
-        self.read(move |connection| {
-            let sql = format!(
-                "SELECT {} FROM outbound AS message
-                WHERE {HEAD} AND not_before <= ?2 ORDER BY queued_at, number LIMIT ?3",
-                row::OUTBOUND
-            );
-            let values = params![destination, now.as_micros(), limit_of(limit)];
-            row::outbound(connection, &sql, values)
-        })
-    }
-
-    fn next_outbound_due<'a>(&'a self, destination: &'a str) -> StoreFuture<'a, Option<Timestamp>> {
-        let destination = destination.to_owned();
-        self.read(move |connection| {
-            let sql = format!("SELECT min(not_before) FROM outbound AS message WHERE {HEAD}");
-            let next = first(connection, &sql, [destination], |row| row.get::<_, Option<i64>>(0))?;
-            Ok(next.flatten().map(Timestamp::from_micros))
-        })
-    }
-
-    fn outbound<'a>(&'a self, id: &'a str) -> StoreFuture<'a, Option<OutboundMessage>> {
-        let id = id.to_owned();
-        self.read(move |connection| {
-            let sql = format!("SELECT {} FROM outbound WHERE id = ?1", row::OUTBOUND);
-            Ok(row::outbound(connection, &sql, [id])?.pop())
-        })
-    }
-
-    fn outbound_of<'a>(
-        &'a self,
-        site: &'a SiteId,
-        sequence: &'a str,
-    ) -> StoreFuture<'a, Vec<OutboundMessage>> {
-        let key = [site.as_str().to_owned(), sequence.to_owned()];
-        self.read(move |connection| {
-            let sql = format!(
-                "SELECT {} FROM outbound WHERE site = ?1 AND sequence = ?2 ORDER BY number",
-                row::OUTBOUND
-            );
-            row::outbound(connection, &sql, key)
-        })
-    }
-
-    fn outbound_destinations(&self) -> StoreFuture<'_, Vec<String>> {
-        self.read(|connection| {
-            let sql = "SELECT DISTINCT destination FROM outbound WHERE state = 'pending'
-                ORDER BY destination";
-            rows(connection, sql, [], |row| row.get(0))
-        })
-    }
-}
-
 impl Journal for SqliteStore {
     fn journal<'a>(&'a self, subject: &'a str) -> StoreFuture<'a, Vec<JournalEntry>> {
         let subject = subject.to_owned();
@@ -391,19 +331,11 @@ pub(super) fn limit_of(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-/// Selects the oldest pending message of each sequence of a destination, by the index `outbound_pending`.
-const HEAD: &str = "state = 'pending' AND destination = ?1 AND NOT EXISTS (
-    SELECT 1 FROM outbound AS earlier
-    WHERE earlier.state = 'pending' AND earlier.destination = message.destination
-        AND earlier.site = message.site AND earlier.sequence = message.sequence
-        AND (earlier.queued_at, earlier.number) < (message.queued_at, message.number))";
-
 #[cfg(test)]
 pub(super) mod tests {
     use rusqlite::Connection;
 
     use super::super::migration::MIGRATIONS;
-    use super::HEAD;
 
     /// How SQLite goes about a query in a database of this version.
     #[track_caller]
@@ -415,18 +347,5 @@ pub(super) mod tests {
         let steps = statement.query_map(parameters, |row| row.get::<_, String>(3)).unwrap();
         let steps: Vec<_> = steps.map(Result::unwrap).collect();
         assert_eq!(steps, expected);
-    }
-
-    // A step of its own for sorting, or a scan of the table, would grow with everything ever sent.
-    #[test]
-    fn the_heads_of_sequences_are_found_by_their_index() {
-        check(
-            &format!("SELECT min(not_before) FROM outbound AS message WHERE {HEAD}"),
-            &[
-                "SEARCH message USING COVERING INDEX outbound_pending (destination=?)",
-                "CORRELATED SCALAR SUBQUERY 1",
-                "SEARCH earlier USING COVERING INDEX outbound_pending (destination=? AND site=? AND sequence=? AND queued_at<?)",
-            ],
-        );
     }
 }

@@ -6,7 +6,7 @@ use telerad_core::{SiteId, Timestamp};
 use telerad_routing::{Digest, InstanceRecord};
 
 use crate::index::shape;
-use crate::{JournalEntry, MessageRecord, OutboundMessage, OutboundState, RecordKind, StoreError};
+use crate::{JournalEntry, MessageRecord, RecordKind, StoreError};
 
 /// What the engine's refusal means. Errors after which SQLite may have rolled back on its own, or after which the
 /// database cannot be trusted, are [`StoreError::Poisoned`].
@@ -117,42 +117,6 @@ pub(super) fn message(
     found.transpose()
 }
 
-/// Columns of [`outbound`].
-pub(super) const OUTBOUND: &str =
-    "id, site, destination, sequence, control_id, raw, queued_at, not_before, attempts, state_body";
-
-/// Outbound messages from the columns above.
-pub(super) fn outbound(
-    connection: &Connection,
-    sql: &str,
-    params: impl Params,
-) -> Result<Vec<OutboundMessage>, StoreError> {
-    let kind = RecordKind::Outbound;
-    let found = rows(connection, sql, params, |row| {
-        let texts: (String, String) = (row.get(1)?, row.get(9)?);
-        let message = |site, state| {
-            Ok(OutboundMessage {
-                id: row.get(0)?,
-                site,
-                destination: row.get(2)?,
-                sequence: row.get(3)?,
-                control_id: row.get(4)?,
-                raw: row.get(5)?,
-                queued_at: Timestamp::from_micros(row.get(6)?),
-                not_before: Timestamp::from_micros(row.get(7)?),
-                attempts: row.get(8)?,
-                state,
-            })
-        };
-        let (owner, state) = texts;
-        match owned(kind, &owner).and_then(|site| Ok((site, decode(kind, &state)?))) {
-            Ok((site, state)) => message(site, state).map(Ok),
-            Err(error) => Ok(Err(error)),
-        }
-    })?;
-    found.into_iter().collect()
-}
-
 /// Every version of an instance that has this payload, at any site.
 pub(super) fn instances_of_payload(
     connection: &Connection,
@@ -190,19 +154,10 @@ pub(super) fn journal(
     found.into_iter().collect()
 }
 
-/// The word by which outbound messages are selected.
-pub(super) fn outbound_state(state: &OutboundState) -> &'static str {
-    match state {
-        OutboundState::Answered { .. } => "answered",
-        OutboundState::Pending => "pending",
-        OutboundState::SetAside { .. } => "set aside",
-    }
-}
-
 fn site(kind: RecordKind, text: Option<String>) -> Result<Option<SiteId>, StoreError> {
     text.map(|text| owned(kind, &text)).transpose()
 }
 
-fn owned(kind: RecordKind, text: &str) -> Result<SiteId, StoreError> {
+pub(super) fn owned(kind: RecordKind, text: &str) -> Result<SiteId, StoreError> {
     SiteId::new(text).map_err(|error| StoreError::Damaged { kind, reason: error.to_string() })
 }

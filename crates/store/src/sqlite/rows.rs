@@ -11,6 +11,7 @@ use telerad_routing::{
 use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 
 use super::journey;
+use super::outbox;
 use super::queue::DELIVERIES_OF_INSTANCE;
 use super::row::{self, bodies, body, execute, first};
 use crate::apply::Rows;
@@ -250,33 +251,19 @@ impl Rows for SqliteRows<'_> {
     }
 
     fn outbound_message(&mut self, id: &str) -> Result<Option<OutboundMessage>, StoreError> {
-        let sql = format!("SELECT {} FROM outbound WHERE id = ?1", row::OUTBOUND);
-        Ok(row::outbound(self.0, &sql, [id])?.pop())
+        outbox::message(self.0, id)
     }
 
     fn put_outbound(&mut self, message: &OutboundMessage) -> Result<(), StoreError> {
-        let sql = "INSERT INTO outbound (id, site, destination, sequence, control_id, raw,
-                queued_at, not_before, attempts, state, state_body)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-            ON CONFLICT (id) DO UPDATE SET site = excluded.site, destination = excluded.destination,
-                sequence = excluded.sequence, control_id = excluded.control_id,
-                queued_at = excluded.queued_at, not_before = excluded.not_before,
-                attempts = excluded.attempts, state = excluded.state,
-                state_body = excluded.state_body";
-        let values = params![
-            message.id,
-            message.site.as_str(),
-            message.destination,
-            message.sequence,
-            message.control_id,
-            message.raw,
-            message.queued_at.as_micros(),
-            message.not_before.as_micros(),
-            message.attempts,
-            row::outbound_state(&message.state),
-            json(RecordKind::Outbound, &message.state)?,
-        ];
-        execute(self.0, sql, values)
+        outbox::put(self.0, message)
+    }
+
+    fn outbound_pending(
+        &mut self,
+        site: &SiteId,
+        sequence: &str,
+    ) -> Result<Vec<OutboundMessage>, StoreError> {
+        outbox::pending(self.0, site, sequence)
     }
 
     fn add_journal(&mut self, entry: &JournalEntry) -> Result<(), StoreError> {

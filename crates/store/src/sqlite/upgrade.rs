@@ -9,8 +9,8 @@ use telerad_routing::DestinationId;
 use super::migration::{MIGRATIONS, Migration, migrate};
 use super::{SqliteOptions, SqliteStore};
 use crate::{
-    Deliveries, Instances, Journal, JourneyKey, JourneySubject, Journeys, Messages, Outbox,
-    Parking, Store,
+    Batch, Deliveries, Effect, Instances, Journal, JourneyKey, JourneySubject, Journeys, Messages,
+    OutboundState, Outbox, Parking, Store,
 };
 
 /// A row in every table, as version 1 wrote them.
@@ -96,7 +96,9 @@ fn what_version_1_kept_is_read_as_this_version_keeps_it() {
         assert_eq!(store.instances_of_study(&site, "1.2.4.1").await.unwrap().len(), 1);
         assert_eq!(store.instances_of_payload(&due[0].digest).await.unwrap().len(), 1);
         assert_eq!(store.parked(None).await.unwrap().len(), 1);
-        assert_eq!(store.outbound_due("ris", now, 9).await.unwrap().len(), 1);
+        let messages = store.outbound_due("ris", now, 9).await.unwrap();
+        assert_eq!(messages.len(), 1);
+        assert_eq!((messages[0].priority, messages[0].unanswered), (Priority::Routine, None));
         assert_eq!(store.journal("1.2.3.1").await.unwrap().len(), 1);
         assert!(store.message("m1").await.unwrap().is_some());
         let counts = store.counts().await.unwrap();
@@ -124,4 +126,53 @@ fn a_migration_that_fails_half_way_leaves_the_old_database_usable() {
     let due: u32 = connection.query_row(due, [], |row| row.get(0)).unwrap();
     assert_eq!(due, 1);
     migrate(&connection, &path, MIGRATIONS).unwrap();
+}
+
+/// Messages out as version 2 wrote them: two of an order that is STAT, one of an order that nobody knows, what became of
+/// others.
+const MESSAGES: &str = r#"
+INSERT INTO imaging_order VALUES ('north||A1', 'north', '20240102', '20240102', 1, '{"order":{"priority":"Stat"}}');
+INSERT INTO outbound VALUES (1, 'u1', 'north', 'ris', 'unknown', 'C1', x'4d5348', 1, 0, 0, 'pending', '"Pending"');
+INSERT INTO outbound VALUES (2, 's2', 'north', 'ris', 'north||A1', 'C2', x'4d5348', 9, 0, 3, 'pending', '"Pending"');
+INSERT INTO outbound VALUES (3, 's1', 'north', 'ris', 'north||A1', 'C3', x'4d5348', 5, 0, 0, 'pending', '"Pending"');
+INSERT INTO outbound VALUES (4, 'd', 'north', 'ris', 'north||A1', 'C4', x'4d5348', 1, 0, 0, 'answered', '{"Answered":{"code":"AA","at":6}}');
+INSERT INTO outbound VALUES (5, 'a', 'north', 'ris', 'north||A1', 'C5', x'4d5348', 1, 0, 1, 'set aside', '{"SetAside":{"reason":"answered AE"}}');
+INSERT INTO outbound VALUES (6, 'l', 'north', 'other', 'late', 'C6', x'4d5348', 1, 70, 0, 'pending', '"Pending"');
+"#;
+
+#[test]
+fn messages_that_version_2_queued_go_on_where_they_were() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("telerad.sqlite");
+    let connection = Connection::open(&path).unwrap();
+    migrate(&connection, &path, &MIGRATIONS[..2]).unwrap();
+    connection.execute_batch(MESSAGES).unwrap();
+    let before = tables(&connection);
+    drop(connection);
+
+    let store = SqliteStore::open(directory.path(), SqliteOptions::default()).unwrap();
+    let at = Timestamp::from_micros;
+    block_on(async {
+        let due = async |to| {
+            let due = store.outbound_due(to, at(9), 9).await.unwrap();
+            due.into_iter().map(|message| message.id).collect::<Vec<_>>()
+        };
+        assert_eq!(due("ris").await, ["s1", "u1"]);
+        assert!(due("other").await.is_empty());
+        assert_eq!(store.next_outbound_due("other").await.unwrap(), Some(at(70)));
+        assert_eq!(store.outbound_destinations().await.unwrap(), ["other", "ris"]);
+        assert_eq!(store.outbound_answered("ris").await.unwrap(), Some(at(6)));
+        let mut first = store.outbound("s1").await.unwrap().unwrap();
+        assert_eq!((first.priority, first.attempts, first.round), (Priority::Stat, 0, 0));
+        first.state = OutboundState::Answered { code: "AA".to_owned(), at: at(10) };
+        store.commit(Batch::new().with(Effect::Outbound(first))).await.unwrap();
+        assert_eq!(due("ris").await, ["s2", "u1"]);
+        assert_eq!(store.outbound("s2").await.unwrap().unwrap().attempts, 3);
+        let set_aside = store.outbound("a").await.unwrap().unwrap();
+        assert!(matches!(set_aside.state, OutboundState::SetAside { .. }));
+    });
+    drop(store);
+
+    let copy = Connection::open(directory.path().join("telerad.v2.sqlite")).unwrap();
+    assert_eq!(tables(&copy), before);
 }

@@ -7,7 +7,7 @@ use telerad_core::{AeTitle, Priority, Uid};
 use telerad_routing::{DeliveryState, Digest, Relation, StudyMark};
 use telerad_store::memory::MemoryStore;
 use telerad_store::sqlite::{SqliteOptions, SqliteStore};
-use telerad_store::{Batch, Effect, Expectation, MessageOutcome, OutboundState, Store};
+use telerad_store::{Batch, Effect, Expectation, MessageOutcome, OutboundState, Store, Unanswered};
 use telerad_worklist::StepStatus;
 
 fn owner() -> impl Strategy<Value = &'static str> {
@@ -119,17 +119,24 @@ fn outbound_effect() -> impl Strategy<Value = Effect> {
         1 => Just(OutboundState::SetAside { reason: "AR".to_owned() }),
     ];
     let names =
-        (owner(), prop_oneof![Just("ris"), Just("other")], prop_oneof![Just("A"), Just("B")]);
-    (0..3_u32, names, 0..4_i64, time(), state).prop_map(
-        |(id, (owner, to, sequence), queued_at, not_before, state)| {
+        || (owner(), prop_oneof![Just("ris"), Just("other")], prop_oneof![Just("A"), Just("B")]);
+    let put = (0..3_u32, names(), 0..4_i64, time(), priority(), 0..3_u32, state).prop_map(
+        |(id, (owner, to, sequence), queued_at, not_before, priority, tries, state)| {
             let mut message = outbound(&id.to_string(), sequence, queued_at);
             message.site = site(owner);
             message.destination = to.to_owned();
             message.not_before = at(not_before);
+            message.priority = priority;
+            message.unanswered = (tries > 0).then_some(Unanswered { tries, last: at(3) });
             message.state = state;
             Effect::Outbound(message)
         },
-    )
+    );
+    let raise = (names(), priority()).prop_map(|((owner, _, sequence), priority)| {
+        let (site, sequence) = (site(owner), sequence.to_owned());
+        Effect::RaiseOutbound { site, sequence, priority }
+    });
+    prop_oneof![5 => put, 1 => raise]
 }
 
 fn other_effect() -> impl Strategy<Value = Effect> {

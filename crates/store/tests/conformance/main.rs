@@ -85,6 +85,9 @@ conformance! {
     every_delivery_of_an_instance_is_found
     breakers_and_members_are_written_over
     outbound_messages_keep_the_order_of_their_sequence
+    a_sequence_goes_as_urgently_as_its_most_urgent_message
+    a_pending_message_is_raised_and_never_lowered
+    tries_without_an_answer_and_the_last_answer_are_kept
     an_answered_message_is_never_written_over
     the_bytes_of_a_message_never_change
     the_last_message_under_a_control_id_is_found

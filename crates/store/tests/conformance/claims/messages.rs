@@ -1,6 +1,7 @@
 //! Messages in and out, parked items, the journal.
 
-use telerad_store::{Batch, Effect, MessageOutcome, OutboundState, Receipt};
+use telerad_core::Priority;
+use telerad_store::{Batch, Effect, MessageOutcome, OutboundState, Receipt, Unanswered};
 
 use crate::Given;
 use crate::fixture::*;
@@ -29,8 +30,8 @@ pub(crate) async fn outbound_messages_keep_the_order_of_their_sequence(Given { s
     store.commit(batch).await.unwrap();
     // b2 may not overtake b1, which waits; of equal times, the one that was queued first goes first.
     assert_eq!(due(10).await, ["a1", "c2"]);
-    assert_eq!(due(60).await, ["b1", "a1", "c2"]);
-    assert_eq!(store.outbound_due("ris", at(60), 1).await.unwrap(), [late.clone()]);
+    assert_eq!(due(60).await, ["a1", "c2", "b1"]);
+    assert_eq!(store.outbound_due("ris", at(60), 1).await.unwrap(), [outbound("a1", "A", 5)]);
     assert_eq!(store.next_outbound_due("ris").await.unwrap(), Some(at(0)));
     assert_eq!(store.outbound_destinations().await.unwrap(), ["other", "ris"]);
 
@@ -51,6 +52,90 @@ pub(crate) async fn outbound_messages_keep_the_order_of_their_sequence(Given { s
     assert_eq!(store.next_outbound_due("ris").await.unwrap(), None);
     assert_eq!(store.outbound_destinations().await.unwrap(), ["other"]);
     assert_eq!(store.outbound("c2").await.unwrap().unwrap().state, set_aside);
+}
+
+pub(crate) async fn a_sequence_goes_as_urgently_as_its_most_urgent_message(
+    Given { store, .. }: Given,
+) {
+    let put = |message| store.commit(Batch::new().with(Effect::Outbound(message)));
+    let with = |id, sequence, queued_at, priority| {
+        let message = outbound(id, sequence, queued_at);
+        telerad_store::OutboundMessage { priority, ..message }
+    };
+    let due = async || {
+        let found = store.outbound_due("ris", at(10), 9).await.unwrap();
+        found.into_iter().map(|message| message.id).collect::<Vec<_>>()
+    };
+    put(with("a1", "A", 1, Priority::Low)).await.unwrap();
+    put(with("b1", "B", 2, Priority::Routine)).await.unwrap();
+    put(with("c1", "C", 3, Priority::High)).await.unwrap();
+    assert_eq!(due().await, ["c1", "b1", "a1"]);
+    // What is urgent moves up everything of its order that is before it, and overtakes none of it.
+    let urgent = with("a2", "A", 4, Priority::Stat);
+    put(urgent.clone()).await.unwrap();
+    assert_eq!(due().await, ["a1", "c1", "b1"]);
+    assert_eq!(store.outbound("a1").await.unwrap().unwrap().priority, Priority::Low);
+    // Once it is through, the rest of its order is as urgent as it ever was.
+    let set_aside = OutboundState::SetAside { reason: "AR".to_owned() };
+    put(telerad_store::OutboundMessage { state: set_aside, ..urgent }).await.unwrap();
+    assert_eq!(due().await, ["c1", "b1", "a1"]);
+    // It comes back to its place.
+    put(with("a2", "A", 4, Priority::Stat)).await.unwrap();
+    assert_eq!(due().await, ["a1", "c1", "b1"]);
+    let waits =
+        telerad_store::OutboundMessage { not_before: at(60), ..with("a1", "A", 1, Priority::Low) };
+    put(waits).await.unwrap();
+    assert_eq!(due().await, ["c1", "b1"]);
+    assert_eq!(store.next_outbound_due("ris").await.unwrap(), Some(at(0)));
+}
+
+pub(crate) async fn a_pending_message_is_raised_and_never_lowered(Given { store, .. }: Given) {
+    let raise = |sequence: &str, priority| {
+        let (site, sequence) = (site("north"), sequence.to_owned());
+        store.commit(Batch::new().with(Effect::RaiseOutbound { site, sequence, priority }))
+    };
+    let mut elsewhere = outbound("x", "A", 0);
+    elsewhere.destination = "other".to_owned();
+    let mut of_other_site = outbound("y", "A", 0);
+    of_other_site.site = site("south");
+    let mut answered = outbound("z", "A", 0);
+    answered.state = OutboundState::Answered { code: "AA".to_owned(), at: at(2) };
+    let all = [outbound("a", "A", 1), outbound("b", "B", 2), elsewhere, of_other_site, answered];
+    store.commit(all.into_iter().map(Effect::Outbound).collect()).await.unwrap();
+    let changed = |changed| Receipt { changed, unchanged: 1 - changed };
+    assert_eq!(raise("A", Priority::High).await.unwrap(), changed(1));
+    assert_eq!(raise("A", Priority::Low).await.unwrap(), changed(0));
+    assert_eq!(raise("none", Priority::Stat).await.unwrap(), changed(0));
+    // Whoever sends it had read it before.
+    let mut tried = outbound("a", "A", 1);
+    tried.attempts = 1;
+    store.commit(Batch::new().with(Effect::Outbound(tried))).await.unwrap();
+    let lane = async |id: &str| store.outbound(id).await.unwrap().unwrap().priority;
+    assert_eq!((lane("a").await, lane("x").await), (Priority::High, Priority::High));
+    for id in ["b", "y", "z"] {
+        assert_eq!(lane(id).await, Priority::Routine, "{id}");
+    }
+    assert_eq!(store.outbound("a").await.unwrap().unwrap().attempts, 1);
+    let due = store.outbound_due("ris", at(9), 1).await.unwrap();
+    assert_eq!(due[0].id, "a");
+}
+
+pub(crate) async fn tries_without_an_answer_and_the_last_answer_are_kept(
+    Given { store, .. }: Given,
+) {
+    let mut silent = outbound("a", "A", 1);
+    silent.unanswered = Some(Unanswered { tries: 3, last: at(7) });
+    silent.round = 2;
+    store.commit(Batch::new().with(Effect::Outbound(silent.clone()))).await.unwrap();
+    assert_eq!(store.outbound("a").await.unwrap(), Some(silent));
+    assert_eq!(store.outbound_answered("ris").await.unwrap(), None);
+    for (id, second) in [("b", 5), ("c", 9), ("d", 8)] {
+        let mut message = outbound(id, id, 1);
+        message.state = OutboundState::Answered { code: "AA".to_owned(), at: at(second) };
+        store.commit(Batch::new().with(Effect::Outbound(message))).await.unwrap();
+    }
+    assert_eq!(store.outbound_answered("ris").await.unwrap(), Some(at(9)));
+    assert_eq!(store.outbound_answered("other").await.unwrap(), None);
 }
 
 pub(crate) async fn an_answered_message_is_never_written_over(Given { store, .. }: Given) {
