@@ -1,5 +1,5 @@
-//! What it costs to take deliveries from a queue and to settle one, with a thousand rows in it and with a million; how long
-//! the million keeps a start waiting, and how much memory it takes.
+//! What it costs to take deliveries or messages from a queue and to settle one, with a thousand rows in it and with a
+//! million; how long the million keeps a start waiting, and how much memory it takes.
 //!
 //! ```sh
 //! cargo bench -p telerad-benches --bench queue
@@ -19,7 +19,7 @@ use telerad::routing::{
     DeliveryKey, DeliveryRecord, DeliveryState, DestinationId, Digest, SentEvidence, StudyMark,
 };
 use telerad::store::sqlite::SqliteStore;
-use telerad::store::{Batch, Deliveries, Effect, Store};
+use telerad::store::{Batch, Deliveries, Effect, OutboundMessage, OutboundState, Outbox, Store};
 use tokio::runtime::Runtime;
 
 const FEW: usize = 1000;
@@ -32,7 +32,20 @@ const TARGET: f64 = 1.5;
 const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
 const LATER: Timestamp = Timestamp::from_micros(9_000_000_000);
 
-/// How a queue is filled.
+const RECEIVER: &str = "report north ris:2576";
+
+/// How a queue of messages is filled.
+#[derive(Clone, Copy)]
+enum Messages {
+    /// All of one order.
+    Chain,
+    /// Each of an order of its own, all due.
+    Orders,
+    /// Four of each order, whose first waits for a later time, except for the last orders.
+    Behind,
+}
+
+/// How a queue of deliveries is filled.
 #[derive(Clone, Copy)]
 enum Shape {
     /// Everything may be tried now, all of one source.
@@ -56,8 +69,11 @@ fn main() -> anyhow::Result<()> {
     ] {
         let folders = [folder()?, folder()?];
         let [few, large] = &folders;
-        fill(&runtime, few.path(), shape, FEW)?;
-        fill(&runtime, large.path(), shape, many)?;
+        for (folder, rows) in [(few, FEW), (large, many)] {
+            fill(&runtime, folder.path(), rows, |number| {
+                Ok(Effect::Delivery(delivery(shape, number, rows)?))
+            })?;
+        }
         let started = Instant::now();
         let large = SqliteStore::open(large.path(), Default::default())?;
         let due = runtime.block_on(large.due(&destination()?, NOW, TAKEN))?;
@@ -70,6 +86,23 @@ fn main() -> anyhow::Result<()> {
             opening.as_secs_f64() * 1e3,
             resident_mb()?
         );
+    }
+    for (name, shape) in [
+        ("messages of one order", Messages::Chain),
+        ("messages of an order each", Messages::Orders),
+        ("messages behind one that waits", Messages::Behind),
+    ] {
+        let folders = [folder()?, folder()?];
+        for (folder, rows) in folders.iter().zip([FEW, many]) {
+            fill(&runtime, folder.path(), rows, |number| {
+                Ok(Effect::Outbound(message(shape, number, rows)?))
+            })?;
+        }
+        let open =
+            |folder: &tempfile::TempDir| SqliteStore::open(folder.path(), Default::default());
+        let [few, large] = [open(&folders[0])?, open(&folders[1])?];
+        compare_messages(&runtime, name, [&few, &large])?;
+        println!();
     }
     Ok(())
 }
@@ -106,6 +139,34 @@ fn compare(runtime: &Runtime, name: &str, stores: [&SqliteStore; 2]) -> anyhow::
     row(name, "settle", stores, settle)
 }
 
+fn compare_messages(
+    runtime: &Runtime,
+    name: &str,
+    stores: [&SqliteStore; 2],
+) -> anyhow::Result<()> {
+    let due = |store: &SqliteStore| -> anyhow::Result<OutboundMessage> {
+        let due = runtime.block_on(store.outbound_due(RECEIVER, NOW, 1))?;
+        due.into_iter().next().context("the queue ran dry")
+    };
+    row(name, "outbound_due", stores, |store| {
+        let started = Instant::now();
+        due(store).map(|_| started.elapsed().as_secs_f64())
+    })?;
+    row(name, "next_outbound_due", stores, |store| {
+        let started = Instant::now();
+        runtime.block_on(store.next_outbound_due(RECEIVER))?;
+        Ok(started.elapsed().as_secs_f64())
+    })?;
+    row(name, "settle", stores, |store| {
+        let message = due(store)?;
+        let state = OutboundState::Answered { code: "AA".to_owned(), at: NOW };
+        let started = Instant::now();
+        let settled = Effect::Outbound(OutboundMessage { state, ..message });
+        runtime.block_on(store.commit(Batch::new().with(settled)))?;
+        Ok(started.elapsed().as_secs_f64())
+    })
+}
+
 fn row(
     shape: &str,
     verb: &str,
@@ -131,14 +192,18 @@ fn row(
     Ok(())
 }
 
-fn fill(runtime: &Runtime, folder: &Path, shape: Shape, rows: usize) -> anyhow::Result<()> {
+fn fill(
+    runtime: &Runtime,
+    folder: &Path,
+    rows: usize,
+    effect: impl Fn(usize) -> anyhow::Result<Effect>,
+) -> anyhow::Result<()> {
     let store = SqliteStore::open(folder, Default::default())?;
     let mut number = 0;
     while number < rows {
         let numbers = number..rows.min(number + BATCH);
         number = numbers.end;
-        let effects = numbers.map(|number| Ok(Effect::Delivery(delivery(shape, number, rows)?)));
-        let batch = effects.collect::<anyhow::Result<Batch>>()?;
+        let batch = numbers.map(&effect).collect::<anyhow::Result<Batch>>()?;
         runtime.block_on(store.commit(batch))?;
     }
     Ok(())
@@ -175,6 +240,33 @@ fn delivery(shape: Shape, number: usize, rows: usize) -> anyhow::Result<Delivery
         group: None,
         round: 0,
         unknown_since: None,
+    })
+}
+
+fn message(shape: Messages, number: usize, rows: usize) -> anyhow::Result<OutboundMessage> {
+    let queued_at = Timestamp::from_micros(i64::try_from(number)?);
+    let (order, not_before) = match shape {
+        Messages::Chain => (0, queued_at),
+        Messages::Orders => (number, queued_at),
+        // Few enough, and enough for every round to settle one.
+        Messages::Behind if number + 2 * ROUNDS >= rows => (number, queued_at),
+        Messages::Behind if number % 4 == 0 => (number / 4, LATER),
+        Messages::Behind => (number / 4, queued_at),
+    };
+    Ok(OutboundMessage {
+        id: format!("{number:08}"),
+        site: SiteId::new("north")?,
+        destination: RECEIVER.to_owned(),
+        sequence: format!("north|NORTH|A{order}"),
+        control_id: number.to_string(),
+        raw: vec![b'x'; 1000],
+        queued_at,
+        not_before,
+        priority: Priority::Routine,
+        attempts: 0,
+        unanswered: None,
+        round: 0,
+        state: OutboundState::Pending,
     })
 }
 

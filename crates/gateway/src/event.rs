@@ -143,6 +143,13 @@ pub enum Event {
         /// Its MSH-10.
         control_id: String,
     },
+    /// A person has a message sent once more that was set aside.
+    MessageRequeued {
+        /// Its receiver, by the name the configuration gives it.
+        receiver: String,
+        /// Its MSH-10.
+        control_id: String,
+    },
     /// A message that the gateway sent was refused, or never answered; a person has to look.
     MessageSetAside {
         /// Its receiver, by the name the configuration gives it.
@@ -178,6 +185,20 @@ pub enum Event {
     QueueStranded {
         /// Its name, with the number of instances where it holds instances.
         queue: String,
+    },
+    /// A receiver of messages cannot be reached, or answers none; its queue waits and nothing is given up.
+    ReceiverDown {
+        /// Which one, by the name the configuration gives it.
+        receiver: String,
+        /// Since when.
+        since: Timestamp,
+        /// In plain words.
+        cause: String,
+    },
+    /// A receiver of messages answers again.
+    ReceiverUp {
+        /// Which one, by the name the configuration gives it.
+        receiver: String,
     },
     /// There is no room: below the hard watermark associations for storage are rejected, and C-STOREs refused.
     SpoolFull {

@@ -46,6 +46,7 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
     }
     let changed = more_or_less_urgent(&known, &applied.effects);
     let raised = raise_for(state, site, &changed, &incoming.message.control_id()).await?;
+    let messages: Vec<Effect> = changed.iter().map(|order| raise_messages(order)).collect();
     let effects = applied.effects.into_iter().map(|effect| match effect {
         worklist::Effect::PutPatient(record) => Effect::Patient(record),
         worklist::Effect::PutOrder(record) => {
@@ -56,7 +57,7 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
     Ok(Handled {
         outcome,
         answer: Answer::accept(),
-        effects: effects.chain(raised.effects).collect(),
+        effects: effects.chain(raised.effects).chain(messages).collect(),
         findings,
         events: events.into_iter().chain(raised.events).collect(),
         turns: raised.turns,
@@ -78,6 +79,15 @@ fn more_or_less_urgent<'a>(
         worklist::Effect::PutPatient(_) => None,
     });
     orders.filter(is_changed).collect()
+}
+
+/// What is queued about an order becomes as urgent as the order.
+fn raise_messages(order: &OrderRecord) -> Effect {
+    Effect::RaiseOutbound {
+        site: order.order.site.clone(),
+        sequence: order.key.as_str().to_owned(),
+        priority: order.order.priority,
+    }
 }
 
 /// Why the orders cannot be kept under the identifiers that they name: images and reports would meet other patients'

@@ -1,13 +1,19 @@
 //! HL7 out: reports to the RIS, and the news that a report is available.
 //!
-//! Messages of one order leave in order; messages of different orders never wait for each other. An outage never
-//! gives a message up. A message that a connected receiver refuses, or never answers, is set aside for a person
-//! while others pass.
+//! Messages of one order leave in order; messages of different orders never wait for each other. What is urgent goes first,
+//! and takes along what is before it in its order. An outage never gives a message up: it opens the receiver's breaker,
+//! which is kept across restarts, and one message is the probe that ends it.
+//!
+//! A message that a connected receiver refuses, or leaves unanswered while it answers others, is set aside for a person while
+//! others pass, the later ones of its order included: each message tells a report whole, as it stood when the message was
+//! queued, so that a later one makes the earlier superfluous, and holding back a final report or a correction because an
+//! earlier version met a fault would harm more than it helps. Put back, it goes before what is still queued for its order;
+//! once a later one was answered, it never goes again.
 //!
 //! What MSH-15 and MSH-16 of a message ask for decides which answer is a delivery: where the application's is asked for, a
 //! commit answer alone (CA) is none. The pauses between tries are kept here; the sender has none of its own.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,12 +22,18 @@ use telerad_hl7::mllp::Expectation;
 use telerad_hl7::{AckMode, Message, ReceivedAck};
 use telerad_net::mllp::{Answer, Reply, SendError, Sender, Timeouts};
 use telerad_net::{Connector, Shutdown};
-use telerad_store::{Effect, OutboundMessage, OutboundState, ParkedItem, ParkedKind, StoreError};
+use telerad_routing::FaultScope;
+use telerad_store::{
+    Effect, OutboundMessage, OutboundState, ParkedItem, ParkedKind, StoreError, Unanswered,
+};
 use tokio::sync::oneshot;
 
 use crate::event::Event;
 use crate::receivers::{Receiver, receivers};
 use crate::state::State;
+use link::Link;
+
+mod link;
 
 /// Starts one pump for each receiver.
 pub(crate) fn start<C: Connector>(
@@ -41,11 +53,11 @@ pub(crate) fn start<C: Connector>(
         );
         let pump = Pump {
             state: Arc::clone(state),
+            link: Link::new(&receiver),
             receiver,
             shutdown: shutdown.clone(),
-            answers: 0,
-            outages: 0,
-            unanswered: BTreeMap::new(),
+            answered: None,
+            silent: BTreeSet::new(),
         };
         let task = async move {
             pump.run(sender).await;
@@ -57,68 +69,65 @@ pub(crate) fn start<C: Connector>(
     ends
 }
 
-/// A message that the receiver leaves unanswered this often, while it answers others, is set aside.
+/// A message that the receiver leaves unanswered this often, while it answers others, is set aside. Tries in an outage do
+/// not count, nor does an answer from before the last try show that the receiver lives.
 const TRIES_MAX: u32 = 5;
 /// A message that the receiver cannot process now (AR) this often, over about a quarter of an hour, is set aside.
 const REJECTIONS_MAX: u32 = 20;
-/// Messages read from the queue at once.
-const BATCH_MAX: usize = 32;
+/// Messages among which the probe is chosen.
+const PROBES_MAX: usize = 32;
 /// An idle pump looks at its queue this often, whatever bells it may have missed.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// At a stop, a message in flight gets this long, as long as the servers give to what comes in.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
-/// The longest pause between two tries during an outage.
+/// The longest pause between two tries of a message.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 struct Pump {
     state: Arc<State>,
     receiver: Receiver,
     shutdown: Shutdown,
-    /// Messages that the receiver answered.
-    answers: u64,
-    /// Tries that failed to reach the receiver, in a row.
-    outages: u32,
-    /// Messages without an answer so far.
-    unanswered: BTreeMap<String, Unanswered>,
+    link: Link,
+    /// When the receiver last answered a message, whatever it said.
+    answered: Option<Timestamp>,
+    /// Messages that got no answer in this outage: others are tried before them.
+    silent: BTreeSet<String>,
 }
 
-/// A message that left and got no answer.
-#[derive(Clone, Copy, Default)]
-struct Unanswered {
-    tries: u32,
-    /// Messages answered before its first try: more of them since then show that the receiver is alive.
-    answers_before: u64,
-}
+/// Why nothing more can be sent for a while.
+struct Unrecorded(StoreError);
 
-/// Why the rest of the queue has to wait.
-enum Interrupted {
-    /// The receiver was not reached: nothing was decided.
-    Unreachable(SendError),
-    /// What became of a message could not be recorded.
-    Unrecorded(StoreError),
-}
-
-impl From<StoreError> for Interrupted {
+impl From<StoreError> for Unrecorded {
     fn from(error: StoreError) -> Self {
-        Self::Unrecorded(error)
+        Self(error)
     }
 }
 
 impl Pump {
     async fn run<C: Connector>(mut self, mut sender: Sender<C>) {
         while !self.shutdown.is_requested() {
+            if let Err(Unrecorded(error)) = self.restore().await {
+                tracing::error!(receiver = %self.receiver.name, "cannot read how it was: {error}");
+                self.rest_without_bell(Duration::from_secs(1)).await;
+                continue;
+            }
+            self.link.save(&self.state).await;
             let now = self.state.now();
-            let store = &self.state.environment.store;
-            match due(&self.state, &self.receiver.name, now).await {
-                Ok(due) if due.is_empty() => {
+            if let Some(pause) = self.link.pause(now) {
+                self.rest_without_bell(pause).await;
+                continue;
+            }
+            match self.next(now).await {
+                Ok(None) => {
+                    let store = &self.state.environment.store;
                     let next = store.next_outbound_due(&self.receiver.name).await.ok().flatten();
                     self.rest(next.map_or(LOOK_AGAIN, |at| at.since(now))).await;
                 }
-                Ok(due) => {
+                Ok(Some(message)) => {
                     let drained = drained(Arc::clone(&self.state), self.shutdown.clone());
                     tokio::select! {
                         biased;
-                        () = self.send_all(&mut sender, due) => {}
+                        () = self.send(&mut sender, &message) => {}
                         () = drained => {
                             tracing::warn!(receiver = %self.receiver.name, "cut off: no answer before the end");
                         }
@@ -132,31 +141,39 @@ impl Pump {
         }
     }
 
-    async fn send_all<C: Connector>(&mut self, sender: &mut Sender<C>, due: Vec<OutboundMessage>) {
-        for message in due {
-            if self.shutdown.is_requested() {
-                return;
-            }
-            match self.deliver(sender, &message).await {
-                Ok(()) => self.outages = 0,
-                Err(Interrupted::Unreachable(cause)) => {
-                    self.outages = self.outages.saturating_add(1);
-                    let pause = self.pause(self.outages);
-                    tracing::warn!(
-                        receiver = %self.receiver.name, retry_in_ms = pause.as_millis(),
-                        "receiver cannot be reached: {cause}"
-                    );
-                    self.rest_without_bell(pause).await;
-                    return;
-                }
-                Err(Interrupted::Unrecorded(error)) => {
-                    self.outages = 0;
-                    tracing::error!(receiver = %self.receiver.name, "answer not stored: {error}");
-                    // It is sent again, and again for as long as nothing can be recorded.
-                    self.rest_without_bell(LOOK_AGAIN).await;
-                    return;
-                }
-            }
+    /// Takes up what an earlier run left: an outage goes on, and what was answered was answered.
+    async fn restore(&mut self) -> Result<(), Unrecorded> {
+        if !self.link.is_restored() {
+            let store = &self.state.environment.store;
+            self.answered = store.outbound_answered(&self.receiver.name).await?;
+            self.link.restore(&self.state).await?;
+        }
+        Ok(())
+    }
+
+    /// The message that goes next. It is looked for anew each time, so that what is urgent waits for one message and no
+    /// more, and what a person has put back goes before what is behind it.
+    async fn next(&mut self, now: Timestamp) -> Result<Option<OutboundMessage>, StoreError> {
+        let name = &self.receiver.name;
+        if self.link.is_up() {
+            return Ok(due(&self.state, name, now, 1).await?.pop());
+        }
+        // One message is the probe. Which of them the receiver chokes on is not known, so each has its turn.
+        let due = due(&self.state, name, now, PROBES_MAX).await?;
+        if due.iter().all(|message| self.silent.contains(&message.id)) {
+            self.silent.clear();
+        }
+        Ok(due.into_iter().find(|message| !self.silent.contains(&message.id)))
+    }
+
+    async fn send<C: Connector>(&mut self, sender: &mut Sender<C>, message: &OutboundMessage) {
+        self.link.begin(self.state.now());
+        let sent = self.deliver(sender, message).await;
+        self.link.end(self.state.now());
+        if let Err(Unrecorded(error)) = sent {
+            tracing::error!(receiver = %self.receiver.name, "answer not stored: {error}");
+            // It is sent again, and again for as long as nothing can be recorded.
+            self.rest_without_bell(LOOK_AGAIN).await;
         }
     }
 
@@ -165,41 +182,65 @@ impl Pump {
         &mut self,
         sender: &mut Sender<C>,
         queued: &OutboundMessage,
-    ) -> Result<(), Interrupted> {
+    ) -> Result<(), Unrecorded> {
+        if queued.round > 0 {
+            // A later message of its order may have been on its way when a person put this one back.
+            let store = &self.state.environment.store;
+            let of_order = store.outbound_of(&queued.site, &queued.sequence).await?;
+            if is_overtaken(queued, &of_order) {
+                let reason = "a later message of its order was answered".to_owned();
+                return self.record(queued, set_aside(queued, reason), "").await;
+            }
+        }
         let message = match Message::parse(queued.raw.clone()) {
             Ok(message) => message,
-            Err(error) => return self.record(set_aside(queued, error.to_string()), "").await,
+            Err(error) => {
+                return self.record(queued, set_aside(queued, error.to_string()), "").await;
+            }
         };
+        let began = self.state.now();
         match last_answer(sender, &message).await {
             Ok(answer) => {
-                self.answers = self.answers.saturating_add(1);
-                self.unanswered.remove(&queued.id);
-                let settled = self.settle(queued, answer.ack());
-                self.record(settled, &answer.ack().text).await?;
+                self.answered = Some(self.state.now());
+                self.silent.clear();
+                self.link.answered(&self.state);
+                let settled = settle(&self.state, queued, answer.ack());
+                self.record(queued, settled, &answer.ack().text).await?;
                 answer.stored().await;
                 Ok(())
             }
             Err(SendError::NoControlId) => {
                 let reason = "it has no control id (MSH-10)".to_owned();
-                self.record(set_aside(queued, reason), "").await
+                self.record(queued, set_aside(queued, reason), "").await
             }
             Err(error @ SendError::NotFramable) => {
-                self.record(set_aside(queued, error.to_string()), "").await
+                self.record(queued, set_aside(queued, error.to_string()), "").await
             }
             Err(error @ (SendError::Connect(_) | SendError::Tls(_))) => {
-                Err(Interrupted::Unreachable(error))
+                // Nothing left: nothing is decided about the message.
+                self.link.fault(&self.state, FaultScope::Destination, &error.to_string());
+                Ok(())
             }
             Err(error) => {
-                let waiting = self.no_answer(queued, &error);
-                self.record(waiting, "").await
+                let waiting = self.no_answer(queued, &error, began);
+                self.record(queued, waiting, &error.to_string()).await
             }
         }
     }
 
     /// Records what became of a message, with the receiver's own words about it, and tells of it once it is durable.
-    async fn record(&self, message: OutboundMessage, words: &str) -> Result<(), Interrupted> {
+    async fn record(
+        &self,
+        before: &OutboundMessage,
+        message: OutboundMessage,
+        words: &str,
+    ) -> Result<(), Unrecorded> {
         let (receiver, control_id) = (self.receiver.name.clone(), message.control_id.clone());
         let mut effects = vec![Effect::Outbound(message.clone())];
+        if let Some((event, detail)) = told(before, &message) {
+            let detail = format!("{receiver}: {detail}: {words}");
+            effects.push(self.state.journal(&message.site, &message.id, event, &detail));
+        }
         if let OutboundState::SetAside { reason } = &message.state {
             effects.push(Effect::Park(ParkedItem {
                 id: self.state.new_id(),
@@ -226,49 +267,37 @@ impl Pump {
         Ok(())
     }
 
-    /// What the receiver's answer makes of a message.
-    fn settle(&self, queued: &OutboundMessage, answer: &ReceivedAck) -> OutboundMessage {
-        if answer.code.is_accepted() {
-            let (code, at) = (answer.code.as_str().to_owned(), self.state.now());
-            return OutboundMessage {
-                state: OutboundState::Answered { code, at },
-                ..queued.clone()
-            };
-        }
-        let attempts = queued.attempts.saturating_add(1);
-        if answer.code.is_retryable() && attempts < REJECTIONS_MAX {
-            let not_before = self.state.now().after(self.pause(attempts));
-            return OutboundMessage { attempts, not_before, ..queued.clone() };
-        }
-        // The receiver's own words may name a patient: they are evidence, and no part of the reason.
-        let condition = answer.condition.map(|code| format!(", condition {code}"));
-        let reason = format!("answered {}{}", answer.code, condition.unwrap_or_default());
-        OutboundMessage { attempts, ..set_aside(queued, reason) }
-    }
-
     /// A message that left without an answer may have arrived. It is sent again, after others.
-    fn no_answer(&mut self, queued: &OutboundMessage, error: &SendError) -> OutboundMessage {
-        let answers_before = self.answers;
-        let first = Unanswered { tries: 0, answers_before };
-        let unanswered = self.unanswered.entry(queued.id.clone()).or_insert(first);
-        unanswered.tries = unanswered.tries.saturating_add(1);
-        let Unanswered { tries, answers_before } = *unanswered;
+    ///
+    /// While the receiver answers others, it is the message; when it leaves several tries in a row unanswered, it is the
+    /// receiver, and the message is not blamed.
+    fn no_answer(
+        &mut self,
+        queued: &OutboundMessage,
+        error: &SendError,
+        began: Timestamp,
+    ) -> OutboundMessage {
+        let was_up = self.link.is_up();
+        let last = queued.unanswered.map(|unanswered| unanswered.last);
+        let others_pass = was_up && last.is_some_and(|last| self.answered > Some(last));
+        let scope = if others_pass { FaultScope::Instance } else { FaultScope::Busy };
+        self.link.fault(&self.state, scope, &error.to_string());
+        self.silent.insert(queued.id.clone());
+        let tries = queued.unanswered.map_or(0, |unanswered| unanswered.tries).saturating_add(1);
         tracing::warn!(
             receiver = %self.receiver.name, control_id = %queued.control_id, tries,
             "message without an answer: {error}"
         );
-        if tries >= TRIES_MAX && self.answers > answers_before {
-            self.unanswered.remove(&queued.id);
-            return set_aside(queued, format!("no answer while others got one: {error}"));
+        let not_before = self.state.now().after(pause(&self.state, tries));
+        if !self.link.is_up() {
+            return OutboundMessage { not_before, ..queued.clone() };
         }
-        OutboundMessage { not_before: self.state.now().after(self.pause(tries)), ..queued.clone() }
-    }
-
-    /// Doubles from a quarter of a second, with jitter so that many gateways do not return at once.
-    fn pause(&self, tries: u32) -> Duration {
-        let base = Duration::from_millis(250 << tries.min(8)).min(PAUSE_MAX);
-        let jitter = self.state.environment.rng.next_u64() % 256;
-        base.mul_f64(0.75 + jitter as f64 / 1024.0)
+        let unanswered = Some(Unanswered { tries, last: began });
+        let tried = OutboundMessage { not_before, unanswered, ..queued.clone() };
+        if others_pass && tries >= TRIES_MAX {
+            return set_aside(&tried, format!("no answer while others got one: {error}"));
+        }
+        tried
     }
 
     async fn rest(&mut self, pause: Duration) {
@@ -299,15 +328,65 @@ async fn due(
     state: &State,
     receiver: &str,
     now: Timestamp,
+    limit: usize,
 ) -> Result<Vec<OutboundMessage>, StoreError> {
     let store = &state.environment.store;
-    let due = store.outbound_due(receiver, now, BATCH_MAX).await?;
+    let due = store.outbound_due(receiver, now, limit).await?;
+    if !due.is_empty() {
+        return Ok(due);
+    }
     match store.next_outbound_due(receiver).await? {
-        Some(next) if due.is_empty() && next.since(now) > PAUSE_MAX => {
-            store.outbound_due(receiver, next, BATCH_MAX).await
+        Some(next) if next.since(now) > PAUSE_MAX => {
+            store.outbound_due(receiver, next, limit).await
         }
         _ => Ok(due),
     }
+}
+
+/// Whether its receiver has taken a later message of the order: `of_order` are in the order they were queued.
+pub(crate) fn is_overtaken(message: &OutboundMessage, of_order: &[OutboundMessage]) -> bool {
+    let to_same = of_order.iter().filter(|other| other.destination == message.destination);
+    let later = to_same.skip_while(|other| other.id != message.id).skip(1);
+    later.into_iter().any(|other| matches!(other.state, OutboundState::Answered { .. }))
+}
+
+/// What the receiver's answer makes of a message.
+fn settle(state: &State, queued: &OutboundMessage, answer: &ReceivedAck) -> OutboundMessage {
+    if answer.code.is_accepted() {
+        let (code, at) = (answer.code.as_str().to_owned(), state.now());
+        return OutboundMessage { state: OutboundState::Answered { code, at }, ..queued.clone() };
+    }
+    let attempts = queued.attempts.saturating_add(1);
+    if answer.code.is_retryable() && attempts < REJECTIONS_MAX {
+        let not_before = state.now().after(pause(state, attempts));
+        return OutboundMessage { attempts, not_before, ..queued.clone() };
+    }
+    // The receiver's own words may name a patient: they are evidence, and no part of the reason.
+    let condition = answer.condition.map(|code| format!(", condition {code}"));
+    let reason = format!("answered {}{}", answer.code, condition.unwrap_or_default());
+    OutboundMessage { attempts, ..set_aside(queued, reason) }
+}
+
+/// What the journal says of a try, where the message itself does not keep it: it is told anew after a requeue.
+fn told(before: &OutboundMessage, after: &OutboundMessage) -> Option<(&'static str, String)> {
+    match &after.state {
+        OutboundState::SetAside { reason } => Some(("message set aside", reason.clone())),
+        OutboundState::Pending if after.attempts != before.attempts => {
+            Some(("message refused for now", format!("try {}", after.attempts)))
+        }
+        OutboundState::Pending if after.unanswered != before.unanswered => {
+            let tries = after.unanswered.map_or(0, |unanswered| unanswered.tries);
+            Some(("message not answered", format!("try {tries}")))
+        }
+        OutboundState::Answered { .. } | OutboundState::Pending => None,
+    }
+}
+
+/// Doubles from a quarter of a second, with jitter so that many gateways do not return at once.
+fn pause(state: &State, tries: u32) -> Duration {
+    let base = Duration::from_millis(250 << tries.min(8)).min(PAUSE_MAX);
+    let jitter = state.environment.rng.next_u64() % 256;
+    base.mul_f64(0.75 + jitter as f64 / 1024.0)
 }
 
 fn set_aside(queued: &OutboundMessage, reason: String) -> OutboundMessage {

@@ -7,12 +7,14 @@ use telerad_worklist::OrderKey;
 
 use super::{Desk, DeskError, Signature};
 use crate::event::{Event, Operation};
+use crate::outbox::is_overtaken;
 use crate::reports;
 use crate::state::DECISIONS_MAX;
 
 impl Desk {
     /// Sends a message that was set aside once more, with all its tries; it waits for a person no longer. `id` is the
-    /// gateway's own.
+    /// gateway's own. It goes to its place in its order: before everything that is still queued for it. Should a later message
+    /// be on its way at this moment, and be answered, it is set aside again.
     ///
     /// # Errors
     /// [`DeskError::NotSetAside`], [`DeskError::Overtaken`] when a later message of its order was answered by the same
@@ -42,6 +44,8 @@ impl Desk {
             let again = OutboundMessage {
                 attempts: 0,
                 not_before: self.state.now(),
+                round: message.round.saturating_add(1),
+                unanswered: None,
                 state: OutboundState::Pending,
                 ..message.clone()
             };
@@ -107,15 +111,12 @@ impl Desk {
             }
             let (site, subject) = (site.clone(), message.control_id.clone());
             tracing::info!(%site, control_id = subject, by, "message {word}");
+            if operation == Operation::Requeue {
+                let (receiver, control_id) = (message.destination.clone(), subject.clone());
+                state.tell(Event::MessageRequeued { receiver, control_id });
+            }
             state.tell(Event::Decided { site, subject, operation, by: by.to_owned() });
         }
         Ok(true)
     }
-}
-
-/// Whether its receiver has taken a later message of the order: `of_order` are in the order they were queued.
-fn is_overtaken(message: &OutboundMessage, of_order: &[OutboundMessage]) -> bool {
-    let to_same = of_order.iter().filter(|other| other.destination == message.destination);
-    let later = to_same.skip_while(|other| other.id != message.id).skip(1);
-    later.into_iter().any(|other| matches!(other.state, OutboundState::Answered { .. }))
 }

@@ -10,7 +10,7 @@ async fn is_due(wait: Duration) -> bool {
     let state = house::state(DESTINATIONS);
     let record = message("ris", state.now().after(wait));
     state.commit(vec![Effect::Outbound(record)]).await.unwrap();
-    !due(&state, "ris", state.now()).await.unwrap().is_empty()
+    !due(&state, "ris", state.now(), 9).await.unwrap().is_empty()
 }
 
 #[test]
