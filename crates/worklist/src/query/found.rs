@@ -64,9 +64,12 @@ impl std::fmt::Debug for Found {
     }
 }
 
-pub(super) fn pack(record: &impl Serialize) -> Packed {
-    let packed = postcard::to_allocvec(record);
-    packed.expect("records are made of texts and numbers, which can always be written").into()
+/// `room` is used again for every record, since growing and freeing it costs more than packing.
+pub(super) fn pack(record: &impl Serialize, room: &mut Vec<u8>) -> Packed {
+    room.clear();
+    let packed = postcard::to_extend(record, std::mem::take(room));
+    *room = packed.expect("records are made of texts and numbers, which can always be written");
+    room.as_slice().into()
 }
 
 pub(super) fn unpack<T: DeserializeOwned>(packed: &[u8]) -> T {

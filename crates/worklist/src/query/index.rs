@@ -30,6 +30,7 @@ pub struct WorklistIndex {
     /// Lists of titles, joined, as steps have them.
     title_lists: Words,
     modalities: Words,
+    room: Vec<u8>,
 }
 
 /// Lines by day (`YYYYMMDD`); without a day under 0.
@@ -78,8 +79,8 @@ impl WorklistIndex {
         }
         let id = record.order.patient.primary_id();
         let person = id.map(|id| self.person(id));
-        let held =
-            Held { key: record.key.clone(), packed: pack(record), person, lines: Box::default() };
+        let packed = pack(record, &mut self.room);
+        let held = Held { key: record.key.clone(), packed, person, lines: Box::default() };
         let number = self.orders.insert(held);
         let lines = (0..).zip(&record.steps).map(|(at, step)| self.put_line(number, at, step));
         let lines: Box<[u32]> = lines.collect();
@@ -101,9 +102,13 @@ impl WorklistIndex {
         let Some(id) = record.patient.primary_id() else { return };
         let Some(number) = self.known_person(id) else { return };
         let Some(person) = self.people.get_mut(number) else { return };
-        person.packed = record.merged_into.is_none().then(|| pack(record));
+        let is_kept = record.merged_into.is_none();
+        person.packed = is_kept.then(|| pack(record, &mut self.room));
+        let name = fold::name(&record.patient.name);
         for order in person.orders.clone() {
-            if let Some(held) = self.orders.get(order) {
+            if is_kept {
+                self.names.set(order, &name);
+            } else if let Some(held) = self.orders.get(order) {
                 let record: OrderRecord = unpack(&held.packed);
                 self.rename(order, &record);
             }
@@ -130,7 +135,7 @@ impl WorklistIndex {
         if person.orders.is_empty()
             && let Some(person) = self.people.remove(at)
         {
-            self.postings.remove(Kind::Person, &person_text(&person.id), at);
+            self.postings.remove(Kind::Person, person.id.value(), at);
         }
     }
 
@@ -141,20 +146,27 @@ impl WorklistIndex {
 
     /// Every matching step, by start, then by order; no more than the first so many of them.
     pub fn find(&self, query: Query, answers_max: usize) -> Found {
-        let mut lines = self.matching(&query);
-        let matches = lines.len();
-        let place = |line: &u32| {
-            let line = self.lines.get(*line);
-            let order = line.and_then(|line| self.orders.get(line.order));
-            (line.and_then(|line| line.sort), order.map(|order| &order.key), line.map(|it| it.step))
+        let matching = self.matching(&query);
+        let matches = matching.len();
+        let start = |line: u32| self.lines.get(line).and_then(|line| line.sort);
+        let mut lines: Vec<_> = matching.into_iter().map(|line| (start(line), line)).collect();
+        // Most are told apart by their start, without a look at the order.
+        let rank = |a: &(Option<i64>, u32), b: &(Option<i64>, u32)| {
+            a.0.cmp(&b.0).then_with(|| self.place(a.1).cmp(&self.place(b.1)))
         };
         if matches > answers_max {
-            lines.select_nth_unstable_by(answers_max, |a, b| place(a).cmp(&place(b)));
+            lines.select_nth_unstable_by(answers_max, rank);
             lines.truncate(answers_max);
         }
-        lines.sort_unstable_by(|a, b| place(a).cmp(&place(b)));
-        let hits: Vec<Hit> = lines.iter().filter_map(|line| self.hit(*line)).collect();
+        lines.sort_unstable_by(rank);
+        let hits: Vec<Hit> = lines.iter().filter_map(|(_, line)| self.hit(*line)).collect();
         Found { hits: hits.into_iter(), query, matches }
+    }
+
+    /// Where a line comes among those of the same start.
+    fn place(&self, line: u32) -> Option<(&OrderKey, u16)> {
+        let line = self.lines.get(line)?;
+        Some((&self.orders.get(line.order)?.key, line.step))
     }
 
     fn hit(&self, line: u32) -> Option<Hit> {
@@ -185,14 +197,15 @@ impl WorklistIndex {
             })
             .collect();
         let holds = |answers: &[bool], word: u32| answers.get(word as usize) == Some(&true);
-        let mut found = self.candidates(query);
+        let (mut found, by_name) = self.candidates(query);
+        let name = query.patient.name.as_ref().filter(|_| !by_name);
         found.retain(|number| {
             self.lines.get(*number).is_some_and(|line| {
                 query.status_matches(line.status)
                     && holds(&modalities, line.modality)
                     && holds(&stations, line.titles)
                     && query.step.start.matches_at(line.day, line.moment)
-                    && query.patient.name.as_ref().is_none_or(|key| {
+                    && name.is_none_or(|key| {
                         self.names.get(line.order).is_some_and(|name| key.matches_folded(name))
                     })
             })
@@ -213,10 +226,10 @@ impl WorklistIndex {
         step.is_some_and(|step| query.matches(&order, step, patient.as_ref()))
     }
 
-    /// Lines among which every match is, from the shortest list that a key leads to.
-    fn candidates(&self, query: &Query) -> Vec<u32> {
+    /// Lines among which every match is, from the shortest list that a key leads to; and whether it was the name.
+    fn candidates(&self, query: &Query) -> (Vec<u32>, bool) {
         if let Some(orders) = self.by_identifier(query) {
-            return self.lines_of(&orders);
+            return (self.lines_of(&orders), false);
         }
         let days = query.step.start.days();
         let by_station = query.stations_asked().map(|titles| self.at_stations(&titles, days));
@@ -230,9 +243,9 @@ impl WorklistIndex {
         if let Some(name) = &query.patient.name
             && few > self.names.len() / NAMES_PER_LINE
         {
-            return self.lines_of(&self.names.find(name));
+            return (self.lines_of(&self.names.find(name)), true);
         }
-        by_station.unwrap_or_else(by_day)
+        (by_station.unwrap_or_else(by_day), false)
     }
 
     fn lines_of(&self, orders: &[u32]) -> Vec<u32> {
@@ -320,13 +333,12 @@ impl WorklistIndex {
         }
         let person = Person { id: id.clone(), packed: None, orders: Vec::new() };
         let number = self.people.insert(person);
-        self.postings.add(Kind::Person, &person_text(id), number);
+        self.postings.add(Kind::Person, id.value(), number);
         number
     }
 
     fn known_person(&self, id: &PatientId) -> Option<u32> {
-        let numbers = self.postings.get(Kind::Person, &person_text(id)).iter().copied();
-        let mut numbers = numbers;
+        let mut numbers = self.postings.get(Kind::Person, id.value()).iter().copied();
         numbers.find(|number| self.people.get(*number).is_some_and(|person| person.id == *id))
     }
 }
@@ -386,12 +398,6 @@ fn titles(step: &ScheduledStep) -> impl Iterator<Item = &str> {
     given.sort_unstable();
     given.dedup();
     given.into_iter().chain(none)
-}
-
-/// One text for the lookup; who it is is compared afterwards.
-fn person_text(id: &PatientId) -> String {
-    let issuer = id.issuer().map_or_else(String::new, ToString::to_string);
-    format!("{}\0{issuer}", id.value())
 }
 
 const ALL: (i64, i64) = (0, i64::MAX);

@@ -33,7 +33,11 @@ impl Names {
         let start = u32::try_from(self.text.len()).unwrap_or(NOBODY);
         assert!(place != NOBODY && start != NOBODY, "an index holds less than 4 GiB of names");
         self.entries.push(Entry { start, order });
-        self.text.extend(folded.chars().filter(|c| *c != END));
+        if folded.contains(END) {
+            self.text.extend(folded.chars().filter(|c| *c != END));
+        } else {
+            self.text.push_str(folded);
+        }
         self.text.push(END);
         let at = order as usize;
         if self.places.len() <= at {
@@ -70,7 +74,7 @@ impl Names {
     pub(super) fn find(&self, key: &NameKey) -> Vec<u32> {
         let mut found = Vec::new();
         let literal = key.longest_literal();
-        if literal.is_empty() {
+        if literal.len() < LITERAL_BYTES_MIN {
             for (at, entry) in self.entries.iter().enumerate() {
                 if entry.order != NOBODY && key.matches_folded(self.at(at)) {
                     found.push(entry.order);
@@ -134,6 +138,8 @@ impl Names {
 
 const END: char = '\n';
 const NOBODY: u32 = u32::MAX;
+/// A shorter one stands in so many names that looking at each of them is faster.
+const LITERAL_BYTES_MIN: usize = 3;
 /// Less is not worth the copying.
 const GONE_BYTES_MIN: usize = 1 << 16;
 

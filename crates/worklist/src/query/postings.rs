@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::{DefaultHasher, Entry};
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 /// Things by number; numbers of what is gone are given again.
 pub(super) struct Slab<T> {
@@ -55,7 +55,25 @@ impl<T> Slab<T> {
 
 /// Numbers by the hash of a text and what it is. Other texts may have the same hash: what is found is compared again.
 #[derive(Default)]
-pub(super) struct Postings(HashMap<u64, Posting>);
+pub(super) struct Postings(HashMap<u64, Posting, BuildHasherDefault<Hashed>>);
+
+/// What is a hash already is not hashed again.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
 
 enum Posting {
     One(u32),
