@@ -50,6 +50,15 @@ pub enum Refusal {
     NotEmpty,
 }
 
+/// What a power cut took, in numbers.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Losses {
+    /// Names that lead elsewhere, or nowhere, or again to what they led to before.
+    pub lost_names: usize,
+    /// Files that hold neither what was last synced nor what was last written.
+    pub torn_files: usize,
+}
+
 /// Files and directories in memory.
 #[derive(Clone, Debug)]
 pub struct Disk {
@@ -128,29 +137,34 @@ impl Disk {
     /// What a power cut leaves; the same numbers leave the same.
     #[must_use]
     pub fn power_cut(&self, rng: &mut Rng) -> Self {
-        let fate = Fate::any(rng);
-        let mut left = Self { nodes: BTreeMap::new(), next: self.next };
-        let mut to_visit = BTreeSet::from([Self::ROOT]);
-        while let Some(node) = to_visit.pop_first() {
-            let Some(item) = self.nodes.get(&node) else { continue };
-            let item = match item {
-                Item::File(content) => Item::File(content.after_a_cut(fate, rng)),
-                Item::Directory(names) => {
-                    let mut kept = BTreeMap::new();
-                    for (name, leads) in names {
-                        let Some(to) = leads.left_by_a_cut(fate, rng) else { continue };
-                        if !left.nodes.contains_key(&to) && to != node {
-                            to_visit.insert(to);
-                        }
-                        let leads = Name { now: Some(to), durable: Some(to), since: Vec::new() };
-                        kept.insert(name.clone(), leads);
-                    }
-                    Item::Directory(kept)
+        self.left_by_a_cut(Fate::any(rng), rng)
+    }
+
+    /// What the worst power cut leaves: what was synced, and nothing else.
+    #[must_use]
+    pub fn durable(&self) -> Self {
+        // A cut that loses everything asks for no numbers.
+        self.left_by_a_cut(Fate::Lost, &mut Rng::new(0))
+    }
+
+    /// What the cut that left `left` of this disk has taken.
+    pub fn losses(&self, left: &Self) -> Losses {
+        let mut losses = Losses::default();
+        for (node, item) in &self.nodes {
+            match (item, left.nodes.get(node)) {
+                (Item::File(before), Some(Item::File(after))) => {
+                    losses.torn_files += usize::from(after.is_torn(before));
                 }
-            };
-            left.nodes.insert(node, item);
+                (Item::Directory(before), Some(Item::Directory(after))) => {
+                    let is_lost = |(name, leads): &(&String, &Name)| {
+                        leads.now != after.get(*name).and_then(|leads| leads.now)
+                    };
+                    losses.lost_names += before.iter().filter(is_lost).count();
+                }
+                _ => {}
+            }
         }
-        left
+        losses
     }
 
     /// What a name leads to.
@@ -323,6 +337,31 @@ impl Disk {
             }
             None => {}
         }
+    }
+
+    fn left_by_a_cut(&self, fate: Fate, rng: &mut Rng) -> Self {
+        let mut left = Self { nodes: BTreeMap::new(), next: self.next };
+        let mut to_visit = BTreeSet::from([Self::ROOT]);
+        while let Some(node) = to_visit.pop_first() {
+            let Some(item) = self.nodes.get(&node) else { continue };
+            let item = match item {
+                Item::File(content) => Item::File(content.after_a_cut(fate, rng)),
+                Item::Directory(names) => {
+                    let mut kept = BTreeMap::new();
+                    for (name, leads) in names {
+                        let Some(to) = leads.left_by_a_cut(fate, rng) else { continue };
+                        if !left.nodes.contains_key(&to) && to != node {
+                            to_visit.insert(to);
+                        }
+                        let leads = Name { now: Some(to), durable: Some(to), since: Vec::new() };
+                        kept.insert(name.clone(), leads);
+                    }
+                    Item::Directory(kept)
+                }
+            };
+            left.nodes.insert(node, item);
+        }
+        left
     }
 
     fn create(&mut self, directory: Node, name: &str, item: Item) -> Result<Node, Refusal> {

@@ -42,6 +42,15 @@ impl Instance {
         }
     }
 
+    /// The same image in other bytes: with Data Set Trailing Padding (FFFC,FFFC) at its end (PS3.10 section 7.2).
+    #[must_use]
+    pub fn padded(&self) -> Self {
+        let mut bytes = self.data_set.to_vec();
+        long_element(&mut bytes, (0xFFFC, 0xFFFC), "OB", 2);
+        bytes.extend_from_slice(&[0, 0]);
+        Self { data_set: bytes.into(), ..self.clone() }
+    }
+
     /// What identifies the bytes.
     pub fn digest(&self) -> blake3::Hash {
         blake3::hash(&self.data_set)

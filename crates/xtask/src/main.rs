@@ -27,7 +27,7 @@ usage: cargo xtask <command>
   bench-store [--quick --kind intake|single|forward|queue]
                               durable intake, forwarding and a million queued deliveries, beside bare programs, DCMTK and
                               Orthanc
-  crash [--kind kill|layer|process|all --count N --seed S --first N]
+  crash [--kind kill|layer|process|refused|all --count N --seed S --first N]
                               crash the gateway at random moments, on real disks and on failing ones, lose nothing
   down                        a destination that is away for the whole run
   duplicates                  the same instance again, coded otherwise, and the same UID with other content

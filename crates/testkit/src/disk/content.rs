@@ -89,6 +89,11 @@ impl Content {
         Self { now: Arc::clone(&left), durable: left, ..Self::default() }
     }
 
+    /// Whether a cut of `before` left this, which is neither what was synced nor what was written.
+    pub(super) fn is_torn(&self, before: &Self) -> bool {
+        before.has_unsynced() && self.now != before.now && self.now != before.durable
+    }
+
     fn left_by_a_cut(&self, fate: Fate, rng: &mut Rng) -> Arc<Vec<u8>> {
         if !self.has_unsynced() {
             return Arc::clone(&self.durable);

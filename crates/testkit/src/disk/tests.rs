@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::{Disk, Node, Refusal};
+use super::{Disk, Losses, Node, Refusal};
 use crate::Rng;
 
 /// What a few hundred cuts leave under a name: `None` for no such name.
@@ -123,6 +123,27 @@ fn a_failed_sync_is_not_mended_by_the_next() {
     disk.write(file, 0, b"new").unwrap();
     disk.sync(file);
     assert_eq!(leavings(&disk, Disk::ROOT, "f"), some(&[b"new"]));
+}
+
+#[test]
+fn what_a_cut_took_is_counted() {
+    let (mut disk, file) = with_file(&[1; 1024]);
+    disk.write(file, 0, &[2; 1024]).unwrap();
+    disk.rename((Disk::ROOT, "f"), (Disk::ROOT, "g")).unwrap();
+    let worst = disk.durable();
+    assert_eq!(worst.read(file, 0, 9999).unwrap(), [1; 1024]);
+    assert_eq!(disk.losses(&worst), Losses { lost_names: 2, torn_files: 0 });
+    let cuts = (0..400).map(|seed| {
+        let Losses { lost_names, torn_files } = disk.losses(&disk.power_cut(&mut Rng::new(seed)));
+        (lost_names, torn_files)
+    });
+    // A file without any name is not there, so that it is not torn either.
+    let torn = [(0, 1), (1, 1), (2, 1)];
+    let whole = [(0, 0), (1, 0), (2, 0)];
+    assert_eq!(cuts.collect::<BTreeSet<_>>(), BTreeSet::from_iter([torn, whole].concat()));
+    disk.sync(file);
+    disk.sync(Disk::ROOT);
+    assert_eq!(disk.losses(&disk.durable()), Losses::default());
 }
 
 #[test]

@@ -5,12 +5,25 @@ use std::collections::BTreeSet;
 use telerad_trials::dicom_sink::Records;
 use telerad_trials::hl7_sink::{Hl7Sink, field};
 
+use crate::house::{Arrived, ArrivedThere, House};
 use crate::load::Ledger;
 
-/// What was acknowledged and is nowhere: instances at the reader, reports at the RIS.
-pub fn missing(ledger: &Ledger, records: &Records, ris: &Hl7Sink) -> Vec<String> {
-    let mut missing = missing_instances(ledger, records);
-    missing.extend(missing_reports(ledger, ris));
+/// What was acknowledged and is nowhere: instances at any destination, but for those that a person may have cancelled,
+/// and reports at the RIS.
+pub fn missing(ledger: &Ledger, house: &House) -> Vec<String> {
+    let there = house.arrived();
+    let is_cancelled = |uid: &str| {
+        let study = ledger.attempted.get(uid).map(|attempt| &attempt.study);
+        let wishes = study.and_then(|study| ledger.wishes.get(study));
+        wishes.is_some_and(|wishes| wishes.may_be_cancelled)
+    };
+    let is_missing = |(uid, digest): &(&String, &blake3::Hash)| {
+        let has = |arrived: &Arrived| arrived.get(*uid).is_some_and(|it| it.contains_key(digest));
+        !is_cancelled(uid) && !there.values().any(has)
+    };
+    let instances = ledger.instances.iter().filter(is_missing);
+    let mut missing: Vec<String> = instances.map(|(uid, _)| uid.clone()).collect();
+    missing.extend(missing_reports(ledger, &house.ris));
     missing
 }
 
@@ -30,14 +43,20 @@ pub fn missing_reports(ledger: &Ledger, ris: &Hl7Sink) -> Vec<String> {
     missing.map(|order| order.accession.clone()).collect()
 }
 
-/// Instances that arrived with bytes that nobody sent.
-pub fn changed(ledger: &Ledger, records: &Records) -> Vec<String> {
-    let arrived = records.by_instance();
+/// Instances that arrived with bytes that nobody sent, or that nobody was to be sent: those of a second version.
+pub fn changed(ledger: &Ledger, arrived: &Arrived) -> Vec<String> {
     let wrong = arrived.iter().filter(|(uid, digests)| {
-        let expected = ledger.attempted.get(*uid);
-        digests.keys().any(|digest| Some(digest) != expected)
+        let expected = ledger.attempted.get(*uid).map(|attempt| attempt.digest);
+        digests.keys().any(|digest| Some(*digest) != expected)
     });
     wrong.map(|(uid, _)| format!("instance {uid}: arrived with other bytes")).collect()
+}
+
+/// How many instances arrived, each at each destination, and how many arrivals there were.
+pub fn totals(arrived: &ArrivedThere) -> (usize, usize) {
+    let instances = arrived.values().map(|here| here.len()).sum();
+    let times = arrived.values().flat_map(|here| here.values()).flat_map(|it| it.values());
+    (instances, times.sum::<u32>() as usize)
 }
 
 /// Accession numbers of the reports that arrived, as the site knows them.

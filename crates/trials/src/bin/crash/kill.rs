@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use telerad::gateway::Configuration;
 use telerad_trials::arguments::Arguments;
 use telerad_trials::dicom_client::DicomClient;
 use telerad_trials::dicom_sink::{DicomSink, Records};
@@ -16,9 +17,6 @@ use telerad_trials::wait;
 use crate::load::{Ledger, Load, Pace};
 use crate::{PATIENCE, arrivals};
 
-/// As `associations_max` of the configuration: how many deliveries may be in flight at a kill.
-const DELIVERIES_IN_FLIGHT: u32 = 2;
-
 /// Kills the gateway so often.
 ///
 /// # Errors
@@ -29,7 +27,7 @@ pub fn crash(count: u32, arguments: &Arguments, verdict: &mut Verdict) -> Result
     let (ris, announcements) = (Hl7Sink::start(0)?, Hl7Sink::start(0)?);
     let setting = Setting::between(sink.port(), ris.port(), announcements.port())?;
 
-    let load = Load::start(Pace::STEADY);
+    let load = Load::start(Pace::STEADY, None);
     let killed = kill_again_and_again(count, arguments, &setting, &load)?;
     let (gateway, addresses) = setting.start(arguments)?;
     load.serve(addresses);
@@ -49,7 +47,10 @@ pub fn crash(count: u32, arguments: &Arguments, verdict: &mut Verdict) -> Result
         !ledger.instances.is_empty() && !ledger.orders.is_empty() && !ledger.reports.is_empty();
     verdict.claim("there was something to lose", busy, "");
 
-    instances(verdict, &ledger, &records, killed);
+    let text = std::fs::read_to_string(&setting.configuration)?;
+    let configuration = Configuration::from_toml(&text, "gateway.toml")?;
+    let associations: usize = configuration.destinations.iter().map(|to| to.associations_max).sum();
+    instances(verdict, &ledger, &records, killed * u32::try_from(associations)?);
     orders(verdict, &ledger, addresses)?;
     reports(verdict, &ledger, &ris, killed);
     if verdict.failed() > 0 {
@@ -85,7 +86,8 @@ fn kill_again_and_again(
     Ok(count)
 }
 
-fn instances(verdict: &mut Verdict, ledger: &Ledger, records: &Records, killed: u32) {
+/// `bound`: as many as there were associations to be killed.
+fn instances(verdict: &mut Verdict, ledger: &Ledger, records: &Records, bound: u32) {
     let missing = || arrivals::missing_instances(ledger, records);
     wait::while_progressing(PATIENCE, || records.all().len(), || missing().is_empty());
     let missing = missing();
@@ -93,12 +95,11 @@ fn instances(verdict: &mut Verdict, ledger: &Ledger, records: &Records, killed: 
         format!("{} missing {}", missing.len(), missing.first().map_or("", String::as_str));
     verdict.claim("every acknowledged instance has arrived", missing.is_empty(), remark);
 
-    let changed = arrivals::changed(ledger, records);
+    let changed = arrivals::changed(ledger, &records.by_instance());
     verdict.claim("every byte that arrived was sent", changed.is_empty(), changed.join("; "));
 
     let arrived = records.by_instance();
     let repeated: u32 = arrived.values().flat_map(|digests| digests.values()).map(|n| n - 1).sum();
-    let bound = killed * DELIVERIES_IN_FLIGHT;
     let remark = format!("{repeated} repeated, at most {bound}");
     verdict.claim("a kill repeats only deliveries in flight", repeated <= bound, remark);
 }

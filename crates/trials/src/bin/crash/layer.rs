@@ -18,7 +18,7 @@ mod server;
 mod state;
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -38,6 +38,19 @@ pub struct FailedSync {
     pub at: Instant,
     /// Of what: a file's or directory's name.
     pub name: String,
+    /// The root of a copy of what was durable by then.
+    pub durable: PathBuf,
+}
+
+/// What a layer did to those who used it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Losses {
+    /// Operations that failed by plan.
+    pub faults: u64,
+    /// Files that the last cut left neither as they were last synced nor as they were last written.
+    pub torn_files: u64,
+    /// Names that the last cut left otherwise than they were: of files that were made, renamed or removed.
+    pub lost_names: u64,
 }
 
 /// The mounted layer; unmounted when dropped.
@@ -82,9 +95,26 @@ impl Layer {
     /// When mounting is refused: without `/dev/fuse`, or without the right to mount and without `fusermount3`.
     pub fn mount() -> Result<Self> {
         let folder = tempfile::tempdir()?;
+        let mount_point = folder.path().to_owned();
+        Self::mount_on(&mount_point, folder)
+    }
+
+    /// What mounting says where it cannot be done: on nothing.
+    ///
+    /// # Errors
+    /// When it was not refused.
+    pub fn refusal() -> Result<String> {
+        let folder = tempfile::tempdir()?;
+        match Self::mount_on(&folder.path().join("missing"), folder) {
+            Ok(_) => bail!("something was mounted on nothing"),
+            Err(error) => Ok(error.to_string()),
+        }
+    }
+
+    fn mount_on(mount_point: &Path, folder: TempDir) -> Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .arg(SERVE)
-            .arg(folder.path())
+            .arg(mount_point)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -168,16 +198,36 @@ impl Layer {
         Arc::clone(&self.present.lock().expect("no holder of this lock panics").power)
     }
 
-    /// The first sync that failed in the present generation.
+    /// The syncs that failed in the present generation: the first of the database's log and the first of anything else.
+    /// Each is told once.
     ///
     /// # Errors
     /// As [`Self::arm`].
-    pub fn failed_sync(&self) -> Result<Option<FailedSync>> {
+    pub fn failed_syncs(&self) -> Result<Vec<FailedSync>> {
         let answer = self.ask("failed")?;
-        let Some((ago, name)) = answer.split_once(' ') else { return Ok(None) };
-        let ago = Duration::from_micros(ago.parse()?);
-        let at = Instant::now().checked_sub(ago).context("before the machine was started")?;
-        Ok(Some(FailedSync { at, name: name.to_owned() }))
+        let mut failed = Vec::new();
+        for line in answer.split('\t').filter(|line| !line.is_empty()) {
+            let words: Vec<&str> = line.split(' ').collect();
+            let [ago, name, copy] = *words.as_slice() else { bail!("not understood: {line}") };
+            let ago = Duration::from_micros(ago.parse()?);
+            let at = Instant::now().checked_sub(ago).context("before the machine was started")?;
+            let durable = self.folder.path().join(copy);
+            failed.push(FailedSync { at, name: name.to_owned(), durable });
+        }
+        Ok(failed)
+    }
+
+    /// What failed by plan in the present generation, and what its cut took when it began.
+    ///
+    /// # Errors
+    /// As [`Self::arm`].
+    pub fn losses(&self) -> Result<Losses> {
+        let answer = self.ask("losses")?;
+        let numbers: Vec<u64> = answer.split(' ').filter_map(|word| word.parse().ok()).collect();
+        let [faults, torn_files, lost_names] = *numbers.as_slice() else {
+            bail!("not understood: {answer}")
+        };
+        Ok(Losses { faults, torn_files, lost_names })
     }
 
     /// The last operations of the present generation, for a person.

@@ -87,7 +87,8 @@ impl Program {
 
     fn spawn(&self, episode: &Episode<'_>) -> Result<Gateway> {
         let data = episode.layer.directory().join("data");
-        let configuration = episode.peers.write_with_data(self.folder.path(), &data)?;
+        let configuration = self.folder.path().join("gateway.toml");
+        std::fs::write(&configuration, episode.house.text(&data)?)?;
         let log = self.folder.path().join("gateway.log");
         Gateway::spawn(&self.program, &configuration, &log).context("the gateway's program")
     }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use telerad::gateway::{Configuration, Environment, Gateway};
+use telerad::gateway::{Configuration, Desk, Environment, Gateway};
 use telerad::net::{TcpAcceptor, TcpConnector};
 use telerad::store::payload::DirectorySpool;
 use telerad::store::sqlite::SqliteStore;
-use telerad_trials::configuration;
 use telerad_trials::gateway::Addresses;
 use telerad_trials::wait;
 use tokio::runtime::Runtime;
 
+use crate::house::House;
 use crate::layer::Layer;
 use crate::wires::Wires;
 
@@ -44,12 +44,8 @@ impl Life {
     ///
     /// # Errors
     /// When it cannot listen.
-    pub fn start(
-        &mut self,
-        peers: &configuration::Configuration,
-        layer: &Layer,
-    ) -> Result<Addresses> {
-        let text = peers.text(&layer.directory().join("data"))?;
+    pub fn start(&mut self, house: &House, layer: &Layer) -> Result<Addresses> {
+        let text = house.text(&layer.directory().join("data"))?;
         let configuration = Configuration::from_toml(&text, "gateway.toml")?;
         let power = layer.power();
         let environment = self.environment.clone();
@@ -67,6 +63,11 @@ impl Life {
         };
         self.gateway = Some(gateway);
         Ok(addresses)
+    }
+
+    /// Where people decide, once it runs.
+    pub fn desk(&self) -> Option<Desk> {
+        self.gateway.as_ref().map(Gateway::desk)
     }
 
     /// The gateway is dropped as it is. Returns when nobody has the disk any more.

@@ -1,4 +1,7 @@
 //! The senders: four modalities, a RIS and a reader, who keep what was acknowledged to them.
+//!
+//! A modality sends its slices one after the other, and some of them a second time with other bytes under the same UID: a
+//! variant, or another image. What was cut off is sent again, as modalities do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -9,11 +12,14 @@ use std::time::{Duration, Instant};
 use telerad::dicom::Status;
 use telerad_trials::configuration::SOURCES;
 use telerad_trials::dicom_client::DicomClient;
+use telerad_trials::dicom_sink::Records;
 use telerad_trials::gateway::Addresses;
 use telerad_trials::hl7_client::Hl7Client;
 use telerad_trials::messages::Order;
 use telerad_trials::synthetic::Instance;
 use telerad_trials::wait;
+
+use crate::house::PATIENT_SOURCE;
 
 const MODALITIES: u64 = 4;
 const INSTANCES_PER_STUDY: u64 = 8;
@@ -49,29 +55,94 @@ impl Pace {
     };
 }
 
-/// What the senders know.
+/// An instance that was begun to be sent.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// Of what was sent first under its UID, which is what is delivered.
+    pub digest: blake3::Hash,
+    /// Its study.
+    pub study: String,
+}
+
+/// Something that was acknowledged.
+#[derive(Clone, Debug)]
+pub struct Acknowledged {
+    /// When its sending first began. First, because what was durable already and lost its answer is rightly acknowledged
+    /// by a gateway that can store no more.
+    pub began: Instant,
+    /// When the answer was read.
+    pub at: Instant,
+    /// What.
+    pub what: Sent,
+}
+
+/// What a sender sends.
+#[derive(Clone, Debug)]
+pub enum Sent {
+    /// By SOP Instance UID and digest.
+    Instance(String, blake3::Hash),
+    /// By MSH-3 and MSH-4, and control ID.
+    Message(String, String),
+}
+
+/// What a person at the desk wants of a study, as far as they know; `None` for what is in doubt.
+#[derive(Clone, Debug)]
+pub struct Wishes {
+    /// Where it was sent instead.
+    pub goes_to: Option<&'static str>,
+    /// Whether it is held.
+    pub held: Option<bool>,
+    /// Whether it was ever asked to be cancelled.
+    pub may_be_cancelled: bool,
+    /// How often it may have been asked to be sent again.
+    pub resent: u32,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self { goes_to: None, held: Some(false), may_be_cancelled: false, resent: 0 }
+    }
+}
+
+/// What the senders and the person know.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
-    /// SOP instance UID and digest of everything that was ever begun to be sent.
-    pub attempted: BTreeMap<String, blake3::Hash>,
+    /// By SOP instance UID, everything that was ever begun to be sent.
+    pub attempted: BTreeMap<String, Attempt>,
+    /// Their studies, in the order they were begun.
+    pub studies: Vec<String>,
     /// MSH-3 and MSH-4, control ID and bytes of every message that was answered with AA.
     pub messages: BTreeMap<(String, String), String>,
-    /// When the sending first began of what was last acknowledged: instances. First, because what was durable already
-    /// and lost its answer is rightly acknowledged by a gateway that can store no more.
-    pub last_instance: Option<Instant>,
-    /// The same for messages.
-    pub last_message: Option<Instant>,
+    /// What was acknowledged since the present gateway serves.
+    pub acknowledged: Vec<Acknowledged>,
     /// Answered with 0000H.
     pub instances: BTreeMap<String, blake3::Hash>,
+    /// Answered with 0000H, and sent under a UID that other bytes had before.
+    pub variants: BTreeMap<String, blake3::Hash>,
+    /// How many of the instances were to be answered when they had been delivered.
+    pub after_delivery: usize,
     /// Answered with AA.
     pub orders: BTreeSet<Order>,
     /// Orders whose report was answered with AA.
     pub reports: BTreeSet<Order>,
+    /// Study instance UIDs of orders whose report was begun to be sent.
+    pub reported: BTreeSet<String>,
     /// Answers that were neither success nor a broken connection.
     pub refused: Vec<String>,
     /// How often a connection broke between a request and its answer.
     pub cut_off: u32,
+    /// By study, what a person wants.
+    pub wishes: BTreeMap<String, Wishes>,
+    /// What a person was granted, and how often.
+    pub decisions: BTreeMap<&'static str, usize>,
+    /// Payloads that were removed.
+    pub removed: usize,
+    /// What should not have happened.
+    pub broken: Vec<String>,
 }
+
+/// A ledger that several write in.
+pub type Notebook = Arc<Mutex<Ledger>>;
 
 /// The senders, running.
 pub struct Load {
@@ -85,19 +156,23 @@ struct Shared {
     instances_left: AtomicI64,
     messages_left: AtomicI64,
     stop: AtomicBool,
-    ledger: Mutex<Ledger>,
+    ledger: Notebook,
+    /// Where an instance must have arrived that was to be answered after delivery.
+    destinations: Option<Vec<Records>>,
 }
 
 impl Load {
-    /// Starts the senders; they wait for [`Load::serve`].
-    pub fn start(pace: Pace) -> Self {
+    /// Starts the senders; they wait for [`Load::serve`]. With `destinations`, one source is answered when all that it is
+    /// to reach has answered, and that is looked into.
+    pub fn start(pace: Pace, destinations: Option<Vec<Records>>) -> Self {
         let shared = Arc::new(Shared {
             pace,
             addresses: Mutex::default(),
             instances_left: AtomicI64::default(),
             messages_left: AtomicI64::default(),
             stop: AtomicBool::default(),
-            ledger: Mutex::default(),
+            ledger: Notebook::default(),
+            destinations,
         });
         let mut threads = Vec::new();
         for number in 0..MODALITIES {
@@ -115,6 +190,7 @@ impl Load {
     pub fn serve(&self, addresses: Addresses) {
         self.shared.instances_left.store(self.shared.pace.instances_per_life, Ordering::Relaxed);
         self.shared.messages_left.store(self.shared.pace.messages_per_life, Ordering::Relaxed);
+        self.shared.ledger().acknowledged.clear();
         *lock(&self.shared.addresses) = Some(addresses);
     }
 
@@ -126,6 +202,11 @@ impl Load {
     /// What the senders know by now.
     pub fn ledger(&self) -> Ledger {
         self.shared.ledger().clone()
+    }
+
+    /// What the senders know, to write in.
+    pub fn notebook(&self) -> Notebook {
+        Arc::clone(&self.shared.ledger)
     }
 
     /// Ends the senders and hands over what they know.
@@ -161,29 +242,30 @@ impl Shared {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Whoever panics in a trial has ended it.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("no holder of this lock panics")
 }
 
-/// Sends its slices one after the other; what was cut off is sent again, as modalities do.
+/// One modality, and what it is about to send.
+struct Modality<'a> {
+    shared: &'a Shared,
+    number: u64,
+    title: &'static str,
+    slice: u64,
+    /// The slice has been acknowledged, and goes once more with other bytes.
+    again: bool,
+    first_began: Option<Instant>,
+}
+
 fn modality(shared: &Shared, number: u64) {
     let title = SOURCES[usize::try_from(number).expect("a small number")];
+    let mut modality =
+        Modality { shared, number, title, slice: 0, again: false, first_began: None };
     let mut connection: Option<(Addresses, DicomClient)> = None;
-    let mut slice = 0;
-    let mut first_began = None;
     while let Some(addresses) = shared.next_addresses(&shared.instances_left) {
         wait::pause(shared.pace.between);
-        let study = slice / INSTANCES_PER_STUDY * MODALITIES + number;
-        let uid = format!("2.25.4{study:06}{slice:06}");
-        // Two kilobytes mostly, hundreds at times: crashes fall before, within and after the data set.
-        let pixels = if slice % 16 == 15 {
-            shared.pace.large_pixels
-        } else {
-            2048 + 2 * (slice * 7919 % 20_000)
-        };
-        let pixels = usize::try_from(pixels).expect("a small number");
-        let instance = Instance::ct(&Order::new("CRS", study), &uid, pixels, study * 1000 + slice);
-        shared.ledger().attempted.insert(uid.clone(), instance.digest());
+        let (study, instance) = modality.next();
         if connection.as_ref().is_none_or(|(known, _)| *known != addresses) {
             connection =
                 DicomClient::connect(addresses.dicom, title).ok().map(|new| (addresses, new));
@@ -192,19 +274,9 @@ fn modality(shared: &Shared, number: u64) {
             wait::pause(Duration::from_millis(5));
             continue;
         };
-        let began = *first_began.get_or_insert_with(Instant::now);
+        modality.begin(&study, &instance);
         match client.store(&instance) {
-            Ok(Status::SUCCESS) => {
-                let mut ledger = shared.ledger();
-                ledger.instances.insert(uid, instance.digest());
-                ledger.last_instance = ledger.last_instance.max(Some(began));
-                first_began = None;
-                slice += 1;
-            }
-            Ok(status) => {
-                shared.ledger().refused.push(format!("{uid}: {:04X}", status.code()));
-                wait::pause(Duration::from_millis(2));
-            }
+            Ok(status) => modality.answered(&instance, status),
             Err(_) => {
                 shared.ledger().cut_off += 1;
                 connection = None;
@@ -212,6 +284,79 @@ fn modality(shared: &Shared, number: u64) {
         }
     }
 }
+
+impl Modality<'_> {
+    fn next(&self) -> (String, Instance) {
+        let Self { slice, number, .. } = *self;
+        let study = slice / INSTANCES_PER_STUDY * MODALITIES + number;
+        let uid = format!("2.25.4{study:06}{slice:06}");
+        // Two kilobytes mostly, hundreds at times: crashes fall before, within and after the data set.
+        let pixels = if slice % 16 == 15 {
+            self.shared.pace.large_pixels
+        } else {
+            2048 + 2 * (slice * 7919 % 20_000)
+        };
+        let pixels = usize::try_from(pixels).expect("a small number");
+        let order = Order::new("CRS", study);
+        let seed = study * 1000 + slice;
+        let instance = match (self.again, slice % 16) {
+            (false, _) => Instance::ct(&order, &uid, pixels, seed),
+            (true, CONFLICT) => Instance::ct(&order, &uid, pixels, seed + 500),
+            (true, _) => Instance::ct(&order, &uid, pixels, seed).padded(),
+        };
+        (order.study_instance_uid, instance)
+    }
+
+    fn begin(&mut self, study: &str, instance: &Instance) {
+        self.first_began.get_or_insert_with(Instant::now);
+        let mut ledger = self.shared.ledger();
+        if !ledger.studies.iter().any(|known| known == study) {
+            ledger.studies.push(study.to_owned());
+        }
+        let digest = instance.digest();
+        let uid = instance.sop_instance_uid.clone();
+        let attempt = || Attempt { digest, study: study.to_owned() };
+        ledger.attempted.entry(uid).or_insert_with(attempt);
+    }
+
+    fn answered(&mut self, instance: &Instance, status: Status) {
+        let at = Instant::now();
+        let uid = instance.sop_instance_uid.clone();
+        let mut ledger = self.shared.ledger();
+        if status != Status::SUCCESS {
+            ledger.refused.push(format!("{uid}: {:04X}", status.code()));
+            drop(ledger);
+            return wait::pause(Duration::from_millis(2));
+        }
+        let digest = instance.digest();
+        let began = self.first_began.take().unwrap_or(at);
+        let what = Sent::Instance(uid.clone(), digest);
+        ledger.acknowledged.push(Acknowledged { began, at, what });
+        if std::mem::take(&mut self.again) {
+            ledger.variants.insert(uid, digest);
+            self.slice += 1;
+            return;
+        }
+        if self.title == PATIENT_SOURCE
+            && let Some(destinations) = &self.shared.destinations
+        {
+            ledger.after_delivery += 1;
+            if !destinations.iter().any(|records| records.has(&uid, &digest)) {
+                ledger.broken.push(format!("instance {uid}: answered before it was delivered"));
+            }
+        }
+        ledger.instances.insert(uid, digest);
+        let is_again = matches!(self.slice % 16, VARIANT | CONFLICT);
+        // A second version goes nowhere, so that nothing ever answers for its delivery.
+        self.again = is_again && self.title != PATIENT_SOURCE;
+        self.slice += u64::from(!self.again);
+    }
+}
+
+/// Of sixteen slices, the one that also comes with the same image in other bytes.
+const VARIANT: u64 = 3;
+/// And the one under whose UID another image comes.
+const CONFLICT: u64 = 9;
 
 /// The next message of a sender, with the order it is about.
 type NextMessage = fn(&Ledger, u64) -> Option<(Order, String)>;
@@ -249,6 +394,9 @@ fn messages(shared: &Shared, role: &str, next: NextMessage) {
             continue;
         };
         let began = *first_began.get_or_insert_with(Instant::now);
+        if role != "RIS" {
+            shared.ledger().reported.insert(order.study_instance_uid.clone());
+        }
         let answer = client.send(&message);
         let mut ledger = shared.ledger();
         match answer {
@@ -257,8 +405,9 @@ fn messages(shared: &Shared, role: &str, next: NextMessage) {
                     if role == "RIS" { &mut ledger.orders } else { &mut ledger.reports };
                 acknowledged.insert(order);
                 let sender = format!("{role}|{}", if role == "RIS" { "NORTH" } else { "READING" });
+                let what = Sent::Message(sender.clone(), ack.control_id.clone());
+                ledger.acknowledged.push(Acknowledged { began, at: Instant::now(), what });
                 ledger.messages.insert((sender, ack.control_id), message);
-                ledger.last_message = ledger.last_message.max(Some(began));
                 first_began = None;
                 number += 1;
             }

@@ -11,15 +11,17 @@
 //! Crashes come in *episodes*, each on a disk that begins empty. The plan of an episode depends on seed and number of
 //! the episode alone.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use telerad_testkit::Rng;
 
 use crate::audit::Depth;
 use crate::episode::Episode;
 use crate::layer::{Fault, Plan, Trouble};
 use crate::life::Life;
+use crate::person;
 use crate::tally::Tally;
 
 /// One life, from the start of a gateway to the cut.
@@ -35,13 +37,20 @@ pub fn live_and_crash(episode: &mut Episode<'_>, tally: &mut Tally) -> Result<Ve
         Ok(mut life) => {
             // Before it runs: nothing moves while it is looked at.
             findings.extend(episode.look(&life, Depth::New, tally));
-            episode.load.serve(life.start(&episode.peers, layer)?);
-            if !layer.wait_for_cut(LIFE_MAX)? {
+            let addresses = life.start(&episode.house, layer)?;
+            let began = Instant::now();
+            bustle(&life, episode)?;
+            episode.load.serve(addresses);
+            if !layer.wait_for_cut(if episode.removes { LIFE_MAX * 2 } else { LIFE_MAX })? {
                 tally.late_cuts += 1;
             }
             layer.cut()?;
             episode.load.pause();
             findings.extend(episode.acknowledged_after_a_failed_sync(tally)?);
+            if plan.fails(Trouble::Low) {
+                tally.low_lives += 1;
+                findings.extend(episode.acknowledged_without_room(began));
+            }
             life.end();
         }
         Err(error) => {
@@ -56,25 +65,45 @@ pub fn live_and_crash(episode: &mut Episode<'_>, tally: &mut Tally) -> Result<Ve
     Ok(findings)
 }
 
+/// What goes on beside the senders.
+fn bustle(life: &Life, episode: &mut Episode<'_>) -> Result<()> {
+    let notebook = episode.load.notebook();
+    let desk = life.desk().context("a gateway that runs has a desk")?;
+    let rng = Rng::new(episode.rng.next_u64());
+    life.runtime.spawn(person::decide(desk, Arc::clone(&notebook), rng, !episode.removes));
+    if episode.removes {
+        life.runtime.spawn(person::remove_payloads(life.environment.clone(), notebook));
+    }
+    Ok(())
+}
+
 /// Most lives end by the cut alone; some meet a failing disk before.
 pub fn any_plan(episode: &mut Episode<'_>) -> Plan {
     let opening = if episode.is_first() { OPERATIONS_TO_CREATE } else { 0 };
+    let removes = episode.removes;
     let rng: &mut Rng = &mut episode.rng;
     // Opening an existing directory takes some dozen operations, an instance about ten.
     let cut_at = match rng.below(6) {
         0 => 1 + rng.below(30 + opening),
-        _ => 1 + opening + rng.below(400),
+        // What was sent is removed when the senders have had their share.
+        _ => 1 + opening + rng.below(if removes { 900 } else { 400 }),
     };
     let cut_at = Some(cut_at);
-    let trouble = match rng.below(10) {
-        0 => Trouble::Change,
-        1 => Trouble::Space,
-        2 => Trouble::Sync,
-        3 => Trouble::Sync,
+    let trouble = match rng.below(20) {
+        0 | 1 => Trouble::Change,
+        2 => Trouble::Low,
+        3 | 4 => Trouble::Read,
+        5 | 6 => Trouble::Space,
+        7..=10 => Trouble::Sync,
         _ => return Plan { cut_at, fault: None },
     };
-    let count = if trouble == Trouble::Space { 1 + rng.below(40) } else { 1 + rng.below(2) };
-    Plan { cut_at, fault: Some(Fault { from: 1 + opening + rng.below(250), count, trouble }) }
+    let (from, count) = match trouble {
+        // Room is measured now and then only: this is for a whole life.
+        Trouble::Low => (0, 1),
+        Trouble::Space => (1 + opening + rng.below(250), 1 + rng.below(40)),
+        _ => (1 + opening + rng.below(250), 1 + rng.below(2)),
+    };
+    Plan { cut_at, fault: Some(Fault { from, count, trouble }) }
 }
 
 /// About as many as it takes to make database and spool.

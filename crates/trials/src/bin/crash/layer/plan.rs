@@ -30,6 +30,10 @@ pub struct Fault {
 pub enum Trouble {
     /// EIO to whatever changes something, except a sync.
     Change,
+    /// Nothing fails, but the file system says that it has no room left.
+    Low,
+    /// EIO to a read.
+    Read,
     /// ENOSPC to whatever needs space.
     Space,
     /// EIO to a sync that had something to do; what it should have written is partly lost.
@@ -95,11 +99,13 @@ impl FromStr for Plan {
 }
 
 impl Trouble {
-    const ALL: [Self; 3] = [Self::Change, Self::Space, Self::Sync];
+    const ALL: [Self; 5] = [Self::Change, Self::Low, Self::Read, Self::Space, Self::Sync];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Change => "change",
+            Self::Low => "low",
+            Self::Read => "read",
             Self::Space => "space",
             Self::Sync => "sync",
         }
@@ -107,6 +113,11 @@ impl Trouble {
 }
 
 impl Plan {
+    /// Whether this happens.
+    pub fn fails(&self, trouble: Trouble) -> bool {
+        self.fault.is_some_and(|fault| fault.trouble == trouble)
+    }
+
     /// Decides about the operation with this number; `is_dirty` when a sync has something to do.
     pub(super) fn fate(&mut self, number: u64, kind: Kind, is_dirty: bool) -> Fate {
         if self.cut_at.is_some_and(|at| number >= at) {
@@ -121,7 +132,7 @@ impl Plan {
             (Trouble::Change, _) => Fate::Broken,
             (Trouble::Space, Kind::Create | Kind::Resize | Kind::Write) => Fate::Full,
             (Trouble::Sync, Kind::Sync) if is_dirty => Fate::SyncLost,
-            (Trouble::Space | Trouble::Sync, _) => Fate::Done,
+            (Trouble::Low | Trouble::Read | Trouble::Space | Trouble::Sync, _) => Fate::Done,
         };
         if fate != Fate::Done {
             fault.count -= 1;
@@ -132,7 +143,16 @@ impl Plan {
     /// Whether there is no room just now.
     pub(super) fn is_full(&self, number: u64) -> bool {
         self.fault.is_some_and(|fault| {
-            fault.trouble == Trouble::Space && number >= fault.from && fault.count > 0
+            let takes_room = matches!(fault.trouble, Trouble::Low | Trouble::Space);
+            takes_room && number >= fault.from && fault.count > 0
         })
+    }
+
+    /// Whether a read after so many operations fails.
+    pub(super) fn fails_to_read(&mut self, number: u64) -> bool {
+        let Some(fault) = &mut self.fault else { return false };
+        let fails = fault.trouble == Trouble::Read && number >= fault.from && fault.count > 0;
+        fault.count -= u64::from(fails);
+        fails
     }
 }

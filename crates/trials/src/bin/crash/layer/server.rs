@@ -45,7 +45,10 @@ pub fn serve(folder: &Path) -> Result<()> {
     config.mount_options = vec![MountOption::FSName("telerad-crash".to_owned())];
     config.acl = SessionACL::Owner;
     config.n_threads = Some(THREADS);
-    let requests = Requests::new(Arc::clone(&shared), folder)?;
+    let requests = match Requests::new(Arc::clone(&shared), folder) {
+        Ok(requests) => requests,
+        Err(error) => return say(&format!("{}: {error:#}", folder.display())),
+    };
     let session = match fuser::spawn_mount(requests, folder, &config) {
         Ok(session) => session,
         Err(error) => return say(&format!("{error} (needs /dev/fuse, and root or fusermount3)")),
@@ -72,7 +75,8 @@ fn converse(shared: &Shared) -> Result<()> {
                 shared.state().cut();
                 "cut".to_owned()
             }
-            ["failed"] => shared.state().failed_sync().unwrap_or_default(),
+            ["failed"] => shared.state().failed_syncs(),
+            ["losses"] => shared.state().losses(),
             ["renew"] => shared.state().renew().to_string(),
             ["revive", seed] => {
                 let seed = seed.parse().context("a seed")?;

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use fuser::Errno;
 use telerad_testkit::Rng;
-use telerad_testkit::disk::{Disk, Node, Refusal};
+use telerad_testkit::disk::{Disk, Losses, Node, Refusal};
 
 use super::plan::{Fate, Kind, Plan};
 
@@ -19,15 +19,27 @@ pub(super) struct State {
 /// One disk, from power to power.
 struct Generation {
     disk: Disk,
-    /// When, and of what.
-    failed_sync: Option<(Instant, String)>,
+    /// The first of the database's log, and the first of anything else.
+    failed_syncs: Vec<Failure>,
+    /// Operations that failed by plan.
+    faults: u64,
     has_power: bool,
+    /// Of the cut that this one began with.
+    losses: Losses,
     modified: HashMap<Node, SystemTime>,
     names: HashMap<Node, String>,
     operations: u64,
     plan: Plan,
     rng: Rng,
     trace: VecDeque<String>,
+}
+
+/// A sync that failed.
+struct Failure {
+    at: Instant,
+    name: String,
+    /// What was durable by then.
+    durable: Disk,
 }
 
 /// What `stat` tells.
@@ -61,8 +73,9 @@ impl State {
 
     pub(super) fn revive(&mut self, rng: &mut Rng) -> u64 {
         let disk = self.now().disk.power_cut(rng);
+        let losses = self.now().disk.losses(&disk);
         let (modified, names) = (self.now().modified.clone(), self.now().names.clone());
-        let left = Generation { modified, names, ..Generation::new(disk, rng.next_u64()) };
+        let left = Generation { losses, modified, names, ..Generation::new(disk, rng.next_u64()) };
         self.present = self.add(left);
         self.present
     }
@@ -80,10 +93,24 @@ impl State {
         self.add(Generation { names, ..Generation::new(disk, number) })
     }
 
-    /// How many microseconds ago the first sync failed, and of what.
-    pub(super) fn failed_sync(&self) -> Option<String> {
-        let (at, name) = self.now().failed_sync.as_ref()?;
-        Some(format!("{} {name}", at.elapsed().as_micros()))
+    /// Of the syncs that failed: how many microseconds ago, of what, and the number of a copy of what was durable then.
+    pub(super) fn failed_syncs(&mut self) -> String {
+        let failures = std::mem::take(&mut self.now_mut().failed_syncs);
+        let names = self.now().names.clone();
+        let mut told = Vec::new();
+        for Failure { at, name, durable } in failures {
+            let ago = at.elapsed().as_micros();
+            let number = self.next;
+            let copy = Generation { names: names.clone(), ..Generation::new(durable, number) };
+            told.push(format!("{ago} {name} {}", self.add(copy)));
+        }
+        told.join("\t")
+    }
+
+    /// How many operations failed by plan in the present generation, and what its cut tore and lost.
+    pub(super) fn losses(&self) -> String {
+        let Generation { faults, losses, .. } = self.now();
+        format!("{faults} {} {}", losses.torn_files, losses.lost_names)
     }
 
     pub(super) fn trace(&self) -> String {
@@ -129,11 +156,19 @@ impl State {
         self.place(number).is_ok_and(|(it, _)| it.plan.is_full(it.operations))
     }
 
-    pub(super) fn read(&self, number: u64, offset: u64, size: u32) -> Result<Vec<u8>, Errno> {
-        let (generation, node) = self.place(number)?;
+    pub(super) fn read(&mut self, number: u64, offset: u64, size: u32) -> Result<Vec<u8>, Errno> {
+        let (generation, node) = self.place_mut(number)?;
         // A mapping must stay readable to the end, or whoever looks at it is killed by a signal.
-        if !generation.has_power && !generation.is_mapped(node) {
-            return Err(Errno::EIO);
+        if !generation.is_mapped(node) {
+            if !generation.has_power {
+                return Err(Errno::EIO);
+            }
+            if generation.plan.fails_to_read(generation.operations) {
+                generation.faults += 1;
+                let line = format!("       Read {}: failed", generation.name(node));
+                generation.trace.push_back(line);
+                return Err(Errno::EIO);
+            }
         }
         let offset = usize::try_from(offset).map_err(|_| Errno::EINVAL)?;
         let bytes = generation.disk.read(node, offset, size as usize).map_err(errno)?;
@@ -256,8 +291,10 @@ impl Generation {
     fn new(disk: Disk, seed: u64) -> Self {
         Self {
             disk,
-            failed_sync: None,
+            failed_syncs: Vec::new(),
+            faults: 0,
             has_power: true,
+            losses: Losses::default(),
             modified: HashMap::new(),
             names: HashMap::new(),
             operations: 0,
@@ -295,18 +332,26 @@ impl Generation {
                 done.map_err(errno)
             }
             Fate::Broken => {
+                self.faults += 1;
                 self.note(number, kind, node, "broken");
                 Err(Errno::EIO)
             }
             Fate::Full => {
+                self.faults += 1;
                 self.note(number, kind, node, "no space");
                 Err(Errno::ENOSPC)
             }
             Fate::SyncLost => {
+                let name = self.name(node).to_owned();
+                let is_first =
+                    !self.failed_syncs.iter().any(|it| is_log(&it.name) == is_log(&name));
+                if is_first {
+                    let durable = self.disk.durable();
+                    self.failed_syncs.push(Failure { at: Instant::now(), name, durable });
+                }
+                self.faults += 1;
                 self.disk.fail_sync(node, &mut self.rng);
                 self.note(number, kind, node, "failed, its writes are partly lost");
-                let name = self.name(node).to_owned();
-                self.failed_sync.get_or_insert((Instant::now(), name));
                 Err(Errno::EIO)
             }
             Fate::Cut => {
@@ -342,6 +387,11 @@ fn is_mapped(name: &str) -> bool {
     name.ends_with("-shm")
 }
 
+/// SQLite's write-ahead log.
+fn is_log(name: &str) -> bool {
+    name.ends_with("-wal")
+}
+
 fn inode(generation: u64, node: Node) -> u64 {
     generation << NODE_BITS | node.0
 }
@@ -365,7 +415,8 @@ fn errno(refusal: Refusal) -> Errno {
     }
 }
 
-/// The present one, the one before whose owner is being dropped, a copy of each.
-const GENERATIONS_MAX: usize = 4;
+/// The present one, the one before whose owner is being dropped, a copy of each, and of what was durable at two failed
+/// syncs.
+const GENERATIONS_MAX: usize = 6;
 const NODE_BITS: u32 = 32;
 const TRACE_LINES_MAX: usize = 400;
