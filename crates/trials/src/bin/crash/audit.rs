@@ -26,6 +26,8 @@ pub struct Audit {
     pub parked: BTreeSet<String>,
     /// How many deliveries went to another destination with their study.
     pub moved: usize,
+    /// How many of these had nothing left to be sent there, and wait for a person.
+    pub removed_before: usize,
 }
 
 /// Whose payloads are read to the last byte.
@@ -70,7 +72,7 @@ pub async fn audit(
         look.unknown_arrivals(uid, &deliveries, known.arrived);
         let Some(digest) = ledger.instances.get(uid) else { continue };
         let reads = known.depth == Depth::All || known.seen.insert(uid.clone());
-        let is_kept = !known.removes || !deliveries.iter().all(|it| it.state.is_complete());
+        let is_kept = !known.removes || !deliveries.iter().all(|it| needs_nothing(&it.state));
         look.versions(uid, digest, (reads, is_kept)).await?;
         if deliveries.is_empty() {
             look.found(uid, "no delivery");
@@ -104,12 +106,22 @@ pub async fn is_durable(store: &dyn Store, payloads: &dyn Payloads, what: &Sent)
             let versions = store.versions(&SiteId::new("north")?, &Uid::new(uid)?).await?;
             let kept = versions.iter().find(|it| it.digest == digest).context("no such version")?;
             let deliveries = store.deliveries_of(&kept.site, &kept.sop_instance_uid).await?;
-            if !deliveries.is_empty() && deliveries.iter().all(|it| it.state.is_complete()) {
+            if !deliveries.is_empty() && deliveries.iter().all(|it| needs_nothing(&it.state)) {
                 return Ok(());
             }
             payloads.open(&digest).await.context("no payload").map(drop)
         }
     }
+}
+
+/// Whether a delivery needs no payload any more: it is complete, or it has been told that there is none.
+fn needs_nothing(state: &DeliveryState) -> bool {
+    state.is_complete() || is_gone(state)
+}
+
+/// Whether a delivery waits for its source to send the instance again, which was sent elsewhere and removed.
+fn is_gone(state: &DeliveryState) -> bool {
+    matches!(state, DeliveryState::Parked { reason } if reason.starts_with("its data set is no longer kept"))
 }
 
 struct Look<'a> {
@@ -134,8 +146,10 @@ impl Look<'_> {
         let (uid, there) = (delivery.key.sop_instance_uid.as_str(), &delivery.key.destination);
         let key = (there.as_str().to_owned(), uid.to_owned());
         let arrived = known.arrived.get(there.as_str()).is_some_and(|at| at.contains_key(uid));
-        if !delivery.state.is_complete() && self.payloads.hold(&delivery.digest).await?.is_none() {
-            self.found(uid, "is due, and its payload is gone");
+        if !needs_nothing(&delivery.state) && self.payloads.hold(&delivery.digest).await?.is_none()
+        {
+            let state = delivery.state.as_str();
+            self.found(uid, &format!("is due at {there} ({state}), and its payload is gone"));
         }
         let wishes = known.ledger.wishes.get(study);
         match &delivery.state {
@@ -157,10 +171,26 @@ impl Look<'_> {
             }
             DeliveryState::NotWanted { reason: NotWantedReason::Cancelled { .. } }
                 if wishes.is_some_and(|wishes| wishes.may_be_cancelled) => {}
+            state if is_gone(state) => self.gone(delivery, known).await?,
             DeliveryState::Parked { .. } if known.ledger.reported.contains(study) => {
                 self.audit.parked.insert(study.to_owned());
             }
             other => self.found(uid, &format!("its delivery to {there} is {}", other.as_str())),
+        }
+        Ok(())
+    }
+
+    /// What was removed had been sent to a member of the group that its study left later, and a person is told.
+    async fn gone(&mut self, delivery: &DeliveryRecord, known: &Known<'_>) -> Result<()> {
+        self.audit.removed_before += 1;
+        let uid = delivery.key.sop_instance_uid.as_str();
+        let has_arrived = known.arrived.values().any(|there| there.contains_key(uid));
+        if !known.removes || delivery.group.is_none() || !has_arrived {
+            self.found(uid, "was removed, and should have been kept");
+        }
+        let parked = self.store.parked(Some(&self.site)).await?;
+        if !parked.iter().any(|it| it.subject == uid) {
+            self.found(uid, "is parked, and nobody is told");
         }
         Ok(())
     }
@@ -272,9 +302,6 @@ pub struct Before {
     pub audit: Audit,
     /// By study, how often it may have been asked to be sent again.
     pub resent: BTreeMap<String, u32>,
-    /// How often, by destination, a gateway since then may have sent again what it could not record: its disk failed, and
-    /// each of its workers tries once before it pauses.
-    pub unrecorded: BTreeMap<String, u32>,
 }
 
 /// The repetitions since a look, at each destination, that nothing in flight at that time explains and nobody asked for.
@@ -290,8 +317,7 @@ pub fn repetitions(before: &Before, now: &ArrivedThere, ledger: &Ledger) -> Vec<
             let asked = ledger.wishes.get(study).map_or(0, |wishes| wishes.resent)
                 - before.resent.get(study).copied().unwrap_or(0);
             let in_flight = u32::from(before.audit.in_flight.contains(&key));
-            let unrecorded = before.unrecorded.get(destination).copied().unwrap_or(0);
-            let allowed = asked + unrecorded + if was == 0 { 1 } else { was + in_flight };
+            let allowed = asked + if was == 0 { 1 } else { was + in_flight };
             if times > allowed {
                 let text = format!(
                     "instance {uid}: arrived {times} times at {destination}, not {allowed}"

@@ -46,8 +46,8 @@ impl<'a> Episode<'a> {
     /// When there is no port left.
     pub fn begin(layer: &'a Layer, series: Series<'_>, number: u32) -> Result<Self> {
         let seed = series.seed;
-        let away = [Away::Always, Away::Later, Away::Never][number as usize % 3];
-        let house = House::open(away)?;
+        let removes = series.kind == "process" && number % 2 == 1;
+        let house = House::open([Away::Always, Away::Later, Away::Never][number as usize % 3])?;
         Ok(Self {
             layer,
             name: format!("seed {seed}, episode {number}"),
@@ -55,7 +55,7 @@ impl<'a> Episode<'a> {
             load: Load::start(series.pace, Some(house.records())),
             associations_max: house.associations_max()?,
             house,
-            removes: series.kind == "process" && number % 2 == 1,
+            removes,
             seen: BTreeSet::new(),
             before: Before::default(),
             plan: Plan::default(),
@@ -85,18 +85,16 @@ impl<'a> Episode<'a> {
                 tally.findings.push(text);
             }
             self.trace_before = self.layer.trace();
-            let faults = self.layer.losses()?.faults;
-            tally.faults += faults;
-            if faults > 0 {
-                for (there, workers) in &self.associations_max {
-                    let times = self.before.unrecorded.entry(there.clone()).or_default();
-                    *times += u32::try_from(*workers)?;
-                }
-            }
+            tally.faults += self.layer.losses()?.faults;
             self.layer.revive(&mut self.rng)?;
             let losses = self.layer.losses()?;
             tally.torn_files += losses.torn_files;
             tally.lost_names += losses.lost_names;
+            if !tally.findings.is_empty() {
+                // What is lost never arrives: nobody need wait for it.
+                tally.add(&self.load.stop());
+                return Ok(());
+            }
         }
         self.live_to_the_end(tally)
     }
@@ -143,6 +141,7 @@ impl<'a> Episode<'a> {
         }
         findings.extend(ledger.broken.iter().cloned());
         tally.moved += last.moved;
+        tally.removed_before += last.removed_before;
         tally.add(&ledger);
         let explain =
             |it| format!("{it} ({}, at the end, {})\n{}", self.name, self.plans, self.trace_before);
@@ -219,8 +218,7 @@ impl<'a> Episode<'a> {
         findings.extend(audit.findings.iter().cloned());
         let resent = ledger.wishes.into_iter().map(|(study, wishes)| (study, wishes.resent));
         let resent = resent.collect();
-        self.before =
-            Before { arrived: self.house.arrived(), audit, resent, unrecorded: BTreeMap::new() };
+        self.before = Before { arrived: self.house.arrived(), audit, resent };
         findings
     }
 

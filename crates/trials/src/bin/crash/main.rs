@@ -12,9 +12,11 @@
 //!
 //! After each crash the state is compared with what senders were told and with what destinations recorded: what was
 //! acknowledged is there or has arrived; what arrived is known, or was in flight, at most twice the associations of that
-//! destination; nothing arrives again but what was in flight then, what a person wanted again, and, while the disk failed,
-//! what each worker of a destination sent once without being able to record it. After a failed sync nothing is
-//! acknowledged but what was durable by then.
+//! destination; nothing arrives again but what was in flight then and what a person wanted again. After a failed sync
+//! nothing is acknowledged but what was durable by then.
+//!
+//! Faults that were put into the store on purpose, and after how many crashes with seed 3 they were found: a failed sync of
+//! the log taken as success, 1; of a payload or its directory, 21; an acknowledgement before the commit, 11.
 
 #![expect(clippy::disallowed_methods, reason = "a program with threads and a clock")]
 

@@ -189,4 +189,5 @@ fn write(notebook: &Notebook, study: &str, note: impl FnOnce(&mut Wishes)) {
 
 /// Few enough that the same study is met again.
 const RECENT: usize = 6;
-const PAGE: usize = 16;
+/// Few, so that little is left uncounted when a life ends.
+const PAGE: usize = 2;

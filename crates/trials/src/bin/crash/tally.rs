@@ -49,6 +49,8 @@ pub struct Tally {
     pub moved: usize,
     /// Payloads removed.
     pub removed: usize,
+    /// Of the deliveries that moved, those whose payload had been removed by then.
+    pub removed_before: usize,
     /// What a person was granted.
     pub decisions: BTreeMap<&'static str, usize>,
     /// What is not as it must be.
@@ -98,6 +100,7 @@ impl Tally {
         self.in_flight_max = self.in_flight_max.max(other.in_flight_max);
         self.moved += other.moved;
         self.removed += other.removed;
+        self.removed_before += other.removed_before;
         for (decision, count) in other.decisions {
             *self.decisions.entry(decision).or_default() += count;
         }
@@ -134,9 +137,9 @@ impl Tally {
             self.out_of_resources,
         ));
         verdict::note(format!(
-            "{} deliveries repeated, at most {} in flight to a destination at a crash; {} moved with their study, {} \
-             payloads removed; studies by a person: {granted}",
-            self.repeated, self.in_flight_max, self.moved, self.removed
+            "{} deliveries repeated, at most {} in flight to a destination at a crash; {} moved with their study, {} of \
+             them without their payload; {} payloads removed; studies by a person: {granted}",
+            self.repeated, self.in_flight_max, self.moved, self.removed_before, self.removed
         ));
         let busy = self.instances > 0 && self.messages > 0;
         verdict.claim(&format!("{kind}: there was something to lose"), busy, "");
