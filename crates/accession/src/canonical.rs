@@ -201,16 +201,21 @@ fn is_of(issuer: Option<&Issuer>, other: &Issuer) -> bool {
 /// values for equality.
 pub fn is_identifying(value: &str) -> bool {
     let value = value.trim_matches([' ', '\0']);
-    let placeholder = PLACEHOLDERS.iter().any(|word| word.eq_ignore_ascii_case(value));
-    let only = |characters: &[char]| value.chars().all(|one| characters.contains(&one));
-    let nines = value.len() >= 3 && only(&['9']);
-    !(value.is_empty()
-        || placeholder
-        || nines
-        || only(&['0'])
-        || only(&['x', 'X'])
-        || only(&['-', '.', '_', '/', ' '])
-        || value.contains(['*', '?', '%', '\\']))
+    // Every decision asks this of every value, so that the bytes are looked at once.
+    let (mut zeros, mut nines, mut exes, mut signs) = (true, true, true, true);
+    for byte in value.bytes() {
+        if matches!(byte, b'*' | b'?' | b'%' | b'\\') {
+            return false;
+        }
+        zeros &= byte == b'0';
+        nines &= byte == b'9';
+        exes &= matches!(byte, b'x' | b'X');
+        signs &= matches!(byte, b'-' | b'.' | b'_' | b'/' | b' ');
+    }
+    let is_word = value.len() <= WORD_BYTES_MAX
+        && PLACEHOLDERS.iter().any(|word| word.eq_ignore_ascii_case(value));
+    // An empty value is all of each.
+    !(zeros || exes || signs || nines && value.len() >= 3 || is_word)
 }
 
 /// Words that senders write where they know no number.
@@ -230,6 +235,9 @@ const PLACEHOLDERS: [&str; 14] = [
     "MISSING",
     "UNDEFINED",
 ];
+
+/// Of the longest of them.
+const WORD_BYTES_MAX: usize = 9;
 
 #[cfg(test)]
 mod tests {

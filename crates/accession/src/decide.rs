@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::Notes;
 use crate::patient::PatientSide;
-use crate::subject::{AccessionRelation, Key, Relation, gather};
+use crate::subject::{AccessionRelation, Claimed, Key, Relation, Usable, gather};
 use crate::table::{OrderSide, Verdict, verdict};
 use crate::view::{Person, View};
 use crate::{AccessionPolicy, Candidate, Claim, Evidence, is_identifying};
@@ -133,7 +133,7 @@ pub(crate) fn judge<K: Key, P: Person>(
     policy: &AccessionPolicy,
     notes: &mut impl Notes,
 ) -> Judgement<K> {
-    describe_claim(claim, notes);
+    let claimed = Claimed { claim, usable: describe_claim(claim, notes) };
     let subjects = gather(views, policy);
     let without_sides = |outcome, keys| Judgement { outcome, keys, sides: None };
     if subjects.len() > CANDIDATES_MAX {
@@ -143,7 +143,7 @@ pub(crate) fn judge<K: Key, P: Person>(
     }
     let mut relations: Vec<Relation> = Vec::with_capacity(subjects.len());
     for (number, subject) in (1..).zip(&subjects) {
-        relations.push(subject.relate(claim, policy, number, notes));
+        relations.push(subject.relate(&claimed, policy, number, notes));
     }
     let keys_of = |set: Set| -> Vec<K> {
         let numbered = subjects.iter().enumerate();
@@ -256,27 +256,31 @@ fn pointed_to(relations: &[Relation]) -> Pointed {
     if shared.is_empty() { Pointed::Apart(all) } else { Pointed::Together(shared) }
 }
 
-fn describe_claim(claim: &Claim, notes: &mut impl Notes) {
-    let values = [
-        ("study instance UID", claim.study_instance_uid.as_ref().map(|uid| uid.as_str())),
-        ("accession number", claim.accession.as_ref().map(|number| number.value())),
-        ("filler order number", claim.filler.as_ref().map(|number| number.value())),
-        ("placer order number", claim.placer.as_ref().map(|number| number.value())),
-    ];
-    let mut names_one = false;
-    for (name, value) in values.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+/// Says which values of a claim identify nothing, and tells which do.
+fn describe_claim(claim: &Claim, notes: &mut impl Notes) -> Usable {
+    let mut check = |name: &str, value: Option<&str>| {
+        let Some(value) = value else { return false };
         if is_identifying(value) {
-            names_one = true;
-            continue;
+            return true;
         }
         notes.say(None, || {
             let statement = format!("the claimed {name} is a placeholder or a wildcard");
             (statement, vec![("claimed", value.to_owned())])
         });
+        false
+    };
+    // A UID holds digits and dots only, so that one with a dot is neither a word nor a wildcard.
+    let uid = claim.study_instance_uid.as_ref().map(|uid| uid.as_str());
+    let is_uid = uid.is_some_and(|uid| uid.contains('.')) || check("study instance UID", uid);
+    let usable = Usable {
+        accession: check("accession number", claim.accession.as_ref().map(|one| one.value())),
+        filler: check("filler order number", claim.filler.as_ref().map(|one| one.value())),
+        placer: check("placer order number", claim.placer.as_ref().map(|one| one.value())),
+    };
+    if !(is_uid || usable.accession || usable.filler || usable.placer) {
+        conclude(notes, "the claim names no order");
     }
-    if !names_one {
-        notes.say(None, || ("the claim names no order".to_owned(), Vec::new()));
-    }
+    usable
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@
 //! order-side identifier (study instance UID, accession number with issuer, filler or placer order number) and a
 //! patient-side one must agree, and nothing may contradict them. Everything else waits for a person, with the evidence.
 //!
-//! This crate is *not* a record linkage: it has no scores, repairs no typing errors and never chooses the newest or
-//! the nearest. A missing report is noticed; a report in another patient's folder is read as truth.
+//! This crate is *not* a record linkage: no score decides, typing errors are not repaired, and never is the newest or the
+//! nearest chosen. A missing report is noticed; a report in another patient's folder is read as truth. The one scorer,
+//! [`rank`], puts candidates in order for a person.
 //!
 //! ```
 //! use telerad_accession::{AccessionPolicy, Candidate, CandidateSource, Claim, Decision, decide};
@@ -53,11 +54,17 @@
 //! ```
 //!
 //! **How to use it.** Store [`index_keys`] beside each order, look up [`search_keys`] of a claim, and give everything
-//! found to [`decide`], in any order. Candidates must be of one site; nothing crosses sites.
+//! found to [`decide`], in any order; or keep the candidates of a site in a [`CandidateIndex`]. Candidates must be of one
+//! site; nothing crosses sites. [`RuleCheck`] says whether declared rules keep a site's own numbers apart, and [`diagnose`]
+//! why the numbers of a sender match nothing and which rule would help. [`Merges`] gives a patient's other identifiers, and
+//! [`restore`] takes back what was changed for the receiver that a claim comes from.
 //!
 //! **Limits.** At most [`CANDIDATES_MAX`] candidates are compared; beyond, the decision is ambiguous. One claim names one
-//! order: a value with several numbers (`A1\A2`) names none. Canonicalisation is exact text rules only; names are
-//! compared without case, spaces and punctuation, with accents.
+//! order: a value with several numbers (`A1\A2`) names none, until [`Claim::numbered`] divides it by a declared separator.
+//! Canonicalisation is exact text rules only; names are compared without case, spaces and punctuation, with accents. What
+//! names another order and its patient in everything that can be compared cannot be told from what is right: a stranger of
+//! the same name, birth date and sex needs an identifier, and a mistyped number that is another order's of the same patient
+//! a second number.
 //!
 //! **Covered.** The identifiers of IHE RAD TF-2 sections 4.4, 4.28 and Appendix A (accession number, requested procedure,
 //! study instance UID), issuers of HL7 HD/EI/CX (2.5.1 sections 2.A.36, 2.A.28, 2.A.14) and PS3.3 section 10.14. The
@@ -66,12 +73,17 @@
 //! `Debug` of every type here prints no values.
 
 mod canonical;
+mod change;
+mod check;
 mod claim;
 mod decide;
+mod diagnose;
 mod evidence;
 mod index;
 mod key;
+mod merge;
 mod patient;
+pub mod rank;
 #[cfg(test)]
 mod samples;
 mod subject;
@@ -79,10 +91,14 @@ mod table;
 mod view;
 
 pub use canonical::{AccessionPolicy, CanonicalRule, is_identifying};
+pub use change::{Changed, restore};
+pub use check::{Collision, CollisionKind, RuleCheck};
 pub use claim::{Candidate, CandidateSource, Claim};
 pub use decide::{CANDIDATES_MAX, Decision, Outcome, decide};
+pub use diagnose::{CLAIMS_MAX, Cause, Diagnosis, Field, Finding, Proof, Remedy, diagnose};
 pub use evidence::{Evidence, EvidenceLine};
 pub use index::{CandidateIndex, IndexDecision, IndexError};
 pub use key::{SearchKey, index_keys, search_keys};
+pub use merge::Merges;
 pub use patient::PatientSide;
 pub use table::{OrderSide, ROWS, Verdict, verdict};

@@ -3,7 +3,7 @@
 use telerad_core::{Issuer, PartialDate, Patient, PersonName, Sex};
 
 use crate::evidence::Notes;
-use crate::view::{Issued, NameParts, Person};
+use crate::view::{Issued, KnownPatient, NameParts, Person};
 use crate::{AccessionPolicy, is_identifying};
 
 /// How far two descriptions speak about the same patient.
@@ -66,6 +66,16 @@ pub(crate) fn compare(
     say("sex", sex, &|| (code(claimed.sex), code(known.sex())));
     say("name", name, &|| (claimed.name.to_dicom(), known.name_text()));
     grade(identifier, birth_date, sex, name)
+}
+
+/// Birth date, sex and name, each by itself.
+pub(crate) fn compare_demographics(claimed: &Patient, known: &Patient) -> [Compared; 3] {
+    let known = KnownPatient { patient: known, also_known_as: &[] };
+    [
+        compare_birth_dates(claimed.birth_date, known.birth_date()),
+        compare_sexes(claimed.sex, known.sex()),
+        compare_names(&claimed.name, &known),
+    ]
 }
 
 /// The grade of four comparisons. Tested cell by cell.
@@ -173,6 +183,9 @@ fn compare_names(claimed: &PersonName, known: &impl Person) -> Compared {
 
 fn compare_name_groups(claimed: NameParts<'_>, known: NameParts<'_>) -> Compared {
     let part = |claimed: &str, known: &str| {
+        if claimed == known && letters(claimed).next().is_some() {
+            return Compared::Equal;
+        }
         let is_filled = letters(claimed).next().is_some() && letters(known).next().is_some();
         match is_filled {
             false => Compared::Unknown,

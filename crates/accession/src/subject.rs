@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use telerad_core::{EntityIdentifier, Issuer};
+use telerad_core::{AccessionNumber, EntityIdentifier, Issuer};
 
 use crate::canonical::stem;
 use crate::evidence::Notes;
@@ -22,6 +22,20 @@ pub(crate) struct Subject<'v, 'a, K, P> {
     main: Vec<&'v View<'a, K, P>>,
     /// Received studies that belong to the order.
     heads: Vec<&'v View<'a, K, P>>,
+}
+
+/// A claim, and which of its numbers identify anything.
+pub(crate) struct Claimed<'c> {
+    pub(crate) claim: &'c Claim,
+    pub(crate) usable: Usable,
+}
+
+/// Which numbers of a claim identify anything.
+#[derive(Clone, Copy)]
+pub(crate) struct Usable {
+    pub(crate) accession: bool,
+    pub(crate) filler: bool,
+    pub(crate) placer: bool,
 }
 
 /// What a claim's identifiers say about one subject.
@@ -84,7 +98,7 @@ impl<K: Key, P: Person> Subject<'_, '_, K, P> {
     /// Compares the claim with everything known about this subject, and says so.
     pub(crate) fn relate(
         &self,
-        claim: &Claim,
+        claimed: &Claimed<'_>,
         policy: &AccessionPolicy,
         number: usize,
         notes: &mut impl Notes,
@@ -96,11 +110,15 @@ impl<K: Key, P: Person> Subject<'_, '_, K, P> {
             };
             (kind.to_owned(), vec![("key", self.key.to_string())])
         });
+        let Claimed { claim, usable } = *claimed;
+        let accession = claim.accession.as_ref().filter(|_| usable.accession);
+        let filler = claim.filler.as_ref().filter(|_| usable.filler);
+        let placer = claim.placer.as_ref().filter(|_| usable.placer);
         let relation = Relation {
             uid: self.relate_uid(claim, number, notes),
-            accession: self.relate_accession(claim, policy, number, notes),
-            filler: self.relate_number(&claim.filler, NumberKind::Filler, number, notes),
-            placer: self.relate_number(&claim.placer, NumberKind::Placer, number, notes),
+            accession: self.relate_accession(accession, policy, number, notes),
+            filler: self.relate_number(filler, NumberKind::Filler, number, notes),
+            placer: self.relate_number(placer, NumberKind::Placer, number, notes),
             patient: PatientSide::Unknown,
         };
         Relation { patient: self.relate_patient(claim, policy, number, notes), ..relation }
@@ -133,13 +151,12 @@ impl<K: Key, P: Person> Subject<'_, '_, K, P> {
 
     fn relate_accession(
         &self,
-        claim: &Claim,
+        claimed: Option<&AccessionNumber>,
         policy: &AccessionPolicy,
         number: usize,
         notes: &mut impl Notes,
     ) -> AccessionRelation {
-        let usable = claim.accession.as_ref().filter(|number| is_identifying(number.value()));
-        let Some(claimed) = usable else { return AccessionRelation::Absent };
+        let Some(claimed) = claimed else { return AccessionRelation::Absent };
         let claimed = Issued { value: claimed.value(), issuer: claimed.issuer() };
         let relate = |view: &&View<'_, K, P>| relate_numbers(claimed, view.accession, policy);
         // Two entries under one key that differ in their number: the weaker one counts.
@@ -160,13 +177,12 @@ impl<K: Key, P: Person> Subject<'_, '_, K, P> {
 
     fn relate_number(
         &self,
-        claimed: &Option<EntityIdentifier>,
+        claimed: Option<&EntityIdentifier>,
         kind: NumberKind,
         number: usize,
         notes: &mut impl Notes,
     ) -> bool {
-        let usable = claimed.as_ref().filter(|number| is_identifying(number.value()));
-        let Some(claimed) = usable else { return false };
+        let Some(claimed) = claimed else { return false };
         let mut known = self.main.iter().filter_map(|view| match kind {
             NumberKind::Filler => view.filler,
             NumberKind::Placer => view.placer,

@@ -45,10 +45,6 @@ impl Records {
         let begin = self.bytes.len();
         let place = u32::try_from(begin / UNIT).ok().filter(|place| *place < u32::MAX);
         let place = place.ok_or(IndexError::Full)?;
-        if self.bytes.capacity() - begin < GROWTH.min(1 << 12) {
-            // A vector doubles; this one may be most of the memory.
-            self.bytes.reserve_exact(GROWTH);
-        }
         let packed = self.pack(entry);
         if packed.is_none() {
             self.bytes.truncate(begin);
@@ -91,6 +87,11 @@ impl Records {
         let names = || groups.iter().flatten().copied();
         let length: usize = texts.into_iter().chain(ids()).chain(names()).map(str::len).sum();
         put(&u16::try_from(length).ok()?.to_le_bytes());
+        let needed = HEADER + entry.id_issuers.len() * 3 + groups.len() * 4 + length + UNIT;
+        if self.bytes.capacity() - self.bytes.len() < needed {
+            // A vector doubles; this one may be most of the memory.
+            self.bytes.reserve_exact(needed.max(self.bytes.capacity() / 32));
+        }
         self.bytes.extend_from_slice(&header);
         for (issuer, id) in entry.id_issuers.iter().zip(ids()) {
             self.bytes.extend_from_slice(&issuer.to_le_bytes());
@@ -264,8 +265,6 @@ fn date(bits: u32) -> Option<PartialDate> {
 /// of all texts.
 const HEADER: usize = 27;
 const UNIT: usize = 4;
-/// By how much the memory grows beyond what was given.
-const GROWTH: usize = 16 << 20;
 
 #[cfg(test)]
 mod tests {
