@@ -1,7 +1,9 @@
 //! Leaving a failing destination alone.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
-use telerad_core::Timestamp;
+use telerad_core::{Timestamp, Uid};
 
 use crate::DestinationId;
 use crate::retry::{FaultScope, RetryPolicy};
@@ -37,12 +39,19 @@ impl BreakerRecord {
 /// asks for a verification (C-ECHO, PS3.4 annex A); when that is answered one worker sends one instance; when that
 /// succeeds, all go on. So a destination that comes back is not met by a crowd, and one that answers the verification
 /// but stores nothing is found out by one instance.
+///
+/// Some answer "out of resources" to what they dislike in one instance, however often it comes. Such an instance is known
+/// by what was taken between two of its refusals, and asking for it again shuts nothing.
 #[derive(Clone, Debug)]
 pub struct Breaker {
     policy: RetryPolicy,
     state: BreakerState,
-    /// Answers of A7xx without another one between.
-    busy: u32,
+    /// Whose answers were A7xx, without another answer between; no more than show that the destination is full.
+    busy: Vec<Uid>,
+    /// Faults of this kind that name no instance, without a success between.
+    busy_unnamed: usize,
+    /// Instances that were answered A7xx before the destination answered otherwise to another one.
+    disliked: BTreeSet<Uid>,
     opened_at: Timestamp,
 }
 
@@ -102,7 +111,14 @@ impl Breaker {
     /// A closed breaker.
     pub fn new(policy: RetryPolicy) -> Self {
         let (state, opened_at) = (BreakerState::Closed, Timestamp::from_micros(0));
-        Self { policy, state, busy: 0, opened_at }
+        Self {
+            policy,
+            state,
+            busy: Vec::new(),
+            busy_unnamed: 0,
+            disliked: BTreeSet::new(),
+            opened_at,
+        }
     }
 
     /// The breaker as it was left: an outage goes on until a probe shows that it is over.
@@ -116,19 +132,24 @@ impl Breaker {
         breaker
     }
 
-    /// Takes note of a fault. Faults of an instance and of our own disk say nothing about the destination, and the first
-    /// answers that it has no room say it of an instance. Faults of what was under way when it opened add nothing.
+    /// Takes note of a fault of which it is not known whose it was. Faults of an instance and of our own disk say nothing
+    /// about the destination, and the first that show it busy say it of what was sent.
     pub fn on_fault(&mut self, scope: FaultScope, now: Timestamp, random: u64) {
         match scope {
             FaultScope::Instance | FaultScope::Local => return,
             FaultScope::Busy => {
-                self.busy = self.busy.saturating_add(1);
-                if self.state == BreakerState::Closed && self.busy < BUSY_IN_A_ROW {
+                self.busy_unnamed = self.busy_unnamed.saturating_add(1);
+                if self.state == BreakerState::Closed && self.busy_unnamed < BUSY_IN_A_ROW {
                     return;
                 }
             }
             FaultScope::Association | FaultScope::Destination => {}
         }
+        self.shut(now, random);
+    }
+
+    /// Faults of what was under way when it opened add nothing.
+    fn shut(&mut self, now: Timestamp, random: u64) {
         let before = match self.state {
             BreakerState::Closed => {
                 self.opened_at = now;
@@ -146,7 +167,35 @@ impl Breaker {
     /// Takes note that an instance was delivered, or answered for.
     pub fn on_success(&mut self) {
         self.state = BreakerState::Closed;
-        self.busy = 0;
+        self.busy.clear();
+        self.busy_unnamed = 0;
+    }
+
+    /// Takes note that an instance was answered A7xx. The first of these answers say it of the instance.
+    fn on_busy(&mut self, instance: &Uid, now: Timestamp, random: u64) {
+        let is_known = self.disliked.contains(instance) && self.busy.contains(instance);
+        if !is_known && self.busy.len() < BUSY_IN_A_ROW {
+            self.busy.push(instance.clone());
+        }
+        let is_full = self.busy.len() >= BUSY_IN_A_ROW;
+        match self.state {
+            BreakerState::Closed if !is_full => {}
+            // It was reached and has answered what it always answers to this one.
+            BreakerState::HalfOpen { .. } if is_known && !is_full => {
+                self.state = BreakerState::Closed;
+            }
+            _ => self.shut(now, random),
+        }
+    }
+
+    /// Takes note that an instance was answered otherwise: what was out of resources for others was so for them.
+    fn on_answer(&mut self, instance: &Uid) {
+        if self.disliked.len() >= DISLIKED_MAX {
+            self.disliked.clear();
+        }
+        self.disliked.extend(self.busy.drain(..));
+        self.disliked.remove(instance);
+        self.on_success();
     }
 
     /// Takes note that a verification was answered.
@@ -160,9 +209,16 @@ impl Breaker {
 
     /// Takes note of how a delivery went: any answer but "out of resources" shows that the destination works, and so does
     /// what it says of SOP classes and transfer syntaxes.
-    pub fn observe(&mut self, outcome: &DeliveryOutcome, now: Timestamp, random: u64) {
+    pub fn observe(
+        &mut self,
+        instance: &Uid,
+        outcome: &DeliveryOutcome,
+        now: Timestamp,
+        random: u64,
+    ) {
         match outcome.scope() {
-            _ if outcome.is_answer() => self.on_success(),
+            _ if outcome.is_answer() => self.on_answer(instance),
+            Some(FaultScope::Busy) => self.on_busy(instance, now, random),
             Some(scope) => self.on_fault(scope, now, random),
             None => {}
         }
@@ -252,4 +308,7 @@ impl Breaker {
 }
 
 /// Answers of A7xx in a row that show that a destination as a whole is full, and not that it dislikes one instance.
-const BUSY_IN_A_ROW: u32 = 3;
+const BUSY_IN_A_ROW: usize = 3;
+
+/// One that is forgotten may shut the destination once more, until it has taken something.
+const DISLIKED_MAX: usize = 1024;

@@ -36,7 +36,8 @@ impl<C: Connector> Worker<C> {
         let (at, random) = (self.state.now(), self.state.environment.rng.next_u64());
         let settled = settle(&delivery, &outcome, &self.queue.policy, at, random);
         let cause = settled.last_fault.as_deref().unwrap_or("no reason given");
-        self.note(|breaker| breaker.observe(&outcome, at, random), cause);
+        let instance = &delivery.key.sop_instance_uid;
+        self.note(|breaker| breaker.observe(instance, &outcome, at, random), cause);
         let again = self.why_again(&delivery).filter(|_| outcome.was_sent());
         Finished { delivery, outcome, at, random, again }
     }

@@ -1,5 +1,7 @@
 //! Studies out: what reaches a destination, and what every fault of a destination costs.
 
+mod acquisition;
+mod adversity;
 mod breaker;
 mod compare;
 mod doubt;

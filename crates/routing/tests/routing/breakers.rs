@@ -1,14 +1,15 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use telerad_core::Uid;
 use telerad_dicom::{PeerAnswer, Status};
 use telerad_routing::{
     Breaker, BreakerRecord, BreakerState, Concurrency, DeliveryOutcome, FaultScope, Permit, Probe,
     Rejection, RetryPolicy,
 };
 
-use crate::at;
 use crate::groups::id;
+use crate::{another, at};
 
 fn policy() -> RetryPolicy {
     RetryPolicy::default()
@@ -35,7 +36,7 @@ fn a_destination_that_comes_back_is_probed_then_given_one_then_all() {
     breaker.on_echo();
     assert_eq!(breaker.permit(at(102)), Permit::One);
     assert_eq!(breaker.permit(at(102)), Permit::Wait(at(132)));
-    breaker.observe(&answered(0), at(103), 0);
+    breaker.observe(&another(), &answered(0), at(103), 0);
     assert_eq!(breaker.permit(at(103)), Permit::All);
     assert_eq!(breaker.permit(at(103)), Permit::All);
 }
@@ -46,7 +47,7 @@ fn a_destination_that_answers_the_probe_and_stores_nothing_is_shut_again() {
     breaker.permit(at(101));
     breaker.on_echo();
     breaker.permit(at(102));
-    breaker.observe(&answered(0xA700), at(103), 2_000_000);
+    breaker.observe(&another(), &answered(0xA700), at(103), 2_000_000);
     assert_eq!(breaker.state(), BreakerState::Open { until: at(106), consecutive: 2 });
     assert_eq!(breaker.down_since(), Some(at(100)));
 }
@@ -111,13 +112,66 @@ fn what_was_under_way_when_it_opened_does_not_shut_it_for_longer() {
 fn one_instance_that_finds_no_room_does_not_stop_the_others() {
     let mut breaker = Breaker::new(policy());
     for _ in 0..2 {
-        breaker.observe(&answered(0xA700), at(0), 0);
-        breaker.observe(&answered(0xA700), at(0), 0);
+        breaker.observe(&another(), &answered(0xA700), at(0), 0);
+        breaker.observe(&another(), &answered(0xA700), at(0), 0);
         assert_eq!(breaker.permit(at(0)), Permit::All);
-        breaker.observe(&answered(0), at(0), 0);
+        breaker.observe(&another(), &answered(0), at(0), 0);
     }
     for _ in 0..3 {
-        breaker.observe(&answered(0xA700), at(0), 0);
+        breaker.observe(&another(), &answered(0xA700), at(0), 0);
+    }
+    assert_eq!(breaker.permit(at(0)), Permit::Wait(at(1)));
+}
+
+/// A destination that takes nothing of `odd`, whatever it is asked, and has taken another instance meanwhile.
+fn dislikes(odd: &Uid) -> Breaker {
+    let mut breaker = Breaker::new(policy());
+    breaker.observe(odd, &answered(0xA700), at(0), 0);
+    breaker.observe(&another(), &answered(0), at(0), 0);
+    breaker
+}
+
+#[test]
+fn one_that_is_left_and_never_finds_room_shuts_nothing() {
+    let odd = another();
+    let mut breaker = dislikes(&odd);
+    for second in 0..20 {
+        breaker.observe(&odd, &answered(0xA700), at(second), 0);
+        assert_eq!(breaker.permit(at(second)), Permit::All);
+    }
+    // Two others show that it is full.
+    breaker.observe(&another(), &answered(0xA700), at(30), 0);
+    assert_eq!(breaker.permit(at(30)), Permit::All);
+    breaker.observe(&another(), &answered(0xA700), at(30), 0);
+    assert_eq!(breaker.permit(at(30)), Permit::Wait(at(31)));
+    // What is full is not open again because of what one of them has said before.
+    breaker.permit(at(31));
+    breaker.on_echo();
+    breaker.permit(at(31));
+    breaker.observe(&odd, &answered(0xA700), at(31), 0);
+    assert_eq!(breaker.down_since(), Some(at(30)));
+}
+
+#[test]
+fn one_that_is_left_and_never_finds_room_ends_an_outage() {
+    let odd = another();
+    let mut breaker = dislikes(&odd);
+    breaker.on_fault(FaultScope::Destination, at(100), 0);
+    for second in [110, 150] {
+        assert_eq!(breaker.permit(at(second)), Permit::Echo);
+        breaker.on_echo();
+        assert_eq!(breaker.permit(at(second)), Permit::One);
+        breaker.observe(&odd, &answered(0xA700), at(second), 0);
+    }
+    assert_eq!(breaker.state(), BreakerState::Closed);
+}
+
+#[test]
+fn one_that_was_the_first_and_finds_no_room_may_mean_that_there_is_none() {
+    let mut breaker = Breaker::new(policy());
+    let only = another();
+    for _ in 0..3 {
+        breaker.observe(&only, &answered(0xA700), at(0), 0);
     }
     assert_eq!(breaker.permit(at(0)), Permit::Wait(at(1)));
 }
@@ -129,7 +183,7 @@ fn a_refusal_of_an_instance_shows_that_the_destination_works() {
         breaker.permit(at(101));
         breaker.on_echo();
         breaker.permit(at(101));
-        breaker.observe(&answered(code), at(102), 0);
+        breaker.observe(&another(), &answered(code), at(102), 0);
         assert_eq!(breaker.permit(at(102)), Permit::All, "{code:04X}H");
     }
 }
@@ -242,8 +296,8 @@ proptest! {
             match step {
                 0 => breaker.on_fault(FaultScope::Destination, now, random),
                 1 => breaker.on_fault(FaultScope::Association, now, random),
-                2 => breaker.observe(&answered(0xA700), now, random),
-                3 => breaker.observe(&answered(0), now, random),
+                2 => breaker.observe(&another(), &answered(0xA700), now, random),
+                3 => breaker.observe(&another(), &answered(0), now, random),
                 4 => breaker.on_echo(),
                 5 => breaker.give_back(now),
                 _ => {

@@ -8,7 +8,7 @@ use telerad_routing::{
     FaultScope, RetryPolicy, StudyDecision, deliveries, settle,
 };
 
-use crate::{at, slice};
+use crate::{another, at, slice};
 
 fn policy() -> RetryPolicy {
     RetryPolicy::default()
@@ -88,7 +88,7 @@ fn what_the_peer_does_not_take_is_not_tried_again() {
     for outcome in [class, syntax] {
         let mut breaker = Breaker::new(policy());
         breaker.on_fault(FaultScope::Destination, at(30), 0);
-        breaker.observe(&outcome, at(31), 0);
+        breaker.observe(&another(), &outcome, at(31), 0);
         assert_eq!(breaker.state(), BreakerState::Closed);
     }
 }
@@ -154,7 +154,7 @@ fn pauses_grow_to_the_longest_and_are_spread() {
 #[test]
 fn a_clock_that_is_set_back_keeps_no_breaker_open() {
     let mut breaker = Breaker::new(policy());
-    breaker.observe(&refused(FaultScope::Destination), at(100_000), 0);
+    breaker.observe(&another(), &refused(FaultScope::Destination), at(100_000), 0);
     assert!(!breaker.may_try(at(100_000)));
     assert!(breaker.may_try(at(10)));
 }
@@ -162,19 +162,19 @@ fn a_clock_that_is_set_back_keeps_no_breaker_open() {
 #[test]
 fn a_breaker_opens_on_outages_and_closes_on_any_answer() {
     let mut breaker = Breaker::new(policy());
-    breaker.observe(&refused(FaultScope::Destination), at(0), 0);
+    breaker.observe(&another(), &refused(FaultScope::Destination), at(0), 0);
     assert!(!breaker.may_try(at(0)));
     assert!(breaker.may_try(at(1)));
     assert_eq!(breaker.retry_at(), Some(at(1)));
-    breaker.observe(&answered(0xA700), at(1), 2_000_000);
+    breaker.observe(&another(), &answered(0xA700), at(1), 2_000_000);
     assert_eq!(breaker.state(), BreakerState::Open { until: at(4), consecutive: 2 });
-    breaker.observe(&answered(0xA900), at(4), 0);
+    breaker.observe(&another(), &answered(0xA900), at(4), 0);
     assert_eq!(breaker.state(), BreakerState::Closed);
-    breaker.observe(&refused(FaultScope::Local), at(5), 0);
-    breaker.observe(&refused(FaultScope::Instance), at(5), 0);
+    breaker.observe(&another(), &refused(FaultScope::Local), at(5), 0);
+    breaker.observe(&another(), &refused(FaultScope::Instance), at(5), 0);
     assert!(breaker.may_try(at(5)));
-    breaker.observe(&unknown(), at(5), 0);
-    breaker.observe(&answered(0), at(6), 0);
+    breaker.observe(&another(), &unknown(), at(5), 0);
+    breaker.observe(&another(), &answered(0), at(6), 0);
     assert!(breaker.may_try(at(6)));
 }
 

@@ -14,6 +14,8 @@ mod rows;
 mod rules;
 mod windows;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use telerad_core::{AccessionNumber, AeTitle, Issuer, Patient, PatientId, SiteId, Timestamp, Uid};
 use telerad_dicom::{InstanceHead, uids};
 use telerad_routing::{Digest, InstanceRecord, Relation, StudyMark};
@@ -57,4 +59,10 @@ fn slice(number: u32) -> InstanceRecord {
         mark: StudyMark::Unmatched,
         relation: Relation::First,
     }
+}
+
+/// The UID of an instance that nobody has named before.
+fn another() -> Uid {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    Uid::new(&format!("2.25.7{:012}", NEXT.fetch_add(1, Ordering::Relaxed))).unwrap()
 }
