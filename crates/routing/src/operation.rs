@@ -7,7 +7,7 @@
 use telerad_core::{Priority, Timestamp};
 
 use crate::intake::state;
-use crate::relocate::{carry, replace};
+use crate::relocate::{Carried, carry, replace};
 use crate::{
     Cancellation, DeliveryRecord, DeliveryState, DestinationId, Effect, Hold, NotWantedReason,
     StudyDecision,
@@ -171,7 +171,7 @@ pub fn reroute(
     // A person has chosen: no group moves it on.
     after.groups.retain(|choice| choice.member != *from);
     after.cancelled.retain(|it| it.destination != *from && it.destination != *to);
-    let put = carry(&after, deliveries, from, to, false, now);
+    let put = carry(&after, deliveries, from, to, Carried::All, now);
     Ok(with_study(after, put))
 }
 

@@ -44,7 +44,8 @@ pub fn move_study(
         *chosen = GroupChoice { group: group.clone(), member: to.clone(), direct };
     }
     replace(&mut moved.destinations, (!stays).then_some(from), to);
-    let mut effects = carry(&moved, deliveries, from, to, stays, now);
+    let carried = if stays { Carried::NotCancelledAndStays } else { Carried::NotCancelled };
+    let mut effects = carry(&moved, deliveries, from, to, carried, now);
     effects.extend(patient.map(|patient| {
         Effect::Stick(StickyMember {
             site: study.site.clone(),
@@ -95,38 +96,51 @@ pub(crate) fn replace(
     }
 }
 
+/// What becomes of the deliveries at the destination that a study moves away from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Carried {
+    /// All move. A person wants the study elsewhere, and readers need all of it: what was cancelled goes too.
+    All,
+    /// All but what a person took back.
+    NotCancelled,
+    /// Likewise, and what still waits is also sent where it was to go.
+    NotCancelledAndStays,
+}
+
 /// The deliveries of a study that goes `to` another destination instead of, or beside, the one it went to.
 pub(crate) fn carry(
     moved: &StudyDecision,
     deliveries: &[DeliveryRecord],
     from: &DestinationId,
     to: &DestinationId,
-    stays: bool,
+    carried: Carried,
     now: Timestamp,
 ) -> Vec<Effect> {
+    let is_cancelled = |it: &DeliveryRecord| {
+        let DeliveryState::NotWanted { reason } = &it.state else { return false };
+        matches!(reason, NotWantedReason::Cancelled { .. })
+    };
     let mut effects = Vec::new();
     for delivery in deliveries.iter().filter(|it| it.key.destination == *from) {
         let waits = matches!(delivery.state, DeliveryState::Pending | DeliveryState::Held { .. });
-        if waits && !stays {
+        if waits && carried != Carried::NotCancelledAndStays {
             let reason = NotWantedReason::MovedTo { destination: to.clone() };
             let mut left = delivery.clone();
             left.state = DeliveryState::NotWanted { reason };
             effects.push(Effect::PutDelivery(left));
         }
-        if matches!(
-            delivery.state,
-            DeliveryState::NotWanted { reason: NotWantedReason::Cancelled { .. } }
-        ) {
+        if is_cancelled(delivery) && carried != Carried::All {
             continue;
         }
         let mut key = delivery.key.clone();
         key.destination = to.clone();
         let there = deliveries.iter().find(|it| it.key == key && it.digest == delivery.digest);
         let begins = |known: &DeliveryRecord| {
-            matches!(
-                known.state,
-                DeliveryState::NotWanted { reason: NotWantedReason::MovedTo { .. } }
-            )
+            (carried == Carried::All && is_cancelled(known))
+                || matches!(
+                    known.state,
+                    DeliveryState::NotWanted { reason: NotWantedReason::MovedTo { .. } }
+                )
         };
         if there.is_some_and(|known| !begins(known)) {
             continue;

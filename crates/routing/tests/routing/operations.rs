@@ -189,6 +189,30 @@ fn a_study_that_was_raised_moves_as_what_it_is_now() {
 }
 
 #[test]
+fn a_study_that_was_cancelled_goes_elsewhere_whole() {
+    let mut ledger = ledger();
+    let (reading, night) = (id("reading"), id("night"));
+    ledger.send(1, "reading");
+    act!(&mut ledger, cancel, Some(&reading), "ann", at(30)).unwrap();
+    act!(&mut ledger, reroute, &reading, &night, at(40)).unwrap();
+    assert_eq!(
+        ledger.lines(),
+        [
+            "1 archive pending",
+            "1 night pending",
+            "1 reading sent",
+            "2 archive pending",
+            "2 night pending",
+            "2 reading cancelled"
+        ]
+    );
+    // And back again: what was cancelled there is wanted there now.
+    act!(&mut ledger, reroute, &night, &reading, at(50)).unwrap();
+    let back = ledger.lines().into_iter().filter(|it| it.contains("reading"));
+    assert_eq!(back.collect::<Vec<_>>(), ["1 reading sent", "2 reading pending"]);
+}
+
+#[test]
 fn what_was_sent_or_cancelled_is_sent_again() {
     let mut ledger = ledger();
     let (reading, archive) = (id("reading"), id("archive"));
