@@ -211,9 +211,9 @@ impl Audit<'_> {
                 let held = study.is_some_and(|study| study.held.is_some());
                 if held { Ok("held by a person") } else { Err("held, and its study is not") }
             }
-            DeliveryState::Failed { status, .. } => self.failed(number, name, *status),
+            DeliveryState::Failed { status, .. } => self.failed(number, delivery, *status),
             DeliveryState::NotWanted { reason } => self.not_wanted(number, delivery, reason),
-            DeliveryState::Parked { .. } => self.waits(number, name),
+            DeliveryState::Parked { .. } => self.waits(number, delivery),
         };
         let needs_person =
             matches!(delivery.state, DeliveryState::Failed { .. } | DeliveryState::Parked { .. });
@@ -226,7 +226,17 @@ impl Audit<'_> {
         }
     }
 
-    fn failed(&self, number: usize, name: &str, status: u16) -> Result<&'static str, &'static str> {
+    fn failed(
+        &self,
+        number: usize,
+        delivery: &DeliveryRecord,
+        status: u16,
+    ) -> Result<&'static str, &'static str> {
+        let name = delivery.key.sop_instance_uid.as_str();
+        // Of a class of which it has stored others, it is the instance that is refused.
+        if status == CLASS_NOT_SUPPORTED && self.refused_class(number, delivery) {
+            return Ok("failed");
+        }
         let refusals = self.log.refusals.iter().filter(|it| {
             it.destination == number && it.status == status && (it.uid == name || status == 0)
         });
@@ -247,13 +257,10 @@ impl Audit<'_> {
             self.log.seen.iter().any(|(_, seen)| seen.journal.iter().any(|it| it == word))
         };
         match reason {
-            NotWantedReason::ClassNotTaken => {
-                let class = (number, delivery.sop_class_uid.clone());
-                match self.log.refused_classes.contains(&class) {
-                    true => Ok("class not taken"),
-                    false => Err("not wanted, and its destination never said so"),
-                }
-            }
+            NotWantedReason::ClassNotTaken => match self.refused_class(number, delivery) {
+                true => Ok("class not taken"),
+                false => Err("not wanted, and its destination never said so"),
+            },
             NotWantedReason::Cancelled { .. } if did("cancelled") => Ok("cancelled by a person"),
             NotWantedReason::MovedTo { .. } if did("study moved") || did("re-routed") => {
                 Ok("moved elsewhere")
@@ -262,7 +269,16 @@ impl Audit<'_> {
         }
     }
 
-    fn waits(&self, number: usize, name: &str) -> Result<&'static str, &'static str> {
+    fn refused_class(&self, number: usize, delivery: &DeliveryRecord) -> bool {
+        self.log.refused_classes.contains(&(number, delivery.sop_class_uid.clone()))
+    }
+
+    fn waits(
+        &self,
+        number: usize,
+        delivery: &DeliveryRecord,
+    ) -> Result<&'static str, &'static str> {
+        let name = delivery.key.sop_instance_uid.as_str();
         let duplicate = self
             .log
             .refusals
@@ -270,6 +286,10 @@ impl Audit<'_> {
             .any(|it| it.destination == number && it.uid == name && it.status == 0x0111);
         let syntax = self.log.refused_syntaxes.contains(&number);
         let gone = self.world.plan.keep_hours.is_some();
+        // Of a class that it has taken before.
+        if self.refused_class(number, delivery) {
+            return Ok("parked: class no longer taken");
+        }
         match (duplicate, syntax, gone) {
             (true, ..) => Ok("parked: held already"),
             (_, true, _) => Ok("parked: syntax not taken"),
@@ -385,6 +405,9 @@ impl Audit<'_> {
         }
     }
 }
+
+/// PS3.7 section 9.1.1.1.9.
+const CLASS_NOT_SUPPORTED: u16 = 0x0122;
 
 /// Seconds since the schedule began.
 fn seconds(at: Timestamp) -> u64 {

@@ -50,9 +50,7 @@ fn trial(verdict: &mut Verdict) -> Result<()> {
         }
         if !report.findings.is_empty() {
             failed += 1;
-            if failed <= FAILURES_SHOWN {
-                show(verdict, &arguments, number, &report);
-            }
+            show(verdict, &arguments, number, &report, failed <= FAILURES_SHOWN);
         }
         if number % REPLAYED == 0 {
             let again = schedule::run(Plan::draw(seed));
@@ -90,9 +88,15 @@ fn trial(verdict: &mut Verdict) -> Result<()> {
     Ok(())
 }
 
-fn show(verdict: &mut Verdict, arguments: &Arguments, number: u32, report: &Report) {
-    for line in &report.trace {
-        note(line);
+fn show(
+    verdict: &mut Verdict,
+    arguments: &Arguments,
+    number: u32,
+    report: &Report,
+    with_trace: bool,
+) {
+    if with_trace {
+        report.trace.iter().for_each(note);
     }
     let again = format!(
         "cargo xtask schedules --seed {} --first {number} --count 1 --kind trace",
@@ -102,7 +106,7 @@ fn show(verdict: &mut Verdict, arguments: &Arguments, number: u32, report: &Repo
     verdict.claim(&format!("schedule {number}"), false, format!("{findings}; {again}"));
 }
 
-/// With their traces.
+/// So many are shown with their traces.
 const FAILURES_SHOWN: u32 = 3;
 /// Every so many schedules is run twice.
 const REPLAYED: u32 = 50;
