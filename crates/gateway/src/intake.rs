@@ -21,6 +21,7 @@ use telerad_store::{
 
 use crate::configuration::Service;
 use crate::event::Event;
+use crate::order_changes::OrdersAt;
 use crate::pixels;
 use crate::state::{DECISIONS_MAX, State};
 use doubt::Doubt;
@@ -135,6 +136,10 @@ async fn register(
         match state.commit(std::mem::take(&mut decided.effects)).await {
             Ok(_) => {
                 announce(state, &registered, &decided);
+                if decided.no_rule && !known::is_still(state, decided.orders_at) {
+                    // An order that came meanwhile has not found it among what waits for one.
+                    state.new_orders.add(record.site.clone(), order::keys(state, &record));
+                }
                 return Ok(registered);
             }
             Err(StoreError::Conflict { .. }) => {}
@@ -203,6 +208,8 @@ struct Decided {
     effects: Vec<Effect>,
     mark: &'static str,
     no_rule: bool,
+    /// As of when the orders were read.
+    orders_at: Option<OrdersAt>,
     /// How many deliveries a repeated instance had before.
     queued: usize,
     relation: Relation,
@@ -221,7 +228,7 @@ async fn decide_on(
     mut record: InstanceRecord,
     known: Known,
 ) -> Result<Decided, StoreError> {
-    let Known { orders, study, versions: known, .. } = known;
+    let Known { orders, study, versions: known, orders_at } = known;
     let site = record.site.clone();
     let pixels = pixels::compare(state, &record, &known).await;
     record.relation = routing::relate(&record, &known, |other| pixels.same_as(other));
@@ -279,6 +286,7 @@ async fn decide_on(
         effects,
         mark: mark_name(&record.mark),
         no_rule: decision.no_rule,
+        orders_at,
         queued: queued.len(),
         sent_twice,
         relation: record.relation,

@@ -13,7 +13,7 @@ pub(super) struct Known {
     pub(super) orders: Vec<OrderRecord>,
     pub(super) study: Option<StudyDecision>,
     pub(super) versions: Vec<InstanceRecord>,
-    orders_at: Option<OrdersAt>,
+    pub(super) orders_at: Option<OrdersAt>,
 }
 
 impl Known {
@@ -32,6 +32,11 @@ impl Known {
 
     /// Whether the orders are still what they were. That the rest is, the decision's batch expects.
     pub(super) fn is_current(&self, state: &State) -> bool {
-        self.orders_at.is_some() && self.orders_at == state.order_changes.now()
+        is_still(state, self.orders_at)
     }
+}
+
+/// Whether no order has changed since then.
+pub(super) fn is_still(state: &State, orders_at: Option<OrdersAt>) -> bool {
+    orders_at.is_some() && orders_at == state.order_changes.now()
 }

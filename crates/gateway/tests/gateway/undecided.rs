@@ -1,13 +1,15 @@
 //! Instances that no rule wanted, when rules and orders change.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use telerad_gateway::Event;
-use telerad_store::Journal;
+use telerad_store::{Effect, Journal};
 use telerad_testkit::dicom::Instance;
 use telerad_testkit::hl7::orm_o01;
+use tokio::sync::Notify;
 
-use crate::house::{Archive, House, TOML, case_of};
+use crate::house::{Archive, House, TOML, Verdict, case_of};
 
 fn only(condition: &str) -> String {
     let rule = "id = \"everything-to-reading\"";
@@ -73,4 +75,30 @@ async fn an_order_that_comes_later_decides_what_waited_for_one() {
     assert_eq!(house.reasons().await, ["no rule"]);
     let line = house.delivery(&Instance::new(1).sop_instance_uid).await.unwrap();
     assert_eq!(line.mark.kind().as_str(), "matched");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_comes_while_an_image_is_being_written_decides_it_too() {
+    let mut house = House::open_with(&only("{ mark = [\"matched\"] }"));
+    let _archive = Archive::open(&house.network);
+    let held = Arc::new(Notify::new());
+    let until = Arc::clone(&held);
+    let is_image = |it: &Effect| matches!(it, Effect::Instance { .. });
+    house.store.judge(move |batch| match batch.effects.iter().any(is_image) {
+        true => Verdict::After(Arc::clone(&until)),
+        false => Verdict::Pass,
+    });
+    let case = Instance::new(1);
+    let image = house.accept("CT1", &case);
+    let order = async {
+        house.let_pass(Duration::from_secs(1)).await;
+        assert_eq!(house.answer_to(&orm_o01(&case_of("RIS", "north", 1))).await, "AA");
+        house.let_pass(Duration::from_secs(1)).await;
+        held.notify_one();
+    };
+    tokio::join!(image, order);
+    house.store.judge_no_more();
+    house.delivered(1).await;
+    house.settle().await;
+    assert_eq!(house.reasons().await, Vec::<String>::new());
 }
