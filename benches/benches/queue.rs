@@ -250,7 +250,7 @@ fn message(shape: Messages, number: usize, rows: usize) -> anyhow::Result<Outbou
         Messages::Orders => (number, queued_at),
         // Few enough, and enough for every round to settle one.
         Messages::Behind if number + 2 * ROUNDS >= rows => (number, queued_at),
-        Messages::Behind if number % 4 == 0 => (number / 4, LATER),
+        Messages::Behind if number.is_multiple_of(4) => (number / 4, LATER),
         Messages::Behind => (number / 4, queued_at),
     };
     Ok(OutboundMessage {

@@ -25,7 +25,6 @@ impl Spawn for TokioSpawn {
         drop(tokio::spawn(task));
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the Spawn that everybody else uses")]
     fn compute(&self, name: &str, work: Box<dyn FnOnce() + Send + 'static>) {
         tracing::trace!(name, "computation started");
         drop(tokio::task::spawn_blocking(work));

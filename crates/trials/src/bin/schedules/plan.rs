@@ -169,7 +169,7 @@ impl Plan {
         }
         let studies = usize::try_from(1 + dice.below(3)).unwrap_or(1);
         let patients: Vec<u64> = (0..studies).map(|_| FIRST_NUMBER + dice.below(2)).collect();
-        let instances = instances(&dice, studies, &patients);
+        let instances = instances(&dice, &patients);
         let sendings = sendings(&dice, &instances, busy);
         let targets = |dice: &Dice| targets(dice, &names, failover_after.is_some());
         let rules = [rules(&dice, &targets), rules(&dice, &targets)];
@@ -364,15 +364,14 @@ fn fault(dice: &Dice) -> Fault {
 pub const STATUSES: [u16; 9] =
     [0xA700, 0xA900, 0xC000, 0xC123, 0x0111, 0x0122, 0xB000, 0xB007, 0x0110];
 
-fn instances(dice: &Dice, studies: usize, patients: &[u64]) -> Vec<InstancePlan> {
+fn instances(dice: &Dice, patients: &[u64]) -> Vec<InstancePlan> {
     let mut instances = Vec::new();
-    for study in 0..studies {
+    for (study, patient) in patients.iter().enumerate() {
         let main = dice.below(3);
         for number in 0..1 + dice.below(4) {
             let class = if dice.once_in(4) { dice.below(3) } else { main };
             let (modality, sop_class) = CLASSES[usize::try_from(class).unwrap_or(0)];
             let uid = format!("2.25.{}", 1000 * (study as u64 + 1) + number);
-            let patient = patients[study];
             let first = Instance {
                 sop_class_uid: sop_class.to_owned(),
                 sop_instance_uid: uid,

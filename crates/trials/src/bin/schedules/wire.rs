@@ -48,12 +48,15 @@ pub enum Line {
 
 type Gate = Arc<dyn Fn(&str) -> Line + Send + Sync>;
 
+/// Hands one end of a new connection, and what cuts it, to whoever listens.
+type Caller = UnboundedSender<(Wire, Scissors)>;
+
 /// Addresses that somebody listens on. Clones share them.
 #[derive(Clone)]
 pub struct Network {
     executor: Executor,
     gate: Gate,
-    ports: Arc<Mutex<BTreeMap<String, UnboundedSender<(Wire, Scissors)>>>>,
+    ports: Arc<Mutex<BTreeMap<String, Caller>>>,
 }
 
 /// Listens on an address until it is dropped.
