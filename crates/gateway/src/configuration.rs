@@ -281,7 +281,9 @@ pub struct Destination {
     pub ae_title: AeTitle,
     /// `host:port`.
     pub address: Spanned<String>,
-    /// Associations held open to it at once; of two or more, one is kept for STAT.
+    /// Associations held open to it at once, 4 without this; of two or more, one is kept for STAT. The others share what is
+    /// queued: over a link with a long way an association waits for each answer, and several wait at the same time. A peer
+    /// that rejects some of them is asked for fewer.
     #[serde(default = "defaults::destination_associations")]
     pub associations_max: usize,
     /// The first and the longest pause after a fault, in seconds.
@@ -400,7 +402,7 @@ mod defaults {
         vec![Service::Echo, Service::Store, Service::Worklist]
     }
     pub(super) fn destination_associations() -> usize {
-        2
+        4
     }
     pub(super) fn refused_class_minutes() -> u64 {
         60

@@ -112,7 +112,7 @@ address = "127.0.0.1:{announcement}"
             writeln!(
                 text,
                 "[[destination]]\nid = \"{id}\"\nae_title = \"{title}\"\n\
-                 address = \"127.0.0.1:{port}\"\nassociations_max = 2\nretry_seconds = [1, 2]"
+                 address = \"127.0.0.1:{port}\"\nassociations_max = 4\nretry_seconds = [1, 2]"
             )?;
             ids.push(format!("\"{id}\""));
         }

@@ -208,7 +208,7 @@ fn a_study_that_was_cancelled_goes_elsewhere_whole() {
     );
     // And back again: what was cancelled there is wanted there now.
     act!(&mut ledger, reroute, &night, &reading, at(50)).unwrap();
-    let back = ledger.lines().into_iter().filter(|it| it.contains("reading"));
+    let back = ledger.lines().into_iter().filter(|it| it.contains(" reading "));
     assert_eq!(back.collect::<Vec<_>>(), ["1 reading sent", "2 reading pending"]);
 }
 

@@ -326,7 +326,7 @@ fn destination(dice: &Dice, name: &str, horizon: u64) -> DestinationPlan {
     let faults = (0..count).map(|_| episode(dice, busy, fault(dice)));
     DestinationPlan {
         name: name.to_owned(),
-        associations: 1 + dice.below(3),
+        associations: 1 + dice.below(4),
         retry: dice.pick(&[(1, 10), (1, 60), (2, 30)]),
         shut_until: dice.once_in(5).then(|| 2 + dice.below(30)),
         verifies: dice.once_in(3),
