@@ -55,7 +55,7 @@ impl Client {
     }
 }
 
-/// FOLDER [PORT]: keeps what comes, as files named by their digests, and a log.
+/// `FOLDER [PORT]`: keeps what comes, as files named by their digests, and a log.
 pub fn serve(folder: &Path, sink: Option<u16>) -> Result<()> {
     std::fs::create_dir(folder.join("tmp"))?;
     for number in 0..=u8::MAX {
