@@ -234,7 +234,7 @@ impl Audit<'_> {
     ) -> Result<&'static str, &'static str> {
         let name = delivery.key.sop_instance_uid.as_str();
         // Of a class of which it has stored others, it is the instance that is refused.
-        if status == CLASS_NOT_SUPPORTED && self.refused_class(number, delivery) {
+        if matches!(status, 0 | CLASS_NOT_SUPPORTED) && self.refused_class(number, delivery) {
             return Ok("failed");
         }
         let refusals = self.log.refusals.iter().filter(|it| {

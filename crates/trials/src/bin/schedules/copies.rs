@@ -50,7 +50,7 @@ fn of_one(audit: &mut Audit<'_>, destination: usize, name: &str, kept: &[Kept]) 
 /// when nobody waited any more, or a person asked for another.
 fn is_explained(audit: &Audit<'_>, key: &DeliveryKey, first: &Kept, second: &Kept) -> bool {
     let log = audit.log;
-    let between = |at: u64| first.began <= at && at <= second.began;
+    let between = |at: u64| first.began <= at + UNDER_WAY && at <= second.began;
     let answered = first.answered.is_some_and(|at| at < first.began + PATIENCE);
     let rounds = history(log, key).filter(|(at, _)| *at <= second.began);
     let resent = rounds.map(|(_, it)| it.round).max().unwrap_or(0) > 0;
@@ -60,5 +60,7 @@ fn is_explained(audit: &Audit<'_>, key: &DeliveryKey, first: &Kept, second: &Kep
         || resent
 }
 
+/// What a gateway had written when it ended arrives up to so many microseconds later.
+const UNDER_WAY: u64 = 100_000;
 /// For so many microseconds the gateway waits for an answer.
 const PATIENCE: u64 = 119_000_000;

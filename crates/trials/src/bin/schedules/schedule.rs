@@ -124,14 +124,13 @@ async fn direct(world: Arc<World>, state: (MemoryStore, MemoryPayloads)) {
         source::ask(&world, &gateway.desk(), Wish { at, study, kind, destination, other }).await;
     }
     for _ in 0..WAITS_MAX {
+        // Answers that are still under way, what is decided again at start, and a look at the queue that finds nothing.
+        world.executor.pause(Duration::from_secs(40)).await;
         let counts = state.0.counts().await;
         if counts.is_ok_and(|counts| counts.deliveries_pending == 0) {
             break;
         }
-        world.executor.pause(Duration::from_secs(20)).await;
     }
-    // Answers that are still under way, and a look at the queue that finds nothing.
-    world.executor.pause(Duration::from_secs(40)).await;
     world.log().open = None;
     gateway.stop().await;
     let now = world.micros();
@@ -221,5 +220,5 @@ fn note(world: &World, event: Event) {
 
 /// Of all tasks together.
 const STEPS_MAX: u64 = 20_000_000;
-/// Of twenty seconds: half a day.
+/// Of twenty seconds and more: half a day at least.
 const WAITS_MAX: u64 = 2160;
