@@ -109,12 +109,13 @@ impl Worklists {
 impl SiteWorklist {
     /// Reads again what has changed.
     async fn catch_up(&self, store: &dyn Store, site: &SiteId) -> Result<(), StoreError> {
-        if lock(&self.changed).is_empty() {
-            return Ok(());
-        }
-        let _turn = self.turn.lock().await;
         let is_loaded = self.index.read().unwrap_or_else(PoisonError::into_inner).is_some();
         if !is_loaded {
+            return Ok(());
+        }
+        // Who has the turn may have taken what changed, and not be done with it.
+        let _turn = self.turn.lock().await;
+        if lock(&self.changed).is_empty() {
             return Ok(());
         }
         let mut taken = Taken { worklist: self, changed: std::mem::take(&mut lock(&self.changed)) };
