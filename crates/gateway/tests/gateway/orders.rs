@@ -38,7 +38,7 @@ async fn an_order_is_a_step_on_the_worklist() {
 
 #[tokio::test(start_paused = true)]
 async fn an_order_that_was_answered_is_seen_while_others_still_read_it() {
-    let mut house = House::open();
+    let house = House::open();
     house.settle().await;
     house.store.answer_late(std::time::Duration::from_millis(5));
     assert_eq!(house.answer_to(&orm_o01(&case_of("RIS", "north", 1))).await, "AA");
