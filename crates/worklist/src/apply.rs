@@ -1,12 +1,15 @@
 //! What a message makes of what is known.
 
-use telerad_core::{PartialDateTime, Patient, PatientId, Timestamp};
+mod patient;
+
+use telerad_core::{PartialDateTime, Timestamp};
 
 use crate::build::{self, Context};
 use crate::finding::{Finding, FindingCode, Findings};
 use crate::inbound::{ChangeKind, Inbound, OrderChange, Rejection, Subject};
 use crate::transition::{Transition, follow};
 use crate::{OrderRecord, PatientRecord, StepStatus};
+use patient::{Speaker, known_patient, patient, same_patient};
 
 /// What the caller found for [`Inbound::patients`] and [`Inbound::orders`].
 #[derive(Clone, Debug, Default)]
@@ -68,55 +71,6 @@ pub fn apply(inbound: Inbound, known: &Known, now: Timestamp) -> Outcome {
         Err(reason) => (Disposition::Parked(reason), Vec::new()),
     };
     Outcome { disposition, effects, findings: findings.into_vec() }
-}
-
-/// Who speaks of a patient: registration has the say, an order only repeats it.
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Speaker {
-    Adt,
-    Order,
-}
-
-fn known_patient<'a>(
-    known: &'a Known,
-    inbound: &Inbound,
-) -> Result<Option<&'a PatientRecord>, String> {
-    let primary = inbound.facts.ids.first();
-    let record = known.patients.iter().find(|record| {
-        record.site == inbound.mapping.site && record.patient.primary_id() == primary
-    });
-    match record {
-        Some(record) if record.merged_into.is_some() => {
-            Err("the patient identifier was merged into another".to_owned())
-        }
-        record => Ok(record),
-    }
-}
-
-fn patient(
-    inbound: &Inbound,
-    known: &Known,
-    speaker: Speaker,
-    now: Timestamp,
-) -> Result<Option<Effect>, String> {
-    let facts = &inbound.facts;
-    let before = known_patient(known, inbound)?;
-    let mut record = before.cloned().unwrap_or_else(|| {
-        PatientRecord::new(inbound.mapping.site.clone(), Patient::default(), now)
-    });
-    if speaker == Speaker::Order && facts.is_another_person_than(&record.patient) {
-        let reason = "the patient identifier is known with another name and birth date";
-        return Err(reason.to_owned());
-    }
-    facts.put_patient(&mut record.patient);
-    if speaker == Speaker::Adt {
-        facts.put_clinical(&mut record.clinical);
-    }
-    if before == Some(&record) {
-        return Ok(None);
-    }
-    record.updated_at = now;
-    Ok(Some(Effect::PutPatient(record)))
 }
 
 fn orders(
@@ -265,14 +219,4 @@ fn is_older(new: Option<PartialDateTime>, old: Option<PartialDateTime>) -> bool 
         }
         _ => false,
     }
-}
-
-/// Equal values of authorities that are equal, agree, or are unknown on one side.
-fn same_patient(kept: Option<&PatientId>, said: Option<&PatientId>) -> bool {
-    let (Some(kept), Some(said)) = (kept, said) else { return false };
-    let issuers = match (kept.issuer(), said.issuer()) {
-        (Some(kept), Some(said)) => kept == said || kept.agrees_with(said),
-        _ => true,
-    };
-    kept.value() == said.value() && issuers
 }
