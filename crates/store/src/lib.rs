@@ -52,6 +52,7 @@ mod journey;
 mod pool;
 mod record;
 mod subject;
+mod watched;
 
 pub use access::{
     Counts, Deliveries, DeliveryCount, Destinations, Instances, Journal, Journeys, Messages,
@@ -71,3 +72,4 @@ pub use record::{
     ParkedKind, Unanswered,
 };
 pub use subject::{JourneyKey, JourneySubject};
+pub use watched::{Watch, Watched};

@@ -383,7 +383,7 @@ async fn an_answer_that_could_not_be_recorded_is_asked_for_again() {
     let mut house = House::open();
     let slices = slices(1);
     house.accept_all("CT1", &slices).await;
-    house.store.judge(|_| crate::house::Verdict::Fail);
+    house.store.watch.judge(|_| crate::house::Verdict::Fail);
     let archive = Archive::open(&house.network);
     archive.came().await;
     house.let_pass(Duration::from_secs(300)).await;
@@ -392,7 +392,7 @@ async fn an_answer_that_could_not_be_recorded_is_asked_for_again() {
     assert_eq!(house.state_of(&slices[0].sop_instance_uid).await, "pending");
     let is_delivered = |event: &Event| matches!(event, Event::InstanceDelivered { .. });
     assert_eq!(house.count(is_delivered), 0, "told before it was durable");
-    house.store.judge_no_more();
+    house.store.watch.judge_no_more();
     house.delivered(1).await;
     assert_eq!(house.state_of(&slices[0].sop_instance_uid).await, "sent");
 }
@@ -401,7 +401,7 @@ async fn an_answer_that_could_not_be_recorded_is_asked_for_again() {
 async fn a_long_queue_is_not_sent_over_and_over_when_nothing_can_be_recorded() {
     let mut house = House::open();
     house.accept_all("CT1", &slices(40)).await;
-    house.store.judge(|_| crate::house::Verdict::Fail);
+    house.store.watch.judge(|_| crate::house::Verdict::Fail);
     // Refused after so many: without the limit, a worker that never rests keeps the simulated time from passing.
     let archive = Archive::open(&house.network)
         .script(|_, times| if times < 1000 { Answer::Status(0) } else { Answer::Hang });
@@ -409,7 +409,7 @@ async fn a_long_queue_is_not_sent_over_and_over_when_nothing_can_be_recorded() {
     house.let_pass(Duration::from_secs(300)).await;
     let offers: usize = archive.offers().values().sum();
     assert!((1..=100).contains(&offers), "{offers} offers in five minutes");
-    house.store.judge_no_more();
+    house.store.watch.judge_no_more();
     house.delivered(40).await;
 }
 

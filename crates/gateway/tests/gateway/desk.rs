@@ -363,10 +363,10 @@ async fn what_cannot_be_written_is_not_done_and_not_told() {
     let mut house = house();
     let (desk, north, study) = (house.gateway.desk(), site("north"), study_uid());
     house.accept_all("CT1", &slices_of(1, 2)).await;
-    house.store.judge(|_| Verdict::Fail);
+    house.store.watch.judge(|_| Verdict::Fail);
     let failed = desk.hold(&north, &study, &signed()).await;
     check_refused(failed, "database: the disk is full");
-    house.store.judge_no_more();
+    house.store.watch.judge_no_more();
     assert_eq!(
         (states(&house).await, house.count(is_decided(Operation::Hold))),
         (vec!["pending"; 2], 0)

@@ -67,9 +67,9 @@ async fn what_was_not_delivered_stays_however_old_it_is() {
 #[tokio::test(start_paused = true)]
 async fn what_no_row_names_goes() {
     let mut house = House::open();
-    house.store.judge(|_| Verdict::Fail);
+    house.store.watch.judge(|_| Verdict::Fail);
     assert_eq!(house.send("CT1", &Instance::new(1)).await, 0xA700);
-    house.store.judge_no_more();
+    house.store.watch.judge_no_more();
     assert_eq!(house.disk.payloads(), 1);
     house.let_pass(2 * HOUR).await;
     assert_eq!((house.disk.payloads(), house.count(is_removed)), (0, 1));

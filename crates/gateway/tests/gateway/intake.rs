@@ -35,7 +35,7 @@ async fn nothing_is_acknowledged_before_its_commit() {
     let house = House::open();
     let bell = Arc::new(Notify::new());
     let held = Arc::clone(&bell);
-    house.store.judge(move |_| Verdict::After(Arc::clone(&held)));
+    house.store.watch.judge(move |_| Verdict::After(Arc::clone(&held)));
     let instance = Instance::new(1);
     let mut sending = Box::pin(house.send("CT1", &instance));
     let early = tokio::time::timeout(Duration::from_secs(60), &mut sending).await;
@@ -49,11 +49,11 @@ async fn nothing_is_acknowledged_before_its_commit() {
 async fn a_failed_commit_is_out_of_resources_and_nothing_goes_out() {
     let mut house = House::open();
     let archive = Archive::open(&house.network);
-    house.store.judge(|_| Verdict::Fail);
+    house.store.watch.judge(|_| Verdict::Fail);
     assert_eq!(house.send("CT1", &Instance::new(1)).await, 0xA700);
     house.settle().await;
     assert_eq!((archive.kept().len(), house.count(is_received)), (0, 0));
-    house.store.judge_no_more();
+    house.store.watch.judge_no_more();
     assert_eq!(house.send("CT1", &Instance::new(1)).await, 0);
     house.delivered(1).await;
 }
@@ -64,10 +64,10 @@ async fn what_comes_again_is_not_acknowledged_by_a_store_that_cannot_vouch_for_i
     let _archive = Archive::open(&house.network);
     let instance = Instance::new(1);
     house.accept("CT1", &instance).await;
-    house.store.judge(|_| Verdict::Fail);
+    house.store.watch.judge(|_| Verdict::Fail);
     // Only the line of the journal is lost.
     assert_eq!(house.send("CT1", &instance).await, 0);
-    house.store.judge(|_| Verdict::Poisoned);
+    house.store.watch.judge(|_| Verdict::Poisoned);
     assert_eq!(house.send("CT1", &instance).await, 0xA700);
 }
 
@@ -403,7 +403,7 @@ async fn an_order_of_another_site_is_no_order_of_this_study() {
 async fn a_row_comes_after_its_payload() {
     let house = House::open();
     let disk = house.disk.clone();
-    house.store.judge(move |batch| {
+    house.store.watch.judge(move |batch| {
         let is_instance = |effect: &Effect| matches!(effect, Effect::Instance { .. });
         assert!(!batch.effects.iter().any(is_instance) || disk.payloads() == 1);
         Verdict::Pass

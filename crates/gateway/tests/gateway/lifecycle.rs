@@ -87,7 +87,7 @@ async fn an_instance_that_is_being_received_is_answered_before_the_end() {
     let bell = std::sync::Arc::new(tokio::sync::Notify::new());
     let reached = std::sync::Arc::new(tokio::sync::Notify::new());
     let (held, at_commit) = (std::sync::Arc::clone(&bell), std::sync::Arc::clone(&reached));
-    store.judge(move |_| {
+    store.watch.judge(move |_| {
         at_commit.notify_one();
         crate::house::Verdict::After(std::sync::Arc::clone(&held))
     });

@@ -40,7 +40,7 @@ async fn an_order_is_a_step_on_the_worklist() {
 async fn an_order_that_was_answered_is_seen_while_others_still_read_it() {
     let house = House::open();
     house.settle().await;
-    house.store.answer_late(std::time::Duration::from_millis(5));
+    house.store.watch.answer_late(std::time::Duration::from_millis(5));
     assert_eq!(house.answer_to(&orm_o01(&case_of("RIS", "north", 1))).await, "AA");
     assert_eq!(house.worklist("CT1").await.len(), 1);
 }
@@ -199,10 +199,10 @@ async fn many_senders_at_once_keep_all_their_orders() {
 #[tokio::test(start_paused = true)]
 async fn a_message_that_cannot_be_stored_is_rejected_for_now() {
     let house = House::open();
-    house.store.judge(|_| Verdict::Fail);
+    house.store.watch.judge(|_| Verdict::Fail);
     assert_eq!(house.answer_to(&orm_o01(&order(1))).await, "AR 207");
     assert_eq!(accessions(&house, "CT1").await, [""; 0]);
-    house.store.judge_no_more();
+    house.store.watch.judge_no_more();
     assert_eq!(house.answer_to(&orm_o01(&order(1))).await, "AA");
     assert_eq!(accessions(&house, "CT1").await, ["A1"]);
 }

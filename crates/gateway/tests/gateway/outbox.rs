@@ -183,11 +183,11 @@ async fn a_receiver_that_hangs_up_is_sent_the_same_message_again() {
 async fn an_answer_that_could_not_be_recorded_is_asked_for_again() {
     let mut house = with_orders(1).await;
     report(&house, 1, 10).await;
-    house.store.judge(|_| crate::house::Verdict::Fail);
+    house.store.watch.judge(|_| crate::house::Verdict::Fail);
     let ris = Application::open(&house.network, RIS);
     house.let_pass(Duration::from_secs(120)).await;
     assert_eq!(house.count(is_sent), 0, "told before it was durable");
-    house.store.judge_no_more();
+    house.store.watch.judge_no_more();
     house.event("sent", is_sent).await;
     let control_ids = ris.taken("MSH-10");
     assert!((2..10).contains(&control_ids.len()), "{} times", control_ids.len());

@@ -195,12 +195,12 @@ async fn two_versions_at_once_are_both_kept() {
 #[tokio::test(start_paused = true)]
 async fn a_report_that_cannot_be_stored_is_rejected_for_now_and_told_to_nobody() {
     let (house, ris) = with_order().await;
-    house.store.judge(|_| crate::house::Verdict::Fail);
+    house.store.watch.judge(|_| crate::house::Verdict::Fail);
     let message = oru_r01(&report(1, ResultStatus::Final, "R1", "20260105100000"));
     assert_eq!(house.answer_to(&message).await, "AR 207");
     house.settle().await;
     assert_eq!(ris.came(), 0);
-    house.store.judge_no_more();
+    house.store.watch.judge_no_more();
     assert_eq!(house.answer_to(&message).await, "AA");
     house.settle().await;
     assert_eq!(ris.came(), 1);

@@ -84,7 +84,7 @@ async fn an_order_that_comes_while_an_image_is_being_written_decides_it_too() {
     let held = Arc::new(Notify::new());
     let until = Arc::clone(&held);
     let is_image = |it: &Effect| matches!(it, Effect::Instance { .. });
-    house.store.judge(move |batch| match batch.effects.iter().any(is_image) {
+    house.store.watch.judge(move |batch| match batch.effects.iter().any(is_image) {
         true => Verdict::After(Arc::clone(&until)),
         false => Verdict::Pass,
     });
@@ -97,7 +97,7 @@ async fn an_order_that_comes_while_an_image_is_being_written_decides_it_too() {
         held.notify_one();
     };
     tokio::join!(image, order);
-    house.store.judge_no_more();
+    house.store.watch.judge_no_more();
     house.delivered(1).await;
     house.settle().await;
     assert_eq!(house.reasons().await, Vec::<String>::new());

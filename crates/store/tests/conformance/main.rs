@@ -8,6 +8,7 @@ mod equality;
 mod fixture;
 mod payloads;
 mod sqlite;
+mod watched;
 
 use std::io;
 use std::sync::Arc;

@@ -136,11 +136,11 @@ async fn what_is_sent_again_because_its_answer_could_not_be_recorded_stands_in_t
     let mut house = House::open();
     let all = slices(1);
     house.accept_all("CT1", &all).await;
-    house.store.judge(|_| Verdict::Fail);
+    house.store.watch.judge(|_| Verdict::Fail);
     let archive = Archive::open(&house.network);
     archive.came().await;
     house.let_pass(Duration::from_secs(10)).await;
-    house.store.judge_no_more();
+    house.store.watch.judge_no_more();
     house.delivered(1).await;
     let offers = archive.offers()[&all[0].sop_instance_uid];
     assert!(offers > 1);
@@ -152,7 +152,7 @@ async fn what_is_sent_again_because_its_answer_could_not_be_recorded_stands_in_t
 #[tokio::test(start_paused = true)]
 async fn what_could_not_be_recorded_is_not_sent_again_at_once_by_another_worker() {
     let house = House::open_with(&TOML.replace("associations_max = 2", "associations_max = 4"));
-    house.store.judge(|batch| {
+    house.store.watch.judge(|batch| {
         let is_sent = |it: &Effect| matches!(it, Effect::Delivery(delivery) if matches!(delivery.state, DeliveryState::Sent { .. }));
         if batch.effects.iter().any(is_sent) { Verdict::Fail } else { Verdict::Pass }
     });
@@ -187,7 +187,7 @@ async fn one_instance_refused_as_of_a_class_does_not_keep_the_others_of_it_away(
 async fn what_another_worker_has_sent_since_the_queue_was_read_is_not_sent_again() {
     let house = House::open_with(&TOML.replace("associations_max = 2", "associations_max = 4"));
     let archive = Archive::open(&house.network);
-    house.store.answer_late(Duration::from_millis(5));
+    house.store.watch.answer_late(Duration::from_millis(5));
     for slice in slices(12) {
         house.accept_all("CT1", &[slice]).await;
         house.let_pass(Duration::from_millis(1)).await;

@@ -112,7 +112,7 @@ async fn what_comes_while_its_study_moves_follows_it() {
     // The move waits for its turn to be written, while slices come in and a person holds the study.
     let (moving, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (reached, waits) = (Arc::clone(&moving), Arc::clone(&go_on));
-    house.store.judge(move |batch| {
+    house.store.watch.judge(move |batch| {
         let is_move = |it: &Effect| matches!(it, Effect::Journal(it) if it.event == "study moved");
         if !batch.effects.iter().any(is_move) {
             return Verdict::Pass;
@@ -132,7 +132,7 @@ async fn what_comes_while_its_study_moves_follows_it() {
     };
     let ((), held, ()) = tokio::join!(coming, holding, moves_on);
     assert!(held.is_ok(), "{held:?}");
-    house.store.judge_no_more();
+    house.store.watch.judge_no_more();
     house.event("study moved", is_moved).await;
     let late = state_at(&house, "reading", &all[12].sop_instance_uid).await;
     assert_eq!(late, None, "queued where its study no longer goes");

@@ -1,27 +1,17 @@
 use std::collections::BTreeMap;
 use std::io;
-use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use telerad_accession::SearchKey;
-use telerad_core::{PatientId, Priority, SiteId, Timestamp, Uid};
-use telerad_report::{ReportKey, ReportRecord};
-use telerad_routing::{
-    BreakerRecord, DeliveryKey, DeliveryRecord, DestinationId, Digest, GroupId, InstanceRecord,
-    StickyMember, StudyDecision,
-};
+use telerad_routing::Digest;
 use telerad_store::memory::MemoryStore;
 use telerad_store::payload::{MemoryPayloads, PayloadFuture, Space};
 use telerad_store::{
-    Batch, Counts, Deliveries, DeliveryCount, Destinations, HeldPayload, Instances, Journal,
-    JournalEntry, JourneyKey, JourneySubject, Journeys, ListedPayload, MessageRecord, Messages,
-    Orders, OutboundMessage, Outbox, ParkedItem, Parking, Patients, PayloadClaim, PayloadHold,
-    PayloadReader, PayloadWriter, Payloads, Receipt, Reports, Store, StoreError, StoreFuture,
+    Batch, HeldPayload, ListedPayload, PayloadClaim, PayloadHold, PayloadReader, PayloadWriter,
+    Payloads, Receipt, Store, StoreError, StoreFuture, Watch, Watched,
 };
-use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 use tokio::sync::Notify;
 
 /// What is to become of a commit.
@@ -38,15 +28,16 @@ type Judge = Arc<dyn Fn(&Batch) -> Verdict + Send + Sync>;
 
 /// A store in memory whose commits can be held up and made to fail. Clones share it. Every commit gives way to others
 /// first, so that decisions which were taken at the same time meet.
+pub type Commits = Watched<MemoryStore, Court>;
+
 #[derive(Clone, Default)]
-pub struct Commits {
-    store: MemoryStore,
+pub struct Court {
     judge: Arc<Mutex<Option<Judge>>>,
     /// How long an answer takes after it was read.
     late: Arc<Mutex<Duration>>,
 }
 
-impl Commits {
+impl Court {
     pub fn judge(&self, judge: impl Fn(&Batch) -> Verdict + Send + Sync + 'static) {
         *self.judge.lock().unwrap() = Some(Arc::new(judge));
     }
@@ -61,8 +52,20 @@ impl Commits {
     }
 }
 
-impl Store for Commits {
-    fn commit(&self, batch: Batch) -> StoreFuture<'_, Receipt> {
+impl Watch for Court {
+    fn read<'a, T: Send + 'a>(&'a self, read: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
+        let late = *self.late.lock().unwrap();
+        if late.is_zero() {
+            return read;
+        }
+        Box::pin(async move {
+            let answer = read.await;
+            tokio::time::sleep(late).await;
+            answer
+        })
+    }
+
+    fn commit<'a>(&'a self, store: &'a dyn Store, batch: Batch) -> StoreFuture<'a, Receipt> {
         let judge = self.judge.lock().unwrap().clone();
         Box::pin(async move {
             tokio::task::yield_now().await;
@@ -76,116 +79,8 @@ impl Store for Commits {
                     return Err(StoreError::Poisoned { reason: "a sync failed".to_owned() });
                 }
             }
-            self.store.commit(batch).await
+            store.commit(batch).await
         })
-    }
-
-    fn counts(&self) -> StoreFuture<'_, Counts> {
-        self.store.counts()
-    }
-}
-
-/// Reads go to the store as they are; their answers may be late.
-macro_rules! reads {
-    ($($reads:ident { $($read:ident($($name:ident: $kind:ty),*) -> $answer:ty;)* })*) => {
-        $(impl $reads for Commits {
-            $(fn $read<'a>(&'a self, $($name: $kind),*) -> StoreFuture<'a, $answer> {
-                let (answer, late) = (self.store.$read($($name),*), *self.late.lock().unwrap());
-                if late.is_zero() {
-                    return answer;
-                }
-                Box::pin(async move {
-                    let answer = answer.await;
-                    tokio::time::sleep(late).await;
-                    answer
-                })
-            })*
-        })*
-    };
-}
-
-reads! {
-    Instances {
-        versions(site: &'a SiteId, uid: &'a Uid) -> Vec<InstanceRecord>;
-        instances_of_payload(digest: &'a Digest) -> Vec<InstanceRecord>;
-        instances_of_study(site: &'a SiteId, uid: &'a str) -> Vec<InstanceRecord>;
-        study(site: &'a SiteId, uid: &'a str) -> Option<StudyDecision>;
-        instances_by_search(site: &'a SiteId, keys: &'a [SearchKey]) -> Vec<InstanceRecord>;
-    }
-    Deliveries {
-        due(to: &'a DestinationId, now: Timestamp, limit: usize) -> Vec<DeliveryRecord>;
-        due_by_source(
-            to: &'a DestinationId,
-            lanes: RangeInclusive<Priority>,
-            now: Timestamp,
-            per_source: usize
-        ) -> Vec<DeliveryRecord>;
-        next_due(to: &'a DestinationId) -> Option<Timestamp>;
-        lane_pending(to: &'a DestinationId, lane: Priority) -> bool;
-        pending_studies(
-            to: &'a DestinationId,
-            after: Option<(&'a SiteId, &'a str)>,
-            limit: usize
-        ) -> Vec<(SiteId, String)>;
-        delivery(key: &'a DeliveryKey) -> Option<DeliveryRecord>;
-        deliveries_of(site: &'a SiteId, uid: &'a Uid) -> Vec<DeliveryRecord>;
-        deliveries_of_study(site: &'a SiteId, uid: &'a str) -> Vec<DeliveryRecord>;
-        delivery_counts() -> Vec<DeliveryCount>;
-    }
-    Destinations {
-        breakers() -> Vec<BreakerRecord>;
-        sticky(site: &'a SiteId, group: &'a GroupId, patient: &'a str) -> Option<StickyMember>;
-    }
-    Orders {
-        orders(site: &'a SiteId, keys: &'a [OrderKey]) -> Vec<OrderRecord>;
-        orders_by_search(site: &'a SiteId, keys: &'a [SearchKey]) -> Vec<OrderRecord>;
-        open_orders(site: &'a SiteId, dates: Option<(String, String)>) -> Vec<OrderRecord>;
-    }
-    Patients {
-        patients(site: &'a SiteId, ids: &'a [PatientId]) -> Vec<PatientRecord>;
-    }
-    Reports {
-        report(key: &'a ReportKey) -> Option<ReportRecord>;
-        reports_of_order(site: &'a SiteId, order_key: &'a str) -> Vec<ReportRecord>;
-    }
-    Messages {
-        message_by_control(sender: &'a str, control_id: &'a str) -> Option<MessageRecord>;
-        messages_of(site: &'a SiteId, subject: &'a str) -> Vec<MessageRecord>;
-        message(id: &'a str) -> Option<MessageRecord>;
-    }
-    Parking {
-        parked(site: Option<&'a SiteId>) -> Vec<ParkedItem>;
-    }
-    Outbox {
-        outbound_due(to: &'a str, now: Timestamp, limit: usize) -> Vec<OutboundMessage>;
-        next_outbound_due(to: &'a str) -> Option<Timestamp>;
-        outbound(id: &'a str) -> Option<OutboundMessage>;
-        outbound_of(site: &'a SiteId, sequence: &'a str) -> Vec<OutboundMessage>;
-        outbound_answered(to: &'a str) -> Option<Timestamp>;
-        outbound_destinations() -> Vec<String>;
-    }
-    Journal {
-        journal(subject: &'a str) -> Vec<JournalEntry>;
-        journal_of(site: &'a SiteId, subjects: &'a [String]) -> Vec<JournalEntry>;
-        journal_between(
-            site: &'a SiteId,
-            event: &'a str,
-            from: Timestamp,
-            to: Timestamp
-        ) -> Vec<JournalEntry>;
-    }
-    Journeys {
-        journey_subjects(
-            site: &'a SiteId,
-            key: &'a JourneyKey,
-            limit: usize
-        ) -> Vec<JourneySubject>;
-        studies_of_order(site: &'a SiteId, key: &'a OrderKey) -> Vec<String>;
-        irregular_instances(
-            site: &'a SiteId,
-            from: Timestamp,
-            to: Timestamp
-        ) -> Vec<InstanceRecord>;
     }
 }
 

@@ -1,37 +1,26 @@
 //! State and payloads in memory that take their time, fail as the plan says, and let the world see what became durable.
 
 use std::io;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use telerad::accession::SearchKey;
-use telerad::core::{PatientId, Priority, SiteId, Timestamp, Uid};
-use telerad::report::{ReportKey, ReportRecord};
-use telerad::routing::{
-    BreakerRecord, DeliveryKey, DeliveryRecord, DeliveryState, DestinationId, Digest, GroupId,
-    InstanceRecord, StickyMember, StudyDecision,
-};
+use telerad::routing::{DeliveryKey, DeliveryState, Digest};
 use telerad::store::memory::MemoryStore;
 use telerad::store::payload::{MemoryPayloads, PayloadFuture, Space};
 use telerad::store::{
-    Batch, Counts, Deliveries, DeliveryCount, Destinations, Effect, HeldPayload, Instances,
-    Journal, JournalEntry, JourneyKey, JourneySubject, Journeys, ListedPayload, MessageRecord,
-    Messages, Orders, OutboundMessage, Outbox, ParkedItem, Parking, Patients, PayloadClaim,
-    PayloadHold, PayloadReader, PayloadWriter, Payloads, Receipt, Reports, Store, StoreError,
-    StoreFuture,
+    Batch, Effect, HeldPayload, ListedPayload, PayloadClaim, PayloadHold, PayloadReader,
+    PayloadWriter, Payloads, Receipt, Store, StoreError, StoreFuture, Watch, Watched,
 };
-use telerad::worklist::{OrderKey, OrderRecord, PatientRecord};
 
 use crate::plan::DiskFault;
 use crate::world::{Seen, World};
 
 /// The store, as one life of the gateway sees it.
+pub type SlowStore = Watched<MemoryStore, Slow>;
+
+/// Reads and commits take their time; some commits fail.
 #[derive(Clone)]
-pub struct SlowStore {
-    pub store: MemoryStore,
-    pub world: Arc<World>,
-}
+pub struct Slow(pub Arc<World>);
 
 /// The payloads, as one life of the gateway sees them.
 #[derive(Clone)]
@@ -40,9 +29,9 @@ pub struct SlowPayloads {
     pub world: Arc<World>,
 }
 
-impl SlowStore {
-    async fn write(&self, batch: Batch) -> Result<Receipt, StoreError> {
-        let world = &self.world;
+impl Slow {
+    async fn write(&self, store: &dyn Store, batch: Batch) -> Result<Receipt, StoreError> {
+        let world = &self.0;
         world.executor.dawdle().await;
         let poison = world.log().poison.clone();
         if let Some(reason) = poison {
@@ -58,7 +47,7 @@ impl SlowStore {
         let (seen, lost) = (Seen::of(&batch), batch.clone());
         let committed = match uncertain && world.executor.dice().once_in(2) {
             true => Err(StoreError::Closed),
-            false => self.store.commit(batch).await,
+            false => store.commit(batch).await,
         };
         if committed.is_ok() {
             world.note_seen(seen);
@@ -78,114 +67,19 @@ impl SlowStore {
     }
 }
 
-impl Store for SlowStore {
-    fn commit(&self, batch: Batch) -> StoreFuture<'_, Receipt> {
-        Box::pin(self.write(batch))
+impl Watch for Slow {
+    /// Reads take their time before and after the moment whose truth they tell.
+    fn read<'a, T: Send + 'a>(&'a self, read: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
+        Box::pin(async move {
+            self.0.executor.dawdle().await;
+            let answer = read.await;
+            self.0.executor.dawdle().await;
+            answer
+        })
     }
 
-    fn counts(&self) -> StoreFuture<'_, Counts> {
-        self.store.counts()
-    }
-}
-
-/// Reads take their time too, before and after the moment whose truth they tell.
-macro_rules! reads {
-    ($($reads:ident { $($read:ident($($name:ident: $kind:ty),*) -> $answer:ty;)* })*) => {
-        $(impl $reads for SlowStore {
-            $(fn $read<'a>(&'a self, $($name: $kind),*) -> StoreFuture<'a, $answer> {
-                Box::pin(async move {
-                    self.world.executor.dawdle().await;
-                    let answer = self.store.$read($($name),*).await;
-                    self.world.executor.dawdle().await;
-                    answer
-                })
-            })*
-        })*
-    };
-}
-
-reads! {
-    Instances {
-        versions(site: &'a SiteId, uid: &'a Uid) -> Vec<InstanceRecord>;
-        instances_of_payload(digest: &'a Digest) -> Vec<InstanceRecord>;
-        instances_of_study(site: &'a SiteId, uid: &'a str) -> Vec<InstanceRecord>;
-        study(site: &'a SiteId, uid: &'a str) -> Option<StudyDecision>;
-        instances_by_search(site: &'a SiteId, keys: &'a [SearchKey]) -> Vec<InstanceRecord>;
-    }
-    Deliveries {
-        due(to: &'a DestinationId, now: Timestamp, limit: usize) -> Vec<DeliveryRecord>;
-        due_by_source(
-            to: &'a DestinationId,
-            lanes: RangeInclusive<Priority>,
-            now: Timestamp,
-            per_source: usize
-        ) -> Vec<DeliveryRecord>;
-        next_due(to: &'a DestinationId) -> Option<Timestamp>;
-        lane_pending(to: &'a DestinationId, lane: Priority) -> bool;
-        pending_studies(
-            to: &'a DestinationId,
-            after: Option<(&'a SiteId, &'a str)>,
-            limit: usize
-        ) -> Vec<(SiteId, String)>;
-        delivery(key: &'a DeliveryKey) -> Option<DeliveryRecord>;
-        deliveries_of(site: &'a SiteId, uid: &'a Uid) -> Vec<DeliveryRecord>;
-        deliveries_of_study(site: &'a SiteId, uid: &'a str) -> Vec<DeliveryRecord>;
-        delivery_counts() -> Vec<DeliveryCount>;
-    }
-    Destinations {
-        breakers() -> Vec<BreakerRecord>;
-        sticky(site: &'a SiteId, group: &'a GroupId, patient: &'a str) -> Option<StickyMember>;
-    }
-    Orders {
-        orders(site: &'a SiteId, keys: &'a [OrderKey]) -> Vec<OrderRecord>;
-        orders_by_search(site: &'a SiteId, keys: &'a [SearchKey]) -> Vec<OrderRecord>;
-        open_orders(site: &'a SiteId, dates: Option<(String, String)>) -> Vec<OrderRecord>;
-    }
-    Patients {
-        patients(site: &'a SiteId, ids: &'a [PatientId]) -> Vec<PatientRecord>;
-    }
-    Reports {
-        report(key: &'a ReportKey) -> Option<ReportRecord>;
-        reports_of_order(site: &'a SiteId, order_key: &'a str) -> Vec<ReportRecord>;
-    }
-    Messages {
-        message_by_control(sender: &'a str, control_id: &'a str) -> Option<MessageRecord>;
-        messages_of(site: &'a SiteId, subject: &'a str) -> Vec<MessageRecord>;
-        message(id: &'a str) -> Option<MessageRecord>;
-    }
-    Parking {
-        parked(site: Option<&'a SiteId>) -> Vec<ParkedItem>;
-    }
-    Outbox {
-        outbound_due(to: &'a str, now: Timestamp, limit: usize) -> Vec<OutboundMessage>;
-        next_outbound_due(to: &'a str) -> Option<Timestamp>;
-        outbound(id: &'a str) -> Option<OutboundMessage>;
-        outbound_of(site: &'a SiteId, sequence: &'a str) -> Vec<OutboundMessage>;
-        outbound_answered(to: &'a str) -> Option<Timestamp>;
-        outbound_destinations() -> Vec<String>;
-    }
-    Journal {
-        journal(subject: &'a str) -> Vec<JournalEntry>;
-        journal_of(site: &'a SiteId, subjects: &'a [String]) -> Vec<JournalEntry>;
-        journal_between(
-            site: &'a SiteId,
-            event: &'a str,
-            from: Timestamp,
-            to: Timestamp
-        ) -> Vec<JournalEntry>;
-    }
-    Journeys {
-        journey_subjects(
-            site: &'a SiteId,
-            key: &'a JourneyKey,
-            limit: usize
-        ) -> Vec<JourneySubject>;
-        studies_of_order(site: &'a SiteId, key: &'a OrderKey) -> Vec<String>;
-        irregular_instances(
-            site: &'a SiteId,
-            from: Timestamp,
-            to: Timestamp
-        ) -> Vec<InstanceRecord>;
+    fn commit<'a>(&'a self, store: &'a dyn Store, batch: Batch) -> StoreFuture<'a, Receipt> {
+        Box::pin(self.write(store, batch))
     }
 }
 

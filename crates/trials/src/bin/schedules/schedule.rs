@@ -13,7 +13,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::audit;
 use crate::destination;
-use crate::disk::{SlowPayloads, SlowStore};
+use crate::disk::{Slow, SlowPayloads, SlowStore};
 use crate::executor::Life;
 use crate::plan::{Plan, Restart, Wish, WishKind};
 use crate::source;
@@ -170,7 +170,7 @@ fn open(
         payloads: Arc::new(SlowPayloads { payloads: payloads.clone(), world: Arc::clone(world) }),
         rng: Arc::new(world.executor.dice()),
         spawn: world.executor.spawner(life),
-        store: Arc::new(SlowStore { store: store.clone(), world: Arc::clone(world) }),
+        store: Arc::new(SlowStore { store: store.clone(), watch: Slow(Arc::clone(world)) }),
     };
     let network = world.network.clone();
     let (dicom, hl7) = (network.bind("telerad:104"), network.bind("telerad:2575"));
