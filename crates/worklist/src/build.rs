@@ -6,7 +6,7 @@ use crate::draft::{Draft, StepDraft};
 use crate::finding::{FindingCode, Findings};
 use crate::mapping::{Mapping, MissingStart};
 use crate::patient::{PatientFacts, VisitFacts};
-use crate::{OrderRecord, ScheduledStep, StepStatus};
+use crate::{OrderRecord, ScheduledStep};
 
 /// What surrounds an order in its message.
 #[derive(Clone, Copy)]
@@ -180,15 +180,7 @@ fn new_step(
     let procedure = &record.order.procedure;
     let mut step = ScheduledStep {
         step_id: said.step_id.this().cloned().unwrap_or_else(|| derived_step_id(record, findings)),
-        modality: String::new(),
-        station_ae_titles: Vec::new(),
-        station_name: String::new(),
-        location: String::new(),
-        start: None,
-        performing_physician: Default::default(),
-        description: String::new(),
-        protocol: Code::default(),
-        status: StepStatus::Scheduled,
+        ..ScheduledStep::default()
     };
     put_step(&mut step, said);
     if step.modality.is_empty() {

@@ -236,7 +236,7 @@ impl Query {
 
     fn step_matches(&self, step: &ScheduledStep) -> bool {
         let keys = &self.step;
-        self.status_matches(step.status)
+        self.status_matches(step.status, step.is_held)
             && self.station_matches(&step.station_ae_titles)
             && text(keys.modality.as_ref(), &step.modality)
             && keys.start.matches(step.start)
@@ -247,8 +247,10 @@ impl Query {
             && text(keys.description.as_ref(), &step.description)
     }
 
-    fn status_matches(&self, status: StepStatus) -> bool {
+    /// A held step is on no list, whatever status is asked for: none of the terms says that it must not be done.
+    fn status_matches(&self, status: StepStatus, is_held: bool) -> bool {
         match &self.step.status {
+            _ if is_held => false,
             None => status.is_open(),
             Some(key) => key.matches(status.as_dicom()),
         }

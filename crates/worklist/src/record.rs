@@ -6,6 +6,8 @@ use telerad_core::{
     PersonName, SiteId, Timestamp,
 };
 
+use crate::status::StepHistory;
+
 /// What an order is kept under: site, issuer of the accession number and accession number, as one printable text.
 ///
 /// Equal numbers of two issuers or two sites are two orders.
@@ -102,7 +104,7 @@ impl StepStatus {
 }
 
 /// One scheduled procedure step of an order: one line of a modality's worklist.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ScheduledStep {
     /// (0040,0009), unique within the order.
     pub step_id: String,
@@ -122,8 +124,14 @@ pub struct ScheduledStep {
     pub description: String,
     /// (0040,0008)
     pub protocol: Code,
-    /// (0040,0020)
+    /// (0040,0020); [`ScheduledStep::advance`] changes it.
     pub status: StepStatus,
+    /// Not to be done for now, whatever the status is: DICOM has no term for it, so that it is on no worklist.
+    #[serde(default)]
+    pub is_held: bool,
+    /// What it was told, and when.
+    #[serde(default)]
+    pub history: StepHistory,
 }
 
 /// What staff at the modality must know of the patient.
@@ -209,7 +217,7 @@ impl OrderRecord {
 
     /// Whether some step is still to be done, and so is answered to the worklist.
     pub fn is_open(&self) -> bool {
-        self.steps.iter().any(|step| step.status.is_open())
+        self.steps.iter().any(ScheduledStep::is_open)
     }
 }
 

@@ -60,6 +60,7 @@ struct Line {
     titles: u32,
     step: u16,
     status: StepStatus,
+    is_held: bool,
     day: Option<i64>,
     moment: Option<i64>,
     sort: Option<i64>,
@@ -201,7 +202,7 @@ impl WorklistIndex {
         let name = query.patient.name.as_ref().filter(|_| !by_name);
         found.retain(|number| {
             self.lines.get(*number).is_some_and(|line| {
-                query.status_matches(line.status)
+                query.status_matches(line.status, line.is_held)
                     && holds(&modalities, line.modality)
                     && holds(&stations, line.titles)
                     && query.step.start.matches_at(line.day, line.moment)
@@ -294,6 +295,7 @@ impl WorklistIndex {
             titles: self.title_lists.number(&scheduled.station_ae_titles.join("\\")),
             step,
             status: scheduled.status,
+            is_held: scheduled.is_held,
             day,
             moment,
             sort: scheduled.start.map(|start| start.sort_key()),
