@@ -29,7 +29,12 @@ pub enum HeldContent {
         /// Names of what differs, without values.
         what: Vec<String>,
     },
-    /// It was not compared.
+    /// The association on which it was asked for failed, or the peer had no room to answer: it may be had another time.
+    NotFetched {
+        /// What failed, in words without patient data.
+        why: String,
+    },
+    /// It was not compared, and another try would end in the same way.
     NotCompared {
         /// Why not, in words without patient data; may be empty.
         why: String,
@@ -82,6 +87,7 @@ impl std::fmt::Display for HeldContent {
             Self::Differs { what } => write!(f, ", and it is another: {}", what.join(", ")),
             Self::NotCompared { why } if why.is_empty() => Ok(()),
             Self::NotCompared { why } => write!(f, ", which could not be compared: {why}"),
+            Self::NotFetched { why } => write!(f, ", which could not be fetched: {why}"),
         }
     }
 }

@@ -71,6 +71,9 @@ impl DeliveryOutcome {
             Self::Refused { scope, .. } => Some(*scope),
             Self::ClassNotTaken { .. } | Self::SyntaxNotTaken { .. } => Some(FaultScope::Instance),
             Self::Duplicate { held, .. } if held.is_same() => None,
+            Self::Duplicate { held: HeldContent::NotFetched { .. }, .. } => {
+                Some(FaultScope::Association)
+            }
             Self::Duplicate { .. } => Some(FaultScope::Instance),
             Self::Found(_) | Self::NotFound => None,
             Self::PayloadLost { .. } | Self::PayloadUnreadable { .. } => Some(FaultScope::Local),
@@ -153,7 +156,8 @@ impl DeliveryOutcome {
 /// Faults of the association, the destination or ourselves are not counted and lead back to `Pending`, however long
 /// they last. Refusals of the instance itself are counted, and the last one allowed makes it a dead letter. A peer that
 /// says it already holds the instance (0111H) is not evidence that it holds these bytes: unless that is known, it is
-/// parked for a person. So is an instance whose transfer syntax the peer does not take, since trying again converts
+/// parked for a person, at once or, when an association failed on which it was to be fetched, as often as an instance may be
+/// refused. So is an instance whose transfer syntax the peer does not take, since trying again converts
 /// nothing; one whose SOP class it does not take is not wanted. One that is no longer kept as it came is parked at once, and
 /// one that cannot be read as often as an instance may be refused: neither is ever sent, and both keep nobody else waiting.
 pub fn settle(
@@ -188,6 +192,14 @@ pub fn settle(
             next.state = DeliveryState::Parked { reason: fault };
         }
         Some(FaultScope::Local) if matches!(outcome, DeliveryOutcome::PayloadUnreadable { .. }) => {
+            next.attempts = next.attempts.saturating_add(1);
+            next.not_before = now.after(policy.pause(next.attempts, random));
+            if next.attempts >= policy.instance_attempts_max {
+                next.state = DeliveryState::Parked { reason: fault };
+            }
+        }
+        Some(FaultScope::Association) if matches!(outcome, DeliveryOutcome::Duplicate { .. }) => {
+            // The peer answers a C-STORE and not the C-GET after it. While it does not answer at all, nothing is counted.
             next.attempts = next.attempts.saturating_add(1);
             next.not_before = now.after(policy.pause(next.attempts, random));
             if next.attempts >= policy.instance_attempts_max {

@@ -69,6 +69,18 @@ fn a_duplicate_counts_as_delivered_only_when_the_content_is_known_to_agree() {
 }
 
 #[test]
+fn what_could_not_be_fetched_is_tried_as_often_as_an_instance_may_be_refused() {
+    let held = HeldContent::NotFetched { why: "association aborted".to_owned() };
+    let outcome = DeliveryOutcome::Duplicate { answer: answer(0x0111), held };
+    let first = after(&delivery(), &outcome);
+    assert_eq!((&first.state, first.attempts), (&DeliveryState::Pending, 1));
+    assert!(first.not_before > at(30));
+    let last = after(&after(&first, &outcome), &outcome);
+    let reason = "the peer says it already holds this SOP instance UID (0111H), which could not be fetched: association aborted";
+    assert_eq!(last.state, DeliveryState::Parked { reason: reason.to_owned() });
+}
+
+#[test]
 fn the_site_says_what_a_duplicate_is_taken_for() {
     let policy = |word: &str| {
         #[derive(serde::Deserialize)]

@@ -98,3 +98,54 @@ async fn a_whole_study_is_compared_over_the_one_association_that_a_peer_bears() 
         assert_eq!(house.state_of(&uid).await, expected, "{uid}");
     }
 }
+
+fn holder(house: &House, held: &[Instance]) -> Archive {
+    Archive::open(&house.network).script(|_, _| Answer::Status(0x0111)).gives(held)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_association_that_breaks_while_it_is_asked_is_tried_again() {
+    let mut house = house(2);
+    let sent = slices(1).remove(0);
+    let archive = holder(&house, std::slice::from_ref(&sent)).drops_gets(|_, times| times < 3);
+    house.accept("CT1", &sent).await;
+    house.delivered(1).await;
+    assert_eq!(archive.gets(), 3);
+    let line = house.delivery(&sent.sop_instance_uid).await.unwrap();
+    let DeliveryState::Sent { evidence, .. } = line.state else { panic!("{:?}", line.state) };
+    assert_eq!(evidence, SentEvidence::DuplicateCompared);
+    assert_eq!((house.reasons().await.len(), house.count(is_failure)), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_never_bears_to_be_asked_is_for_a_person_in_the_end() {
+    let mut house = house(2);
+    let sent = slices(1).remove(0);
+    let archive = holder(&house, std::slice::from_ref(&sent)).drops_gets(|_, _| true);
+    house.accept("CT1", &sent).await;
+    house.settle().await;
+    let line = house.delivery(&sent.sop_instance_uid).await.unwrap();
+    let DeliveryState::Parked { reason } = line.state else { panic!("{:?}", line.state) };
+    assert!(reason.starts_with(&format!("{SAYS}which could not be fetched: ")), "{reason}");
+    assert_eq!(house.reasons().await, ["delivery parked"]);
+    assert_eq!((archive.gets(), house.count(is_failure)), (3, 1));
+    let is_down = |event: &Event| matches!(event, Event::DestinationDown { .. });
+    assert_eq!(house.count(is_down), 0, "it answers every C-STORE");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_instance_that_breaks_its_association_keeps_no_other_from_being_compared() {
+    let mut house = house(1);
+    let all = slices(20);
+    let bad = all[3].sop_instance_uid.clone();
+    let breaks = bad.clone();
+    let archive = holder(&house, &all).drops_gets(move |uid, _| uid == breaks);
+    house.accept_all("CT1", &all).await;
+    house.delivered(19).await;
+    house.settle().await;
+    for uid in uids(&all) {
+        let expected = if uid == bad { "parked" } else { "sent" };
+        assert_eq!(house.state_of(&uid).await, expected, "{uid}");
+    }
+    assert_eq!(archive.gets(), 19 + 3);
+}

@@ -45,6 +45,7 @@ pub struct Kept {
 }
 
 type Script = Arc<dyn Fn(&str, usize) -> Answer + Send + Sync>;
+type GetFails = Arc<dyn Fn(&str, usize) -> bool + Send + Sync>;
 type Admit = Arc<dyn Fn(usize, usize) -> Option<Rejection> + Send + Sync>;
 type Refuse = Arc<dyn Fn(&ProposedContext) -> Option<ContextResult> + Send + Sync>;
 
@@ -61,6 +62,9 @@ struct Shared {
     refuse: Mutex<Option<Refuse>>,
     finds: AtomicBool,
     gets: Mutex<Option<Vec<Kept>>>,
+    /// What becomes of each question for an instance, by its number, counted from 1.
+    get_fails: Mutex<Option<GetFails>>,
+    asked: Mutex<Vec<String>>,
     associations: AtomicUsize,
     open: AtomicUsize,
     /// Every SOP Instance UID that came, in order.
@@ -126,6 +130,18 @@ impl Archive {
         });
         *self.shared.gets.lock().unwrap() = Some(held.collect());
         self
+    }
+
+    /// Drops the connection when it is asked for an instance (C-GET), by its UID and by how often that was asked for,
+    /// counted from 1.
+    pub fn drops_gets(self, drops: impl Fn(&str, usize) -> bool + Send + Sync + 'static) -> Self {
+        *self.shared.get_fails.lock().unwrap() = Some(Arc::new(drops));
+        self
+    }
+
+    /// How often it was asked for an instance (C-GET).
+    pub fn gets(&self) -> usize {
+        self.shared.asked.lock().unwrap().len()
     }
 
     /// Rejects associations, by their number, counted from 1, and by how many are open.
@@ -324,6 +340,17 @@ impl Services for Desk {
         request: RetrieveRequest,
     ) -> BoxFuture<'static, Result<Retrieval, Status>> {
         let wanted = request.keys(Default::default()).unwrap().text(tags::SOP_INSTANCE_UID);
+        let uid = wanted.clone().unwrap_or_default();
+        let times = {
+            let mut asked = self.shared.asked.lock().unwrap();
+            asked.push(uid.clone());
+            asked.iter().filter(|other| **other == uid).count()
+        };
+        let fails = self.shared.get_fails.lock().unwrap().clone();
+        if fails.is_some_and(|fails| fails(&uid, times)) {
+            self.cut.notify_one();
+            return Box::pin(std::future::pending());
+        }
         let mut held = self.shared.gets.lock().unwrap().clone().unwrap_or_default();
         held.retain(|kept| Some(&kept.sop_instance_uid) == wanted.as_ref());
         let instance = |kept: &Kept| InstanceReference {
