@@ -258,6 +258,7 @@ fn message(shape: Messages, number: usize, rows: usize) -> anyhow::Result<Outbou
         site: SiteId::new("north")?,
         destination: RECEIVER.to_owned(),
         sequence: format!("north|NORTH|A{order}"),
+        subject: format!("north|NORTH|A{order}"),
         control_id: number.to_string(),
         raw: vec![b'x'; 1000],
         queued_at,

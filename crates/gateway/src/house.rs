@@ -94,6 +94,7 @@ pub(crate) fn message(receiver: &str, not_before: Timestamp) -> OutboundMessage 
         site: SiteId::new("north").unwrap(),
         destination: receiver.to_owned(),
         sequence: "order".to_owned(),
+        subject: "order".to_owned(),
         control_id: "1".to_owned(),
         raw: b"MSH|^~\\&|".to_vec(),
         queued_at: not_before,

@@ -186,8 +186,8 @@ impl Pump {
         if queued.round > 0 {
             // A later message of its order may have been on its way when a person put this one back.
             let store = &self.state.environment.store;
-            let of_order = store.outbound_of(&queued.site, &queued.sequence).await?;
-            if is_overtaken(queued, &of_order) {
+            let about_it = store.outbound_about(&queued.site, &queued.subject).await?;
+            if is_overtaken(queued, &about_it) {
                 let reason = "a later message of its order was answered".to_owned();
                 return self.record(queued, set_aside(queued, reason), "").await;
             }
@@ -343,9 +343,9 @@ async fn due(
     }
 }
 
-/// Whether its receiver has taken a later message of the order: `of_order` are in the order they were queued.
-pub(crate) fn is_overtaken(message: &OutboundMessage, of_order: &[OutboundMessage]) -> bool {
-    let to_same = of_order.iter().filter(|other| other.destination == message.destination);
+/// Whether its receiver has taken a later message about the same: `about_it` are in the order they were queued.
+pub(crate) fn is_overtaken(message: &OutboundMessage, about_it: &[OutboundMessage]) -> bool {
+    let to_same = about_it.iter().filter(|other| other.destination == message.destination);
     let later = to_same.skip_while(|other| other.id != message.id).skip(1);
     later.into_iter().any(|other| matches!(other.state, OutboundState::Answered { .. }))
 }

@@ -245,6 +245,7 @@ fn outbound(
         site: record.site.clone(),
         destination: receiver.name.clone(),
         sequence: record.order_key.clone(),
+        subject: record.order_key.clone(),
         control_id,
         raw: message.as_bytes().to_vec(),
         queued_at: now,

@@ -304,6 +304,13 @@ pub trait Outbox {
         sequence: &'a str,
     ) -> StoreFuture<'a, Vec<OutboundMessage>>;
 
+    /// Every message about a subject, to any destination, in the order they were first queued.
+    fn outbound_about<'a>(
+        &'a self,
+        site: &'a SiteId,
+        subject: &'a str,
+    ) -> StoreFuture<'a, Vec<OutboundMessage>>;
+
     /// When a destination last accepted a message; `None` when it never did.
     fn outbound_answered<'a>(&'a self, destination: &'a str) -> StoreFuture<'a, Option<Timestamp>>;
 

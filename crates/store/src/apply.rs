@@ -180,6 +180,9 @@ fn apply_effect(effect: Effect, rows: &mut impl Rows) -> Result<Change, StoreErr
         Effect::RaiseOutbound { site, sequence, priority } => {
             return raise_outbound(&site, &sequence, priority, rows);
         }
+        Effect::JoinOutbound { site, sequence, into } => {
+            return join_outbound(&site, &sequence, &into, rows);
+        }
         Effect::Journal(entry) => rows.add_journal(&entry)?,
         Effect::Expect(expectation) => return expect(&expectation, rows),
     }
@@ -228,10 +231,11 @@ fn delivery(record: &DeliveryRecord, rows: &mut impl Rows) -> Result<Change, Sto
 
 fn outbound(mut message: OutboundMessage, rows: &mut impl Rows) -> Result<Change, StoreError> {
     if let Some(known) = rows.outbound_message(&message.id)? {
-        // Whoever sends it may have read it before it was raised.
+        // Whoever sends it may have read it before it was raised, or before its sequence was joined to another.
         if known.state == OutboundState::Pending {
             message.priority = message.priority.min(known.priority);
         }
+        message.sequence.clone_from(&known.sequence);
         if known == message {
             return Ok(Change::None);
         }
@@ -259,6 +263,23 @@ fn raise_outbound(
             rows.put_outbound(&OutboundMessage { priority, ..message })?;
             change = Change::Written;
         }
+    }
+    Ok(change)
+}
+
+fn join_outbound(
+    site: &SiteId,
+    sequence: &str,
+    into: &str,
+    rows: &mut impl Rows,
+) -> Result<Change, StoreError> {
+    let mut change = Change::None;
+    if sequence == into {
+        return Ok(change);
+    }
+    for message in rows.outbound_pending(site, sequence)? {
+        rows.put_outbound(&OutboundMessage { sequence: into.to_owned(), ..message })?;
+        change = Change::Written;
     }
     Ok(change)
 }

@@ -102,6 +102,16 @@ pub enum Effect {
         /// The lane.
         priority: Priority,
     },
+    /// Makes two sequences one: the pending messages of the first, to any destination, belong to the second from now on, where
+    /// all of both keep the order in which they were queued. Whoever sends one of them may still think otherwise.
+    JoinOutbound {
+        /// The site.
+        site: SiteId,
+        /// The sequence that ends.
+        sequence: String,
+        /// The sequence that goes on.
+        into: String,
+    },
     /// Adds to the journal.
     Journal(JournalEntry),
     /// Writes nothing: the batch fails with a conflict unless this holds.

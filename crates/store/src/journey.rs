@@ -12,7 +12,8 @@ use telerad_worklist::{OrderKey, OrderRecord};
 
 use crate::index::study_or_itself;
 use crate::{
-    JournalEntry, JourneyKey, JourneySubject, MessageOutcome, OutboundState, Store, StoreError,
+    JournalEntry, JourneyKey, JourneySubject, MessageOutcome, OutboundMessage, OutboundState,
+    Store, StoreError,
 };
 
 /// One line of a journey.
@@ -211,9 +212,11 @@ impl Timeline {
             };
             self.add(message.received_at, event);
         }
+        let patient = order.order.patient.primary_id().cloned();
         self.add(order.updated_at, JourneyEvent::Order(Box::new(order)));
         for report in store.reports_of_order(site, &key).await? {
             self.subjects.insert(report.key.as_str().to_owned());
+            self.add_outbound(store, site, report.key.as_str()).await?;
             for version in report.versions {
                 let key = report.key.clone();
                 let (status, message_id) = (version.status, version.message_id);
@@ -221,7 +224,22 @@ impl Timeline {
                 self.add(version.received_at, event);
             }
         }
-        for message in store.outbound_of(site, &key).await? {
+        self.add_outbound(store, site, &key).await?;
+        if let Some(id) = patient {
+            self.add_outbound(store, site, &OutboundMessage::of_patient(&id)).await?;
+        }
+        self.subjects.insert(key);
+        Ok(())
+    }
+
+    /// The messages that went out, or are to go, about a subject.
+    async fn add_outbound(
+        &mut self,
+        store: &dyn Store,
+        site: &SiteId,
+        subject: &str,
+    ) -> Result<(), StoreError> {
+        for message in store.outbound_about(site, subject).await? {
             self.subjects.insert(message.id.clone());
             let at = match &message.state {
                 OutboundState::Answered { at, .. } => *at,
@@ -238,7 +256,6 @@ impl Timeline {
             };
             self.add(at, event);
         }
-        self.subjects.insert(key);
         Ok(())
     }
 
@@ -263,6 +280,7 @@ impl Timeline {
             }
             self.subjects.insert(uid.as_str().to_owned());
         }
+        self.add_outbound(store, site, uid).await?;
         self.subjects.insert(uid.to_owned());
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The records that belong to no domain crate: messages kept, queued, parked, and the journal.
 
 use serde::{Deserialize, Serialize};
-use telerad_core::{AeTitle, Priority, SiteId, Timestamp};
+use telerad_core::{AeTitle, PatientId, Priority, SiteId, Timestamp};
 
 /// An HL7 message as it came in, with what became of it.
 #[derive(Clone, Eq, PartialEq)]
@@ -109,9 +109,12 @@ pub struct OutboundMessage {
     pub site: SiteId,
     /// The receiver's name in the configuration.
     pub destination: String,
-    /// Messages of one sequence (an order's key) go out in the order they were queued; sequences do not wait for
-    /// each other.
+    /// Messages of one sequence (an order's key for its reports, [`OutboundMessage::of_patient`] for orders sent onward) go
+    /// out in the order they were queued; sequences do not wait for each other.
     pub sequence: String,
+    /// What it tells of: the key of an order or a report, a study's UID, [`OutboundMessage::of_patient`]. A later message
+    /// about the same subject makes it superfluous.
+    pub subject: String,
     /// MSH-10, by which the acknowledgement is recognised.
     pub control_id: String,
     /// Exactly the bytes to send, unframed.
@@ -133,6 +136,15 @@ pub struct OutboundMessage {
     pub state: OutboundState,
 }
 
+impl OutboundMessage {
+    /// What messages about a patient of a site are kept in order by. No order's key and no UID looks like it.
+    pub fn of_patient(id: &PatientId) -> String {
+        let plain = |text: &str| text.replace('%', "%25").replace('|', "%7C");
+        let issuer = id.issuer().map_or_else(String::new, |issuer| issuer.to_string());
+        format!("patient:{}|{}", plain(&issuer), plain(id.value()))
+    }
+}
+
 impl std::fmt::Debug for OutboundMessage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("OutboundMessage")
@@ -140,6 +152,7 @@ impl std::fmt::Debug for OutboundMessage {
             .field("site", &self.site)
             .field("destination", &self.destination)
             .field("sequence", &"<redacted>")
+            .field("subject", &"<redacted>")
             .field("control_id", &self.control_id)
             .field("raw", &"<redacted>")
             .field("queued_at", &self.queued_at)

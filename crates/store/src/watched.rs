@@ -146,6 +146,7 @@ reads! {
         next_outbound_due(to: &'a str) -> Option<Timestamp>;
         outbound(id: &'a str) -> Option<OutboundMessage>;
         outbound_of(site: &'a SiteId, sequence: &'a str) -> Vec<OutboundMessage>;
+        outbound_about(site: &'a SiteId, subject: &'a str) -> Vec<OutboundMessage>;
         outbound_answered(to: &'a str) -> Option<Timestamp>;
         outbound_destinations() -> Vec<String>;
     }

@@ -32,8 +32,8 @@ impl Desk {
             if !matches!(message.state, OutboundState::SetAside { .. }) {
                 return Err(DeskError::NotSetAside);
             }
-            let of_order = store.outbound_of(site, &message.sequence).await?;
-            if is_overtaken(&message, &of_order) {
+            let about_it = store.outbound_about(site, &message.subject).await?;
+            if is_overtaken(&message, &about_it) {
                 return Err(DeskError::Overtaken);
             }
             let parked = store.parked(Some(site)).await?;

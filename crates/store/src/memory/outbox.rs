@@ -51,6 +51,15 @@ impl Outbox for MemoryStore {
         self.read(|tables| Ok(tables.outbound_of(site, sequence)))
     }
 
+    fn outbound_about<'a>(
+        &'a self,
+        site: &'a SiteId,
+        subject: &'a str,
+    ) -> StoreFuture<'a, Vec<OutboundMessage>> {
+        let is_about = move |it: &OutboundMessage| it.site == *site && it.subject == subject;
+        self.read(move |tables| Ok(tables.outbound_where(is_about)))
+    }
+
     fn outbound_answered<'a>(&'a self, destination: &'a str) -> StoreFuture<'a, Option<Timestamp>> {
         self.read(|tables| {
             let key = |at| (destination.to_owned(), at, String::new());
@@ -69,8 +78,11 @@ impl Outbox for MemoryStore {
 
 impl Tables {
     pub(super) fn outbound_of(&self, site: &SiteId, sequence: &str) -> Vec<OutboundMessage> {
-        let of = |message: &OutboundMessage| message.site == *site && message.sequence == sequence;
-        let mut found: Vec<_> = self.outbound.values().filter(|(_, it)| of(it)).collect();
+        self.outbound_where(|message| message.site == *site && message.sequence == sequence)
+    }
+
+    fn outbound_where(&self, is_meant: impl Fn(&OutboundMessage) -> bool) -> Vec<OutboundMessage> {
+        let mut found: Vec<_> = self.outbound.values().filter(|(_, it)| is_meant(it)).collect();
         found.sort_by_key(|(number, _)| *number);
         found.into_iter().map(|(_, it)| it.clone()).collect()
     }

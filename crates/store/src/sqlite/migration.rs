@@ -30,6 +30,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration::of(include_str!("schema.sql")),
     Migration { sql: include_str!("schema2.sql"), fill: super::journey::fill },
     Migration::of(include_str!("schema3.sql")),
+    Migration::of(include_str!("schema4.sql")),
 ];
 
 /// Applies what is missing, all of it or nothing. A database that holds something is copied first, beside itself.

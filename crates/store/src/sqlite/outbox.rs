@@ -67,6 +67,17 @@ impl Outbox for SqliteStore {
         })
     }
 
+    fn outbound_about<'a>(
+        &'a self,
+        site: &'a SiteId,
+        subject: &'a str,
+    ) -> StoreFuture<'a, Vec<OutboundMessage>> {
+        let key = [site.as_str().to_owned(), subject.to_owned()];
+        self.read(move |connection| {
+            messages(connection, "site = ?1 AND subject = ?2 ORDER BY number", key)
+        })
+    }
+
     fn outbound_answered<'a>(&'a self, destination: &'a str) -> StoreFuture<'a, Option<Timestamp>> {
         let destination = destination.to_owned();
         self.read(move |connection| {
@@ -130,6 +141,7 @@ pub(super) fn put(connection: &Connection, message: &OutboundMessage) -> Result<
         state_word(&message.state),
         json(RecordKind::Outbound, &message.state)?,
         answered_at,
+        message.subject,
     ];
     execute(connection, PUT, values)?;
     let chain = (&*message.destination, message.site.as_str(), &*message.sequence);
@@ -185,6 +197,7 @@ fn read(row: &Row<'_>) -> Result<OutboundMessage, StoreError> {
         site: owned(kind, &get::<String>(row, "site")?)?,
         destination: get(row, "destination")?,
         sequence: get(row, "sequence")?,
+        subject: get(row, "subject")?,
         control_id: get(row, "control_id")?,
         raw: get(row, "raw")?,
         queued_at: Timestamp::from_micros(get(row, "queued_at")?),
@@ -207,22 +220,22 @@ fn state_word(state: &OutboundState) -> &'static str {
 }
 
 const SELECT: &str =
-    "SELECT id, site, destination, sequence, control_id, raw, queued_at, not_before,
+    "SELECT id, site, destination, sequence, subject, control_id, raw, queued_at, not_before,
         priority, attempts, unanswered, unanswered_last, round, state_body
     FROM outbound WHERE";
 
 const PUT: &str =
     "INSERT INTO outbound (id, site, destination, sequence, control_id, raw, queued_at,
         not_before, priority, attempts, unanswered, unanswered_last, round, state, state_body,
-        answered_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+        answered_at, subject)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
     ON CONFLICT (id) DO UPDATE SET site = excluded.site, destination = excluded.destination,
         sequence = excluded.sequence, control_id = excluded.control_id,
         queued_at = excluded.queued_at, not_before = excluded.not_before,
         priority = excluded.priority, attempts = excluded.attempts,
         unanswered = excluded.unanswered, unanswered_last = excluded.unanswered_last,
         round = excluded.round, state = excluded.state, state_body = excluded.state_body,
-        answered_at = excluded.answered_at";
+        answered_at = excluded.answered_at, subject = excluded.subject";
 
 const CHAIN: &str = "SELECT destination, site, sequence FROM outbound WHERE id = ?1";
 
@@ -327,6 +340,7 @@ mod tests {
                 site: SiteId::new("north").unwrap(),
                 destination: "ris".to_owned(),
                 sequence: format!("order {sequence}"),
+                subject: format!("order {sequence}"),
                 control_id: number.to_string(),
                 raw: b"MSH".to_vec(),
                 queued_at: Timestamp::from_micros(i64::from(number)),

@@ -136,7 +136,11 @@ fn outbound_effect() -> impl Strategy<Value = Effect> {
         let (site, sequence) = (site(owner), sequence.to_owned());
         Effect::RaiseOutbound { site, sequence, priority }
     });
-    prop_oneof![5 => put, 1 => raise]
+    let join = (names(), prop_oneof![Just("A"), Just("B")]).prop_map(|((owner, _, from), into)| {
+        let (site, sequence, into) = (site(owner), from.to_owned(), into.to_owned());
+        Effect::JoinOutbound { site, sequence, into }
+    });
+    prop_oneof![5 => put, 1 => raise, 1 => join]
 }
 
 fn other_effect() -> impl Strategy<Value = Effect> {

@@ -88,6 +88,7 @@ conformance! {
     outbound_messages_keep_the_order_of_their_sequence
     a_sequence_goes_as_urgently_as_its_most_urgent_message
     a_pending_message_is_raised_and_never_lowered
+    joined_sequences_keep_the_order_in_which_they_were_queued
     tries_without_an_answer_and_the_last_answer_are_kept
     an_answered_message_is_never_written_over
     the_bytes_of_a_message_never_change

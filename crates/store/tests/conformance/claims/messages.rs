@@ -89,6 +89,49 @@ pub(crate) async fn a_sequence_goes_as_urgently_as_its_most_urgent_message(
     assert_eq!(store.next_outbound_due("ris").await.unwrap(), Some(at(0)));
 }
 
+pub(crate) async fn joined_sequences_keep_the_order_in_which_they_were_queued(
+    Given { store, .. }: Given,
+) {
+    let join = |from: &str, into: &str| {
+        let (site, sequence, into) = (site("north"), from.to_owned(), into.to_owned());
+        store.commit(Batch::new().with(Effect::JoinOutbound { site, sequence, into }))
+    };
+    let due = async || {
+        let found = store.outbound_due("ris", at(10), 9).await.unwrap();
+        found.into_iter().map(|message| message.id).collect::<Vec<_>>()
+    };
+    let mut answered = outbound("a0", "A", 0);
+    answered.state = OutboundState::Answered { code: "AA".to_owned(), at: at(2) };
+    let mut of_other_site = outbound("y", "A", 9);
+    of_other_site.site = site("south");
+    let mut elsewhere = outbound("x", "A", 0);
+    elsewhere.destination = "other".to_owned();
+    let urgent =
+        telerad_store::OutboundMessage { priority: Priority::Stat, ..outbound("a3", "A", 3) };
+    let all = [answered, outbound("a1", "A", 1), urgent, outbound("b2", "B", 2)];
+    let all = all.into_iter().chain([of_other_site, elsewhere]);
+    store.commit(all.map(Effect::Outbound).collect()).await.unwrap();
+    assert_eq!(due().await, ["a1", "b2", "y"]);
+    let changed = |changed| Receipt { changed, unchanged: 1 - changed };
+    assert_eq!(join("A", "A").await.unwrap(), changed(0));
+    assert_eq!(join("A", "B").await.unwrap(), changed(1));
+    assert_eq!(join("A", "B").await.unwrap(), changed(0));
+    assert_eq!(due().await, ["a1", "y"]);
+    // Whoever sends it had read it before.
+    let passed = OutboundState::SetAside { reason: "AE".to_owned() };
+    let passed = telerad_store::OutboundMessage { state: passed, ..outbound("a1", "A", 1) };
+    store.commit(Batch::new().with(Effect::Outbound(passed))).await.unwrap();
+    assert_eq!(due().await, ["b2", "y"]);
+    let ids = async |sequence| {
+        let found = store.outbound_of(&site("north"), sequence).await.unwrap();
+        found.into_iter().map(|message| message.id).collect::<Vec<_>>()
+    };
+    assert_eq!((ids("A").await, ids("B").await.len()), (vec!["a0".to_owned()], 4));
+    let about = store.outbound_about(&site("north"), "A").await.unwrap();
+    let about: Vec<_> = about.iter().map(|message| &*message.id).collect();
+    assert_eq!(about, ["a0", "a1", "a3", "x"]);
+}
+
 pub(crate) async fn a_pending_message_is_raised_and_never_lowered(Given { store, .. }: Given) {
     let raise = |sequence: &str, priority| {
         let (site, sequence) = (site("north"), sequence.to_owned());
