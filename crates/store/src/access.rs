@@ -225,6 +225,14 @@ pub trait Orders {
         site: &'a SiteId,
         start_dates: Option<(String, String)>,
     ) -> StoreFuture<'a, Vec<OrderRecord>>;
+
+    /// The orders of this site whose patient has an identifier of this value, of whatever authority, by key: whoever asks
+    /// looks at the authority.
+    fn orders_of_patient<'a>(
+        &'a self,
+        site: &'a SiteId,
+        value: &'a str,
+    ) -> StoreFuture<'a, Vec<OrderRecord>>;
 }
 
 /// Patients.
@@ -234,6 +242,13 @@ pub trait Patients {
         &'a self,
         site: &'a SiteId,
         ids: &'a [PatientId],
+    ) -> StoreFuture<'a, Vec<PatientRecord>>;
+
+    /// The patients of this site that have an identifier of this value, of whatever authority or of none.
+    fn patients_by_value<'a>(
+        &'a self,
+        site: &'a SiteId,
+        value: &'a str,
     ) -> StoreFuture<'a, Vec<PatientRecord>>;
 }
 

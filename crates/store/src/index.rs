@@ -14,6 +14,11 @@ pub(crate) fn id_text(id: &PatientId) -> Result<String, StoreError> {
     json(RecordKind::Patient, id)
 }
 
+/// What the texts of the identifiers with this value begin with, and nothing else does.
+pub(crate) fn id_text_start(value: &str) -> Result<String, StoreError> {
+    Ok(format!("{{\"value\":{},", json(RecordKind::Patient, &value)?))
+}
+
 /// The text of the identifier that a patient is kept under.
 pub(crate) fn primary_id(record: &PatientRecord) -> Result<String, StoreError> {
     let missing = || StoreError::invalid(RecordKind::Patient, "it has no identifier");

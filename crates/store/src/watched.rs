@@ -125,9 +125,11 @@ reads! {
         orders(site: &'a SiteId, keys: &'a [OrderKey]) -> Vec<OrderRecord>;
         orders_by_search(site: &'a SiteId, keys: &'a [SearchKey]) -> Vec<OrderRecord>;
         open_orders(site: &'a SiteId, dates: Option<(String, String)>) -> Vec<OrderRecord>;
+        orders_of_patient(site: &'a SiteId, value: &'a str) -> Vec<OrderRecord>;
     }
     Patients {
         patients(site: &'a SiteId, ids: &'a [PatientId]) -> Vec<PatientRecord>;
+        patients_by_value(site: &'a SiteId, value: &'a str) -> Vec<PatientRecord>;
     }
     Reports {
         report(key: &'a ReportKey) -> Option<ReportRecord>;

@@ -122,6 +122,21 @@ impl Orders for MemoryStore {
             Ok(records.filter(open).cloned().collect())
         })
     }
+
+    fn orders_of_patient<'a>(
+        &'a self,
+        site: &'a SiteId,
+        value: &'a str,
+    ) -> StoreFuture<'a, Vec<OrderRecord>> {
+        self.read(|tables| {
+            let is_of_patient = |record: &&OrderRecord| {
+                record.order.site == *site
+                    && record.order.patient.ids.iter().any(|id| id.value() == value)
+            };
+            let records = tables.orders.values().map(|(record, _)| record);
+            Ok(records.filter(is_of_patient).cloned().collect())
+        })
+    }
 }
 
 impl Patients for MemoryStore {
@@ -140,6 +155,23 @@ impl Patients for MemoryStore {
                 found.extend(entries.take_while(same).map(|entry| entry.2.clone()));
             }
             let record = |id| tables.patients.get(&(site.clone(), id)).cloned();
+            Ok(found.into_iter().filter_map(record).collect())
+        })
+    }
+
+    fn patients_by_value<'a>(
+        &'a self,
+        site: &'a SiteId,
+        value: &'a str,
+    ) -> StoreFuture<'a, Vec<PatientRecord>> {
+        self.read(|tables| {
+            let start = index::id_text_start(value)?;
+            let first = (site.clone(), start.clone(), String::new());
+            let entries = tables.patient_ids.range(first..).map(|(entry, ())| entry);
+            let same =
+                |entry: &&(SiteId, String, String)| entry.0 == *site && entry.1.starts_with(&start);
+            let found: BTreeSet<_> = entries.take_while(same).map(|entry| &entry.2).collect();
+            let record = |id: &String| tables.patients.get(&(site.clone(), id.clone())).cloned();
             Ok(found.into_iter().filter_map(record).collect())
         })
     }

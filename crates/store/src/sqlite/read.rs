@@ -140,6 +140,20 @@ impl Orders for SqliteStore {
             bodies(connection, RecordKind::Order, sql, [site.as_str(), &from, &to])
         })
     }
+
+    fn orders_of_patient<'a>(
+        &'a self,
+        site: &'a SiteId,
+        value: &'a str,
+    ) -> StoreFuture<'a, Vec<OrderRecord>> {
+        let (site, value) = (site.clone(), value.to_owned());
+        self.read(move |connection| {
+            let keys = [site.as_str(), &value];
+            let keys: Vec<String> =
+                rows(connection, ORDERS_OF_PATIENT, keys, |row| row.get::<_, String>(0))?;
+            orders(connection, &site, keys.iter().map(String::as_str))
+        })
+    }
 }
 
 impl Patients for SqliteStore {
@@ -158,6 +172,26 @@ impl Patients for SqliteStore {
             }
             found.sort();
             found.dedup();
+            let sql = "SELECT body FROM patient WHERE site = ?1 AND id = ?2";
+            let patient =
+                |id: &String| body(connection, RecordKind::Patient, sql, [site.as_str(), id]);
+            found.iter().filter_map(|id| patient(id).transpose()).collect()
+        })
+    }
+
+    fn patients_by_value<'a>(
+        &'a self,
+        site: &'a SiteId,
+        value: &'a str,
+    ) -> StoreFuture<'a, Vec<PatientRecord>> {
+        let (site, value) = (site.clone(), value.to_owned());
+        self.read(move |connection| {
+            let start = index::id_text_start(&value)?;
+            // No JSON text goes on with a character beyond this one.
+            let end = format!("{start}{}", char::MAX);
+            let keys = [site.as_str(), &start, &end];
+            let found: Vec<String> =
+                rows(connection, PATIENTS_BY_VALUE, keys, |row| row.get::<_, String>(0))?;
             let sql = "SELECT body FROM patient WHERE site = ?1 AND id = ?2";
             let patient =
                 |id: &String| body(connection, RecordKind::Patient, sql, [site.as_str(), id]);
@@ -296,6 +330,13 @@ impl Journal for SqliteStore {
         })
     }
 }
+
+const ORDERS_OF_PATIENT: &str = "SELECT DISTINCT subject FROM journey_key
+    WHERE site = ?1 AND kind = 'patient' AND value = ?2 AND subject_kind = 'order'
+    ORDER BY subject";
+
+const PATIENTS_BY_VALUE: &str = "SELECT DISTINCT patient FROM patient_id
+    WHERE site = ?1 AND id >= ?2 AND id < ?3 ORDER BY patient";
 
 pub(super) fn counts(connection: &Connection) -> Result<Counts, StoreError> {
     let count = |rows: &str| {

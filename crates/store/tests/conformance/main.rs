@@ -70,6 +70,7 @@ conformance! {
     orders_are_found_by_their_present_keys
     open_orders_are_chosen_by_day_and_never_missed_for_want_of_one
     a_patient_is_found_by_each_identifier_exactly
+    a_patient_and_its_orders_are_found_by_the_value_of_an_identifier
     a_patient_without_identifier_cannot_be_kept
     an_instance_is_kept_once_and_its_versions_in_order
     expectations_about_instances_and_studies_hold_or_fail_the_batch

@@ -138,6 +138,64 @@ pub(crate) async fn a_patient_is_found_by_each_identifier_exactly(Given { store,
     assert_eq!(store.patients(&site("north"), &both).await.unwrap().len(), 2);
 }
 
+pub(crate) async fn a_patient_and_its_orders_are_found_by_the_value_of_an_identifier(
+    Given { store, .. }: Given,
+) {
+    let record = |issuer: &str, value: &str| {
+        let mut record = patient_record("north", value);
+        record.patient.ids = vec![patient_id(value, issuer)];
+        record
+    };
+    let of = |number, issuer: &str, value: &str| {
+        let mut order = order("north", number);
+        order.order.patient.ids = vec![patient_id("X", "OTHER"), patient_id(value, issuer)];
+        order
+    };
+    let mut strange = record("MRN", "P\"1");
+    strange.patient.ids.push(patient_id("P1", "NATIONAL"));
+    let batch = Batch::from(vec![
+        Effect::Patient(record("MRN", "P1")),
+        Effect::Patient(record("", "P1")),
+        Effect::Patient(record("MRN", "P10")),
+        Effect::Patient(strange),
+        Effect::Patient(patient_record("south", "P1")),
+        put_order(of(1, "MRN", "P1"), &[]),
+        put_order(of(2, "", "P1"), &[]),
+        put_order(of(3, "MRN", "P10"), &[]),
+        put_order(order("south", 1), &[]),
+    ]);
+    store.commit(batch).await.unwrap();
+    let here = site("north");
+    let patients = async |value: &str| {
+        let found = store.patients_by_value(&here, value).await.unwrap();
+        let mut found: Vec<_> = found
+            .iter()
+            .map(|record| (record.patient.ids[0].value().to_owned(), record.site.clone()))
+            .collect();
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        assert!(found.iter().all(|(_, site)| *site == here));
+        found.into_iter().map(|(value, _)| value).collect::<Vec<_>>()
+    };
+    assert_eq!(patients("P1").await, ["P\"1", "P1", "P1"]);
+    assert_eq!(patients("P10").await, ["P10"]);
+    assert_eq!(patients("P\"1").await, ["P\"1"]);
+    assert_eq!(patients("P").await, [""; 0]);
+    assert_eq!(patients("%").await, [""; 0]);
+    let orders = async |value: &str| {
+        let found = store.orders_of_patient(&here, value).await.unwrap();
+        found.into_iter().map(|record| record.order.requested_procedure_id).collect::<Vec<_>>()
+    };
+    assert_eq!(orders("P1").await, ["RP1", "RP2"]);
+    assert_eq!(orders("X").await, ["RP1", "RP2", "RP3"]);
+    assert_eq!(orders("P").await, [""; 0]);
+    // Once an order is another patient's it is found as his alone.
+    let mut moved = of(1, "MRN", "P10");
+    moved.revision = 1;
+    store.commit(Batch::new().with(put_order(moved, &[]))).await.unwrap();
+    assert_eq!(orders("P1").await, ["RP2"]);
+    assert_eq!(orders("P10").await, ["RP1", "RP3"]);
+}
+
 pub(crate) async fn a_patient_without_identifier_cannot_be_kept(Given { store, .. }: Given) {
     let mut record = patient_record("north", "P1");
     record.patient.ids.clear();
