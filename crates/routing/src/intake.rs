@@ -230,6 +230,7 @@ fn plan(
         groups: resolved.choices,
         sent_twice: Vec::new(),
         not_compared: Vec::new(),
+        mark: Some(instance.mark.clone()),
         revision: 0,
     };
     let deliveries = deliveries(&fresh, instance, now, priority);

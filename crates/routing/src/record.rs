@@ -143,6 +143,9 @@ pub struct StudyDecision {
     /// Sources of versions whose pixels could not be compared, each pair told once.
     #[serde(default)]
     pub not_compared: Vec<SourcePair>,
+    /// How it stands to the orders of its site, as was told last; `None` in what was written before that was kept.
+    #[serde(default)]
+    pub mark: Option<StudyMark>,
     /// The revision it was read at; 0 = new.
     pub revision: u64,
 }

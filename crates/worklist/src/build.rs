@@ -158,6 +158,8 @@ fn put_step(kept: &mut ScheduledStep, said: &StepDraft) {
     said.station_name.put(&mut kept.station_name);
     said.location.put(&mut kept.location);
     said.performing_physician.put(&mut kept.performing_physician);
+    said.laterality.put(&mut kept.laterality);
+    said.body_site.put(&mut kept.body_site);
     // Modality and start are type 1: a deletion would take the step off every list.
     if let Some(modality) = said.modality.this() {
         kept.modality.clone_from(modality);

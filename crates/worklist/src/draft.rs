@@ -44,6 +44,8 @@ pub(crate) struct StepDraft {
     pub(crate) start: Said<PartialDateTime>,
     pub(crate) performing_physician: Said<PersonName>,
     pub(crate) protocol: Said<Code>,
+    pub(crate) laterality: Said<Code>,
+    pub(crate) body_site: Said<String>,
 }
 
 /// Where the orders of a site are read: its own fields for the accession number, and the requested date of old senders.
@@ -247,6 +249,8 @@ fn steps(
     let place = said::place(&view.values.performing_physician);
     let performing_physician = person::physician(performer, &place, findings);
     let procedure = procedure.this().map_or("", |code| code.value.as_str());
+    let laterality = said::code(&view.values.laterality, findings);
+    let body_site = said::line(&view.values.body_site, findings);
     let step = |step: &StepView| StepDraft {
         step_id: number(&step.id, findings),
         modality: step_modality(step, procedure, mapping, findings),
@@ -256,6 +260,8 @@ fn steps(
         start: start.clone(),
         performing_physician: performing_physician.clone(),
         protocol: said::code(&step.protocol_codes, findings),
+        laterality: laterality.clone(),
+        body_site: body_site.clone(),
     };
     view.steps.iter().map(step).collect()
 }

@@ -69,6 +69,7 @@ mod mapping;
 mod patient;
 mod person;
 mod query;
+pub mod reconcile;
 mod record;
 mod said;
 mod status;

@@ -9,7 +9,7 @@ use crate::{OrderRecord, PatientRecord, ScheduledStep, StepStatus};
 
 mod answer;
 mod encode;
-mod fold;
+pub(crate) mod fold;
 mod found;
 mod index;
 mod key;

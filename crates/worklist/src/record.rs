@@ -124,6 +124,12 @@ pub struct ScheduledStep {
     pub description: String,
     /// (0040,0008)
     pub protocol: Code,
+    /// Which side, as the order's modifiers say: OBR-46, OBR-45 or OBR-15.5.
+    #[serde(default)]
+    pub laterality: Code,
+    /// Where on the body: OBR-15.4.
+    #[serde(default)]
+    pub body_site: String,
     /// (0040,0020); [`ScheduledStep::advance`] changes it.
     pub status: StepStatus,
     /// Not to be done for now, whatever the status is: DICOM has no term for it, so that it is on no worklist.

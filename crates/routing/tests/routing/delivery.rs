@@ -29,6 +29,7 @@ fn delivery() -> DeliveryRecord {
         groups: Vec::new(),
         sent_twice: Vec::new(),
         not_compared: Vec::new(),
+        mark: None,
         revision: 1,
     };
     deliveries(&study, &instance, at(20), Priority::Routine).remove(0)

@@ -10,7 +10,7 @@ pub(super) fn name(name: &PersonName) -> String {
 }
 
 /// Lower case without accents. One character stays one character, since `?` in a key stands for one: `ß` is not `ss`.
-pub(super) fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
