@@ -55,6 +55,29 @@ fn a_report_that_cannot_be_right_is_not_written() {
     check("build_report examples/messages/order.hl7", 2, "who signs?");
 }
 
+#[test]
+fn orders_become_a_worklist() {
+    let bridge = "bridge_orders examples/messages/order.hl7";
+    check(bridge, 0, "message 1: OMI^O23, applied");
+    check(bridge, 0, "OBR-2: another number than ORC-2, which was taken");
+    check(bridge, 0, "ACC-26-004417");
+    let configured = "bridge_orders --configuration examples/gateway.toml";
+    check(&format!("{configured} --site north examples/messages/order.hl7"), 0, "applied");
+    check(&format!("{configured} --site south examples/messages/order.hl7"), 1, "no such site");
+    check(&format!("{configured} examples/messages/report.txt"), 1, "holds no HL7 message");
+    check("bridge_orders", 2, "usage");
+    check("bridge_orders --site north", 2, "usage");
+}
+
+#[test]
+fn a_message_that_needs_a_person_is_told() {
+    let nobody = changed("unknown.hl7", |order| order.replace("NP-20417", "").into_bytes());
+    check(&format!("bridge_orders {nobody}"), 1, "parked for a person: no patient identifier");
+    check(&format!("bridge_orders {nobody}"), 1, "1 of 1 messages need a person");
+    let twice = changed("twice.hl7", |order| format!("{order}{order}").into_bytes());
+    check(&format!("bridge_orders {twice}"), 0, "message 2: OMI^O23, no change");
+}
+
 /// The sample order, changed and written to a file of its own.
 fn changed(name: &str, change: impl Fn(String) -> Vec<u8>) -> String {
     let order = concat!(env!("CARGO_MANIFEST_DIR"), "/messages/order.hl7");

@@ -119,9 +119,11 @@ fn what_goes_wrong_is_told_with_its_cause() {
     expect("send_study", &[&inbox.address, "INBOX", folder], "there is no DICOM file in");
     expect("query_worklist", &[&inbox.address, "INBOX"], "no presentation context");
     expect("receive_studies", &[&inbox.address, "INBOX", folder], "cannot listen on");
+    expect("serve_worklist", &[&inbox.address, "RIS", "nowhere"], "cannot read nowhere");
     for name in ["echo", "send_study", "receive_studies", "query_worklist", "request_commitment"] {
         expect(name, &[], "usage");
     }
+    expect("serve_worklist", &[], "usage");
     expect("echo", &["127.0.0.1:1", "INBOX"], "refused");
 }
 
@@ -181,6 +183,19 @@ fn the_worklist_is_shown() {
     for expected in ["20260302 0915", "MR", "A-77", "LEFÈVRE^ÉLODIE", "1 steps"] {
         assert!(said.contains(expected), "{expected} is missing: {said}");
     }
+}
+
+#[test]
+fn a_worklist_is_served_from_orders() {
+    let order = concat!(env!("CARGO_MANIFEST_DIR"), "/messages/order.hl7");
+    let serving = Running::start("serve_worklist", &["127.0.0.1:0", "RIS", order]);
+    let (code, said) = run("query_worklist", &[&serving.address, "RIS", "CT", "20260301"]);
+    assert_eq!(code, 0, "{said}");
+    for expected in ["20260301", "1430", "ACC-26-004417", "NP-20417", "LEFÈVRE", "2 steps"] {
+        assert!(said.contains(expected), "{expected} is missing: {said}");
+    }
+    let (code, said) = run("query_worklist", &[&serving.address, "RIS", "MR"]);
+    assert!(code == 0 && said.contains("0 steps"), "{said}");
 }
 
 /// An archive that brings its word on an association of its own.

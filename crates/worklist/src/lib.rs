@@ -57,7 +57,7 @@
 //! ORM^O01 with or without ZDS, OMI^O23, OMG^O19; order control by table 0119; IHE RAD TF-2 RAD-4, RAD-13 and table
 //! B-1. DICOM PS3.4 annex K: all required and optional keys of table K.6-1; [`Query`] states how each is matched,
 //! [`encode_answer`] in which character set answers are. [`WorklistIndex`] answers as [`Query::answers`] does, at the
-//! cost of what is found.
+//! cost of what is found. [`read_item`] takes over the items that another worklist server keeps as files.
 
 mod apply;
 mod build;
@@ -65,6 +65,7 @@ mod draft;
 mod finding;
 mod inbound;
 mod instant;
+mod item;
 mod mapping;
 mod patient;
 mod person;
@@ -78,6 +79,7 @@ mod transition;
 pub use apply::{Disposition, Effect, Known, Outcome, apply};
 pub use finding::{Finding, FindingCode};
 pub use inbound::{Inbound, Rejection, read};
+pub use item::{InvalidItem, read_item};
 pub use mapping::{AccessionSource, InvalidAccessionSource, Mapping, MissingStart, StationRule};
 pub use query::{Found, Query, QueryError, WorklistIndex, encode_answer};
 pub use record::{Clinical, OrderKey, OrderRecord, PatientRecord, ScheduledStep, StepStatus};
