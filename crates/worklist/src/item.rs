@@ -156,8 +156,7 @@ fn scheduled_step(step: &DataSet) -> Result<ScheduledStep, InvalidItem> {
             .into_iter()
             .find(|known| known.as_dicom() == status)
             .unwrap_or_default(),
-        is_held: false,
-        history: Default::default(),
+        ..Default::default()
     })
 }
 
