@@ -308,7 +308,7 @@ impl Day {
         let counts = store.delivery_counts().await?;
         let left: u64 = counts.iter().filter(|it| it.state != "sent").map(|it| it.count).sum();
         self.results.row("deliveries failed, parked or left", 0, left);
-        let parked = store.parked(Some(&site)).await?;
+        let parked = store.parked(Some(&site), None, usize::MAX).await?;
         self.results.row("reports parked", 1, parked.len());
         for item in &parked {
             let expected = "identifiers contradict each other";

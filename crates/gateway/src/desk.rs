@@ -276,7 +276,7 @@ impl Desk {
         let (state, site, operation) = (&self.state, wish.site, wish.operation);
         let changed = change.after().count();
         let _held = self.hold_payloads(change).await?;
-        let parked = state.environment.store.parked(Some(site)).await?;
+        let parked = state.environment.store.parked_about(site, &change.subjects()).await?;
         let mut effects = Vec::from_iter(expectation);
         effects.extend(change.effects());
         effects.extend(change.unpark(&parked));

@@ -183,7 +183,7 @@ pub enum Event {
     },
     /// A queue of an earlier run has no destination or receiver in this configuration: what is in it is not sent.
     QueueStranded {
-        /// Its name, with the number of instances where it holds instances.
+        /// Its name.
         queue: String,
     },
     /// A receiver of messages cannot be reached, or answers none; its queue waits and nothing is given up.

@@ -157,12 +157,11 @@ fn received_again(state: &State, record: &InstanceRecord) -> Effect {
 
 /// Ends the wait of an instance that no rule wanted, when it is sent again and goes out now.
 async fn unpark(state: &State, record: &InstanceRecord) -> Result<Vec<Effect>, StoreError> {
-    let parked = state.environment.store.parked(Some(&record.site)).await?;
-    let items = parked.into_iter().filter(|item| {
-        item.kind == ParkedKind::Instance
-            && item.reason == NO_RULE
-            && item.subject == record.sop_instance_uid.as_str()
-    });
+    let subject = [record.sop_instance_uid.as_str().to_owned()];
+    let parked = state.environment.store.parked_about(&record.site, &subject).await?;
+    let items = parked
+        .into_iter()
+        .filter(|item| item.kind == ParkedKind::Instance && item.reason == NO_RULE);
     Ok(items.map(|item| Effect::Unpark { id: item.id }).collect())
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use telerad_routing::DeliveryState;
 use telerad_store::StoreError;
 
 use crate::event::Event;
@@ -26,13 +25,12 @@ pub(crate) async fn tell(state: &State) {
 }
 
 async fn queues(state: &State) -> Result<Vec<String>, StoreError> {
-    let (store, pending) = (&state.environment.store, DeliveryState::Pending.as_str());
+    let store = &state.environment.store;
     let destinations = &state.configuration.destinations;
-    let counts = store.delivery_counts().await?.into_iter();
-    let stranded = counts
-        .filter(|count| count.state == pending)
-        .filter(|count| destinations.iter().all(|known| *known.id.get_ref() != count.destination))
-        .map(|count| format!("{} ({} instances)", count.destination, count.count));
+    let pending = store.pending_destinations().await?.into_iter();
+    let stranded = pending
+        .filter(|queue| destinations.iter().all(|known| known.id.get_ref() != queue))
+        .map(|queue| queue.as_str().to_owned());
     let receivers = receivers(&state.configuration);
     let known: BTreeSet<&str> = receivers.iter().map(|receiver| receiver.name.as_str()).collect();
     let messages = store.outbound_destinations().await?;

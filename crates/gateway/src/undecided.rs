@@ -35,8 +35,22 @@ pub(crate) async fn watch(state: &State, shutdown: &Shutdown) {
 }
 
 async fn all(state: &State, shutdown: &Shutdown) -> Result<(), StoreError> {
-    let items = state.environment.store.parked(None).await?;
-    let decided = decide(state, shutdown, items, None).await?;
+    let (mut decided, mut turn) = (0, 0);
+    let mut last: Option<ParkedItem> = None;
+    'pages: loop {
+        let after = last.as_ref().map(|item| (item.parked_at, item.id.as_str()));
+        let items = state.environment.store.parked(None, after, PAGE).await?;
+        last = items.last().cloned();
+        if last.is_none() {
+            break;
+        }
+        for item in items.into_iter().filter(is_undecided) {
+            if shutdown.is_requested() {
+                break 'pages;
+            }
+            decided += usize::from(decide(state, &mut turn, &item).await?);
+        }
+    }
     if decided > 0 {
         tracing::info!(decided, "instances that no rule wanted were decided by the rules in force");
     }
@@ -61,43 +75,42 @@ async fn of_order(
     if undecided.is_empty() {
         return Ok(());
     }
-    let items = store.parked(Some(site)).await?;
-    decide(state, shutdown, items, Some(&undecided)).await.map(drop)
+    let mut turn = 0;
+    for study in undecided {
+        let instances = store.instances_of_study(site, &study).await?;
+        let subjects: BTreeSet<_> =
+            instances.iter().map(|it| it.sop_instance_uid.as_str().to_owned()).collect();
+        let items = store.parked_about(site, &Vec::from_iter(subjects)).await?;
+        for item in items.iter().filter(|item| is_undecided(item)) {
+            if shutdown.is_requested() {
+                return Ok(());
+            }
+            decide(state, &mut turn, item).await?;
+        }
+    }
+    Ok(())
 }
 
-/// Decides the instances among these items again, of these studies or of all; how many got somewhere.
-async fn decide(
-    state: &State,
-    shutdown: &Shutdown,
-    items: Vec<ParkedItem>,
-    studies: Option<&BTreeSet<String>>,
-) -> Result<usize, StoreError> {
-    let waiting = items.into_iter().filter(is_undecided);
-    let mut decided = 0;
-    for (number, item) in waiting.enumerate() {
-        if shutdown.is_requested() {
-            break;
-        }
-        if number % AT_ONCE == AT_ONCE - 1 {
-            // What comes in goes first.
-            let clock = &state.environment.clock;
-            clock.sleep_until(clock.now() + PAUSE).await;
-        }
-        let Ok(uid) = Uid::new(&item.subject) else { continue };
-        let versions = state.environment.store.versions(&item.site, &uid).await?;
-        let Some(instance) = versions.into_iter().next() else { continue };
-        if studies.is_some_and(|studies| !studies.contains(&intake::study_of(&instance))) {
-            continue;
-        }
-        decided += usize::from(intake::decide_again(state, instance, &item.id).await?);
+/// Decides the instance of an item again; whether it got somewhere.
+async fn decide(state: &State, turn: &mut usize, item: &ParkedItem) -> Result<bool, StoreError> {
+    *turn += 1;
+    if (*turn).is_multiple_of(AT_ONCE) {
+        // What comes in goes first.
+        let clock = &state.environment.clock;
+        clock.sleep_until(clock.now() + PAUSE).await;
     }
-    Ok(decided)
+    let Ok(uid) = Uid::new(&item.subject) else { return Ok(false) };
+    let versions = state.environment.store.versions(&item.site, &uid).await?;
+    let Some(instance) = versions.into_iter().next() else { return Ok(false) };
+    intake::decide_again(state, instance, &item.id).await
 }
 
 fn is_undecided(item: &ParkedItem) -> bool {
     item.kind == ParkedKind::Instance && item.reason == NO_RULE
 }
 
+/// Parked items read at once.
+const PAGE: usize = 500;
 /// Decided between two pauses.
 const AT_ONCE: usize = 32;
 const PAUSE: Duration = Duration::from_millis(20);

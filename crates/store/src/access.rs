@@ -156,7 +156,10 @@ pub trait Deliveries {
         study_instance_uid: &'a str,
     ) -> StoreFuture<'a, Vec<DeliveryRecord>>;
 
-    /// How many deliveries are in which state, by destination and state.
+    /// The destinations for which something is pending, by name. Costs the same for each, however much is pending.
+    fn pending_destinations(&self) -> StoreFuture<'_, Vec<DestinationId>>;
+
+    /// How many deliveries are in which state, by destination and state. Counts rows: for people, not for every message.
     fn delivery_counts(&self) -> StoreFuture<'_, Vec<DeliveryCount>>;
 }
 
@@ -289,8 +292,31 @@ pub trait Messages {
 
 /// What waits for a person.
 pub trait Parking {
-    /// Parked items of one site, or of all when `site` is `None`, the longest waiting first.
-    fn parked<'a>(&'a self, site: Option<&'a SiteId>) -> StoreFuture<'a, Vec<ParkedItem>>;
+    /// Parked items of one site, or of all when `site` is `None`, the longest waiting first, by when they were parked and
+    /// their id. With `after`, only those that follow it in this order.
+    ///
+    /// Costs what is told, however much waits.
+    fn parked<'a>(
+        &'a self,
+        site: Option<&'a SiteId>,
+        after: Option<(Timestamp, &'a str)>,
+        limit: usize,
+    ) -> StoreFuture<'a, Vec<ParkedItem>>;
+
+    /// A parked item of this site by the gateway's own identifier.
+    fn parked_item<'a>(
+        &'a self,
+        site: &'a SiteId,
+        id: &'a str,
+    ) -> StoreFuture<'a, Option<ParkedItem>>;
+
+    /// The parked items of this site about any of the subjects, the longest waiting first. Costs what is told, however much
+    /// waits.
+    fn parked_about<'a>(
+        &'a self,
+        site: &'a SiteId,
+        subjects: &'a [String],
+    ) -> StoreFuture<'a, Vec<ParkedItem>>;
 }
 
 /// Messages on their way out.

@@ -12,6 +12,7 @@
 mod journey;
 mod migration;
 mod outbox;
+mod parking;
 mod queue;
 mod read;
 mod row;

@@ -42,7 +42,7 @@ use crate::{
 /// # fn main() -> Result<(), telerad_store::StoreError> {
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let store = Watched { store: MemoryStore::new(), watch: Count::default() };
-/// assert!(store.parked(None).await?.is_empty());
+/// assert!(store.parked(None, None, 20).await?.is_empty());
 /// assert_eq!(store.watch.0.load(Ordering::Relaxed), 1);
 /// # Ok(()) })
 /// # }
@@ -115,6 +115,7 @@ reads! {
         delivery(key: &'a DeliveryKey) -> Option<DeliveryRecord>;
         deliveries_of(site: &'a SiteId, uid: &'a Uid) -> Vec<DeliveryRecord>;
         deliveries_of_study(site: &'a SiteId, uid: &'a str) -> Vec<DeliveryRecord>;
+        pending_destinations() -> Vec<DestinationId>;
         delivery_counts() -> Vec<DeliveryCount>;
     }
     Destinations {
@@ -141,7 +142,13 @@ reads! {
         message(id: &'a str) -> Option<MessageRecord>;
     }
     Parking {
-        parked(site: Option<&'a SiteId>) -> Vec<ParkedItem>;
+        parked(
+            site: Option<&'a SiteId>,
+            after: Option<(Timestamp, &'a str)>,
+            limit: usize
+        ) -> Vec<ParkedItem>;
+        parked_item(site: &'a SiteId, id: &'a str) -> Option<ParkedItem>;
+        parked_about(site: &'a SiteId, subjects: &'a [String]) -> Vec<ParkedItem>;
     }
     Outbox {
         outbound_due(to: &'a str, now: Timestamp, limit: usize) -> Vec<OutboundMessage>;

@@ -84,16 +84,17 @@ impl<'a> Change<'a> {
         })
     }
 
-    /// Ends the wait of what a person has now decided about.
-    pub(super) fn unpark(&self, parked: &[ParkedItem]) -> Vec<Effect> {
-        let waits = |state: &DeliveryState| {
-            matches!(state, DeliveryState::Failed { .. } | DeliveryState::Parked { .. })
+    /// What items are about that wait for a person no longer.
+    pub(super) fn subjects(&self) -> Vec<String> {
+        let subjects = |it: &DeliveryRecord| {
+            [it.key.sop_instance_uid.as_str().to_owned(), it.study_instance_uid.clone()]
         };
-        let decided: Vec<&DeliveryRecord> = self
-            .after()
-            .filter(|after| !waits(&after.state))
-            .filter(|after| self.known(after).is_some_and(|known| waits(&known.state)))
-            .collect();
+        self.released().flat_map(subjects).collect()
+    }
+
+    /// Ends the wait of what a person has now decided about, of the items about these subjects.
+    pub(super) fn unpark(&self, parked: &[ParkedItem]) -> Vec<Effect> {
+        let decided: Vec<&DeliveryRecord> = self.released().collect();
         let is_about = |item: &ParkedItem, delivery: &DeliveryRecord| {
             let of_delivery = [CONFLICT, FAILED, PARKED].contains(&&*item.reason)
                 && item.subject == delivery.key.sop_instance_uid.as_str();
@@ -109,6 +110,14 @@ impl<'a> Change<'a> {
             .filter(|item| decided.iter().any(|delivery| is_about(item, delivery)))
             .map(|item| Effect::Unpark { id: item.id.clone() })
             .collect()
+    }
+
+    /// The deliveries that waited for a person before, and do not after this.
+    fn released(&self) -> impl Iterator<Item = &DeliveryRecord> {
+        let waits = |it: &DeliveryRecord| {
+            matches!(it.state, DeliveryState::Failed { .. } | DeliveryState::Parked { .. })
+        };
+        self.after().filter(move |after| !waits(after) && self.known(after).is_some_and(waits))
     }
 
     fn known(&self, after: &DeliveryRecord) -> Option<&DeliveryRecord> {

@@ -36,10 +36,8 @@ impl Desk {
             if is_overtaken(&message, &about_it) {
                 return Err(DeskError::Overtaken);
             }
-            let parked = store.parked(Some(site)).await?;
-            let items = parked
-                .into_iter()
-                .filter(|item| item.kind == ParkedKind::Message && item.subject == message.id);
+            let parked = store.parked_about(site, std::slice::from_ref(&message.id)).await?;
+            let items = parked.into_iter().filter(|item| item.kind == ParkedKind::Message);
             let unpark = items.map(|item| Effect::Unpark { id: item.id });
             let again = OutboundMessage {
                 attempts: 0,

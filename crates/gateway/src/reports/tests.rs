@@ -200,7 +200,8 @@ fn a_signed_text_that_only_its_time_hides_is_for_a_person() {
         assert_eq!(day.report(&said("20990101", "normal")).await, MessageOutcome::Applied);
         assert_eq!(day.report(&said("20260105", "fracture")).await, MessageOutcome::Applied);
         assert_eq!(day.filed("A1").await, (1, 2));
-        let parked = day.state.environment.store.parked(Some(&day.site)).await.unwrap();
+        let parked =
+            day.state.environment.store.parked(Some(&day.site), None, usize::MAX).await.unwrap();
         let reasons: Vec<&str> = parked.iter().map(|item| item.reason.as_str()).collect();
         assert_eq!(reasons, ["a signed report came after one that says it is newer"]);
     });

@@ -53,8 +53,8 @@ async fn a_report_is_not_matched_with_the_order_of_another_site() {
         Case { patient_authority: "NORTH-MRN".to_owned(), ..case_of("READER", "south", 1) };
     assert_eq!(house.answer_to(&oru_r01(&report)).await, "AA");
     house.settle().await;
-    assert_eq!(house.store.parked(Some(&site("south"))).await.unwrap().len(), 1);
-    assert_eq!(house.store.parked(Some(&site("north"))).await.unwrap().len(), 0);
+    assert_eq!(house.store.parked(Some(&site("south")), None, 99).await.unwrap().len(), 1);
+    assert_eq!(house.store.parked(Some(&site("north")), None, 99).await.unwrap().len(), 0);
     assert_eq!((house.store.counts().await.unwrap().reports, ris.came()), (0, 0));
 }
 

@@ -140,7 +140,7 @@ async fn an_instance_under_way_when_the_disk_fills_is_drained_and_refused() {
     assert!(cause.contains("hard watermark"), "{cause}");
     let counts = house.store.counts().await.unwrap();
     assert_eq!((counts.instances, counts.deliveries, house.disk.payloads()), (0, 0, 0));
-    assert!(house.store.parked(None).await.unwrap().is_empty());
+    assert!(house.store.parked(None, None, usize::MAX).await.unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

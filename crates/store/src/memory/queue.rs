@@ -105,6 +105,14 @@ impl Deliveries for MemoryStore {
         })
     }
 
+    fn pending_destinations(&self) -> StoreFuture<'_, Vec<DestinationId>> {
+        self.read(|tables| {
+            let names = tables.deliveries_pending.keys().map(|pending| &pending.0);
+            let names: BTreeSet<_> = names.collect();
+            Ok(names.into_iter().cloned().collect())
+        })
+    }
+
     fn delivery_counts(&self) -> StoreFuture<'_, Vec<DeliveryCount>> {
         self.read(|tables| {
             let mut counts = BTreeMap::new();

@@ -234,14 +234,38 @@ impl Messages for MemoryStore {
 }
 
 impl Parking for MemoryStore {
-    fn parked<'a>(&'a self, site: Option<&'a SiteId>) -> StoreFuture<'a, Vec<ParkedItem>> {
+    fn parked<'a>(
+        &'a self,
+        site: Option<&'a SiteId>,
+        after: Option<(Timestamp, &'a str)>,
+        limit: usize,
+    ) -> StoreFuture<'a, Vec<ParkedItem>> {
+        let follows = |item: &ParkedItem| {
+            site.is_none_or(|site| item.site == *site)
+                && after.is_none_or(|after| (item.parked_at, item.id.as_str()) > after)
+        };
         self.read(|tables| {
-            let items = tables.parked.values();
-            let mut items: Vec<_> =
-                items.filter(|item| site.is_none_or(|site| item.site == *site)).cloned().collect();
-            items.sort_by(|a, b| (a.parked_at, &a.id).cmp(&(b.parked_at, &b.id)));
+            let mut items = tables.parked_items(follows);
+            items.truncate(limit);
             Ok(items)
         })
+    }
+
+    fn parked_item<'a>(
+        &'a self,
+        site: &'a SiteId,
+        id: &'a str,
+    ) -> StoreFuture<'a, Option<ParkedItem>> {
+        self.read(|tables| Ok(tables.parked.get(id).filter(|item| item.site == *site).cloned()))
+    }
+
+    fn parked_about<'a>(
+        &'a self,
+        site: &'a SiteId,
+        subjects: &'a [String],
+    ) -> StoreFuture<'a, Vec<ParkedItem>> {
+        let is_about = |item: &ParkedItem| item.site == *site && subjects.contains(&item.subject);
+        self.read(|tables| Ok(tables.parked_items(is_about)))
     }
 }
 
@@ -292,6 +316,13 @@ impl Journal for MemoryStore {
 }
 
 impl Tables {
+    /// The longest waiting first.
+    fn parked_items(&self, wanted: impl Fn(&ParkedItem) -> bool) -> Vec<ParkedItem> {
+        let mut items: Vec<_> = self.parked.values().filter(|it| wanted(it)).cloned().collect();
+        items.sort_by(|a, b| (a.parked_at, &a.id).cmp(&(b.parked_at, &b.id)));
+        items
+    }
+
     fn orders_with(&self, site: &SiteId, keys: &BTreeSet<&OrderKey>) -> Vec<OrderRecord> {
         let known = keys.iter().filter_map(|key| self.orders.get(*key)).map(|(record, _)| record);
         known.filter(|record| record.order.site == *site).cloned().collect()

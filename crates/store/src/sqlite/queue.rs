@@ -161,6 +161,17 @@ impl Deliveries for SqliteStore {
         })
     }
 
+    fn pending_destinations(&self) -> StoreFuture<'_, Vec<DestinationId>> {
+        self.read(|connection| {
+            let (mut destinations, mut last) = (Vec::new(), String::new());
+            while let Some(next) = first(connection, NEXT_DESTINATION, [&last], |row| row.get(0))? {
+                last = next;
+                destinations.push(destination_of(&last)?);
+            }
+            Ok(destinations)
+        })
+    }
+
     fn delivery_counts(&self) -> StoreFuture<'_, Vec<DeliveryCount>> {
         self.read(|connection| {
             let sql = "SELECT destination, state, count(*) FROM delivery
@@ -217,13 +228,16 @@ fn pair(row: &rusqlite::Row<'_>) -> rusqlite::Result<(String, String)> {
 }
 
 fn delivery_count(destination: &str, state: &str, count: i64) -> Result<DeliveryCount, StoreError> {
-    let destination =
-        DestinationId::new(destination).map_err(|error| damaged(error.to_string()))?;
+    let destination = destination_of(destination)?;
     let state = DELIVERY_STATES
         .into_iter()
         .find(|known| *known == state)
         .ok_or_else(|| damaged("unknown state".to_owned()))?;
     Ok(DeliveryCount { destination, state, count: count.unsigned_abs() })
+}
+
+fn destination_of(text: &str) -> Result<DestinationId, StoreError> {
+    DestinationId::new(text).map_err(|error| damaged(error.to_string()))
 }
 
 fn site_of(text: &str) -> Result<SiteId, StoreError> {
@@ -272,6 +286,10 @@ const FIRST_STUDY_AFTER_SITE: &str = "SELECT site, study_instance_uid FROM deliv
     WHERE state = 'pending' AND destination = ?1 AND site > ?2
     ORDER BY site, study_instance_uid LIMIT 1";
 
+const NEXT_DESTINATION: &str = "SELECT destination FROM delivery
+    INDEXED BY delivery_pending_study
+    WHERE state = 'pending' AND destination > ?1 ORDER BY destination LIMIT 1";
+
 pub(super) const DELIVERIES_OF_INSTANCE: &str = "SELECT body FROM delivery
     WHERE site = ?1 AND sop_instance_uid = ?2 ORDER BY number";
 
@@ -280,10 +298,12 @@ const DELIVERY_STATES: [&str; 6] = ["failed", "held", "not wanted", "parked", "p
 
 #[cfg(test)]
 mod tests {
-    use super::super::read::tests::check;
+    use rusqlite::params;
+
+    use super::super::read::tests::{check, database, steps};
     use super::{
-        DUE, DUE_OF_SOURCE, FIRST_SOURCE_AFTER_SITE, FIRST_STUDY, FIRST_STUDY_AFTER_SITE, NEXT_DUE,
-        NEXT_SOURCE_OF_SITE, NEXT_STUDY_OF_SITE,
+        DUE, DUE_OF_SOURCE, FIRST_SOURCE_AFTER_SITE, FIRST_STUDY, FIRST_STUDY_AFTER_SITE,
+        NEXT_DESTINATION, NEXT_DUE, NEXT_SOURCE_OF_SITE, NEXT_STUDY_OF_SITE,
     };
 
     // A step of its own for sorting, or a range that is not bounded by what is asked for, would grow with the queue.
@@ -333,5 +353,30 @@ mod tests {
                 "SEARCH delivery USING COVERING INDEX delivery_pending_study (destination=? AND site>?)",
             ],
         );
+        check(
+            NEXT_DESTINATION,
+            &["SEARCH delivery USING COVERING INDEX delivery_pending_study (destination>?)"],
+        );
+    }
+
+    #[test]
+    fn the_destinations_with_a_queue_cost_the_same_however_long_it_is() {
+        let filled = |rows: u32| {
+            let connection = database();
+            let sql =
+                "WITH RECURSIVE it (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM it WHERE n < ?1)
+                INSERT INTO delivery (number, site, sop_instance_uid, destination, digest,
+                    study_instance_uid, priority, queued_at, not_before, state, source, body)
+                SELECT n, 'north', n, iif(n = ?1, 'c', 'b'), x'00', n / 100, 2, n, n,
+                    iif(n % 2, 'sent', 'pending'), 'CT1', '{}' FROM it";
+            connection.execute(sql, [rows]).unwrap();
+            connection
+        };
+        let [few, many] = [1000, 100_000].map(filled);
+        for (after, found) in [("", 1), ("b", 1), ("c", 0)] {
+            let cost = steps(&few, NEXT_DESTINATION, params![after]);
+            assert_eq!(cost.0, found, "{after}");
+            assert_eq!(steps(&many, NEXT_DESTINATION, params![after]), cost, "{after}");
+        }
     }
 }

@@ -11,11 +11,9 @@ use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 
 use super::SqliteStore;
 use super::row::{self, bodies, body, first, rows};
-use crate::access::{
-    Counts, Instances, Journal, Messages, Orders, Parking, Patients, Reports, StoreFuture,
-};
+use crate::access::{Counts, Instances, Journal, Messages, Orders, Patients, Reports, StoreFuture};
 use crate::index;
-use crate::{JournalEntry, MessageRecord, ParkedItem, RecordKind, StoreError};
+use crate::{JournalEntry, MessageRecord, RecordKind, StoreError};
 
 impl Instances for SqliteStore {
     fn versions<'a>(
@@ -266,17 +264,6 @@ impl Messages for SqliteStore {
     }
 }
 
-impl Parking for SqliteStore {
-    fn parked<'a>(&'a self, site: Option<&'a SiteId>) -> StoreFuture<'a, Vec<ParkedItem>> {
-        let site = site.cloned();
-        self.read(move |connection| {
-            let sql =
-                "SELECT body FROM parked WHERE ?1 IS NULL OR site = ?1 ORDER BY parked_at, id";
-            bodies(connection, RecordKind::Parked, sql, [site.as_ref().map(SiteId::as_str)])
-        })
-    }
-}
-
 impl Journal for SqliteStore {
     fn journal<'a>(&'a self, subject: &'a str) -> StoreFuture<'a, Vec<JournalEntry>> {
         let subject = subject.to_owned();
@@ -374,19 +361,38 @@ pub(super) fn limit_of(limit: usize) -> i64 {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use rusqlite::Connection;
+    use rusqlite::{Connection, StatementStatus, ToSql};
 
     use super::super::migration::MIGRATIONS;
+
+    /// An empty database of this version.
+    pub(in super::super) fn database() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        for migration in MIGRATIONS {
+            connection.execute_batch(migration.sql).unwrap();
+        }
+        connection
+    }
 
     /// How SQLite goes about a query in a database of this version.
     #[track_caller]
     pub(in super::super) fn check(sql: &str, expected: &[&str]) {
-        let connection = Connection::open_in_memory().unwrap();
-        MIGRATIONS.iter().for_each(|it| connection.execute_batch(it.sql).unwrap());
+        let connection = database();
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let parameters = rusqlite::params_from_iter(vec![1; statement.parameter_count()]);
         let steps = statement.query_map(parameters, |row| row.get::<_, String>(3)).unwrap();
         let steps: Vec<_> = steps.map(Result::unwrap).collect();
         assert_eq!(steps, expected);
+    }
+
+    /// How many rows a query gives, and how many steps of SQLite's machine it takes.
+    pub(in super::super) fn steps(
+        connection: &Connection,
+        sql: &str,
+        values: &[&dyn ToSql],
+    ) -> (usize, i32) {
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map(values, |_| Ok(())).unwrap().map(Result::unwrap).count();
+        (rows, statement.get_status(StatementStatus::VmStep))
     }
 }

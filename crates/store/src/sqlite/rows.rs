@@ -240,10 +240,11 @@ impl Rows for SqliteRows<'_> {
     }
 
     fn put_parked(&mut self, item: &ParkedItem) -> Result<(), StoreError> {
-        let sql =
-            "INSERT OR REPLACE INTO parked (id, site, parked_at, body) VALUES (?1, ?2, ?3, ?4)";
+        let sql = "INSERT OR REPLACE INTO parked (id, site, parked_at, subject, body)
+            VALUES (?1, ?2, ?3, ?4, ?5)";
         let body = json(RecordKind::Parked, item)?;
-        execute(self.0, sql, params![item.id, item.site.as_str(), item.parked_at.as_micros(), body])
+        let (site, at) = (item.site.as_str(), item.parked_at.as_micros());
+        execute(self.0, sql, params![item.id, site, at, item.subject, body])
     }
 
     fn remove_parked(&mut self, id: &str) -> Result<(), StoreError> {

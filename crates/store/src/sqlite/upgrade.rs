@@ -95,7 +95,12 @@ fn what_version_1_kept_is_read_as_this_version_keeps_it() {
         }
         assert_eq!(store.instances_of_study(&site, "1.2.4.1").await.unwrap().len(), 1);
         assert_eq!(store.instances_of_payload(&due[0].digest).await.unwrap().len(), 1);
-        assert_eq!(store.parked(None).await.unwrap().len(), 1);
+        let parked = store.parked(None, None, 9).await.unwrap();
+        assert_eq!(parked.len(), 1);
+        assert_eq!(store.parked(Some(&site), None, 9).await.unwrap(), parked);
+        assert_eq!(store.parked_item(&site, "p1").await.unwrap().as_ref(), parked.first());
+        assert_eq!(store.parked_about(&site, &["m1".to_owned()]).await.unwrap(), parked);
+        assert_eq!(store.pending_destinations().await.unwrap(), [reading]);
         let messages = store.outbound_due("ris", now, 9).await.unwrap();
         assert_eq!(messages.len(), 1);
         assert_eq!((messages[0].priority, messages[0].unanswered), (Priority::Routine, None));

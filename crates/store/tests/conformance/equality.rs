@@ -165,8 +165,11 @@ fn other_effect() -> impl Strategy<Value = Effect> {
             }
             Effect::Message(record)
         }),
-        (id(), owner(), time()).prop_map(|(id, owner, parked_at)| {
+        (id(), owner(), time(), any::<bool>()).prop_map(|(id, owner, parked_at, other)| {
             let mut item = parked(&id, owner);
+            if other {
+                item.subject = "m2".to_owned();
+            }
             item.parked_at = at(parked_at);
             Effect::Park(item)
         }),

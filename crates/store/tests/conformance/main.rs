@@ -95,6 +95,7 @@ conformance! {
     the_bytes_of_a_message_never_change
     the_last_message_under_a_control_id_is_found
     an_item_is_unparked_once
+    parked_items_are_told_page_by_page_and_by_what_they_are_about
     the_journal_keeps_its_order
     examinations_are_found_by_number_name_and_uid
     an_examination_has_one_timeline

@@ -99,7 +99,7 @@ async fn what_is_no_longer_kept_waits_for_a_person_where_its_study_moves() {
     assert_eq!(night.kept_uids(), uids(&all[1..]));
     let gone = state_at(&house, "night", &all[0].sop_instance_uid).await;
     assert!(matches!(gone, Some(DeliveryState::Parked { .. })), "{gone:?}");
-    let parked = house.store.parked(Some(&site("north"))).await.unwrap();
+    let parked = house.store.parked(Some(&site("north")), None, 99).await.unwrap();
     assert_eq!(parked.len(), 1);
     assert_eq!(parked[0].subject, all[0].sop_instance_uid);
 }

@@ -144,7 +144,7 @@ impl House {
 
     /// Everything that waits for a person, at any site.
     pub async fn parked(&self) -> Vec<ParkedItem> {
-        self.store.parked(None).await.unwrap()
+        self.store.parked(None, None, usize::MAX).await.unwrap()
     }
 
     pub async fn reasons(&self) -> Vec<String> {

@@ -110,7 +110,7 @@ pub(crate) async fn a_site_never_sees_another(Given { store, .. }: Given) {
     assert!(store.patients(&north, &[patient_id("P1", "MRN")]).await.unwrap().is_empty());
     let order = order_key("south", 1);
     assert!(store.reports_of_order(&north, order.as_str()).await.unwrap().is_empty());
-    assert!(store.parked(Some(&north)).await.unwrap().is_empty());
+    assert!(store.parked(Some(&north), None, usize::MAX).await.unwrap().is_empty());
     assert!(store.deliveries_of(&north, &uid(1)).await.unwrap().is_empty());
     assert!(store.sticky(&north, &group("readers"), "P1").await.unwrap().is_none());
 

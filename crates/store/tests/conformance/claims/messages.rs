@@ -1,7 +1,9 @@
 //! Messages in and out, parked items, the journal.
 
 use telerad_core::Priority;
-use telerad_store::{Batch, Effect, MessageOutcome, OutboundState, Receipt, Unanswered};
+use telerad_store::{
+    Batch, Effect, MessageOutcome, OutboundState, ParkedItem, Receipt, Unanswered,
+};
 
 use crate::Given;
 use crate::fixture::*;
@@ -248,7 +250,7 @@ pub(crate) async fn an_item_is_unparked_once(Given { store, .. }: Given) {
     store.commit(items.into_iter().map(Effect::Park).collect()).await.unwrap();
     let ids = async |owner: Option<&str>| {
         let owner = owner.map(site);
-        let found = store.parked(owner.as_ref()).await.unwrap();
+        let found = store.parked(owner.as_ref(), None, usize::MAX).await.unwrap();
         found.into_iter().map(|item| item.id).collect::<Vec<_>>()
     };
     assert_eq!(ids(None).await, ["p1", "p2", "p0"]);
@@ -258,6 +260,48 @@ pub(crate) async fn an_item_is_unparked_once(Given { store, .. }: Given) {
     let error = store.commit(unpark()).await.unwrap_err();
     assert_eq!(error.to_string(), "conflict on parked item: no longer parked");
     assert_eq!(ids(Some("north")).await, ["p0"]);
+}
+
+pub(crate) async fn parked_items_are_told_page_by_page_and_by_what_they_are_about(
+    Given { store, .. }: Given,
+) {
+    let item = |id: &str, owner: &str, parked_at, subject: &str| {
+        let subject = subject.to_owned();
+        Effect::Park(ParkedItem { parked_at: at(parked_at), subject, ..parked(id, owner) })
+    };
+    let items = [
+        item("p3", "north", 7, "b"),
+        item("p1", "north", 9, "a"),
+        item("p2", "north", 7, "a"),
+        item("p4", "south", 8, "a"),
+        item("p0", "north", 1, "c"),
+    ];
+    store.commit(items.into_iter().collect()).await.unwrap();
+    let ids = |found: Vec<ParkedItem>| found.into_iter().map(|it| it.id).collect::<Vec<_>>();
+    for (owner, expected) in [
+        (None, vec![vec!["p0", "p2"], vec!["p3", "p4"], vec!["p1"]]),
+        (Some(site("north")), vec![vec!["p0", "p2"], vec!["p3", "p1"]]),
+    ] {
+        let mut last: Option<ParkedItem> = None;
+        for page in expected {
+            let after = last.as_ref().map(|item| (item.parked_at, item.id.as_str()));
+            let found = store.parked(owner.as_ref(), after, 2).await.unwrap();
+            last = found.last().cloned();
+            assert_eq!(ids(found), page);
+        }
+        let after = last.as_ref().map(|item| (item.parked_at, item.id.as_str()));
+        assert!(store.parked(owner.as_ref(), after, 2).await.unwrap().is_empty());
+    }
+    let (north, south) = (site("north"), site("south"));
+    let subjects = ["b", "a", "x", "a"].map(str::to_owned);
+    assert_eq!(ids(store.parked_about(&north, &subjects).await.unwrap()), ["p2", "p3", "p1"]);
+    assert_eq!(ids(store.parked_about(&south, &subjects).await.unwrap()), ["p4"]);
+    assert_eq!(store.parked_item(&north, "p1").await.unwrap().unwrap().subject, "a");
+    assert_eq!(store.parked_item(&south, "p1").await.unwrap(), None);
+    // Described anew, it is about something else.
+    store.commit(Batch::new().with(item("p1", "north", 9, "d"))).await.unwrap();
+    assert_eq!(ids(store.parked_about(&north, &subjects).await.unwrap()), ["p2", "p3"]);
+    assert_eq!(ids(store.parked_about(&north, &["d".to_owned()]).await.unwrap()), ["p1"]);
 }
 
 pub(crate) async fn the_journal_keeps_its_order(Given { store, .. }: Given) {

@@ -96,6 +96,10 @@ pub(crate) async fn deliveries_are_counted_by_state(Given { store, .. }: Given) 
     );
     let counts = store.counts().await.unwrap();
     assert_eq!((counts.deliveries, counts.deliveries_pending), (6, 2));
+    assert_eq!(store.pending_destinations().await.unwrap(), [destination("reading")]);
+    store.commit(Batch::new().with(put(4, "closed", DeliveryState::Pending))).await.unwrap();
+    let pending = ["closed", "reading"].map(destination);
+    assert_eq!(store.pending_destinations().await.unwrap(), pending);
 }
 
 pub(crate) async fn a_lane_is_left_in_the_order_of_the_times(Given { store, .. }: Given) {

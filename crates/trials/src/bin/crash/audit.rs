@@ -188,8 +188,8 @@ impl Look<'_> {
         if !known.removes || delivery.group.is_none() || !has_arrived {
             self.found(uid, "was removed, and should have been kept");
         }
-        let parked = self.store.parked(Some(&self.site)).await?;
-        if !parked.iter().any(|it| it.subject == uid) {
+        let parked = self.store.parked_about(&self.site, &[uid.to_owned()]).await?;
+        if parked.is_empty() {
             self.found(uid, "is parked, and nobody is told");
         }
         Ok(())

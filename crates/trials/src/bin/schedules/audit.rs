@@ -31,7 +31,7 @@ pub struct Audit<'a> {
 
 /// Everything that is not as it has to be.
 pub fn audit(world: &World, store: &MemoryStore, payloads: &MemoryPayloads) -> Vec<String> {
-    let parked = now(store.parked(None));
+    let parked = now(store.parked(None, None, usize::MAX));
     let taken = std::mem::take(&mut *world.log());
     let mut audit = Audit {
         world,
