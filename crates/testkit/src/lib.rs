@@ -22,6 +22,7 @@
 pub mod dicom;
 pub mod disk;
 pub mod hl7;
+pub mod worklists;
 
 mod rng;
 

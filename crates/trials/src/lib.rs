@@ -1,5 +1,5 @@
-//! Long proofs run as programs: interop, dimse_interop, hl7_interop, bench_peers, crash, down, duplicates, memory, malformed,
-//! schedules.
+//! Long proofs run as programs: interop, dimse_interop, hl7_interop, worklists, bench_peers, crash, down, duplicates, memory,
+//! malformed, schedules.
 //!
 //! Every trial starts the compiled `gateway` example as an operator would, with a configuration
 //! file, and judges it from outside: by what arrives at its peers, by what it logs, by what the

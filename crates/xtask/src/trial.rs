@@ -42,9 +42,9 @@ pub fn run(root: &Path, name: &str, arguments: &[String]) -> Result<()> {
 /// The programs of one trial, in order.
 fn programs(name: &str) -> Vec<&str> {
     match name {
-        "bench-peers" => vec!["bench_peers"],
+        "bench-peers" => vec!["bench_peers", "worklists"],
         "bench-store" => vec!["bench_store"],
-        "interop" => vec![name, "dimse_interop", "hl7_interop"],
+        "interop" => vec![name, "dimse_interop", "hl7_interop", "worklists"],
         _ => vec![name],
     }
 }
