@@ -49,10 +49,7 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
     let messages: Vec<Effect> = changed.iter().map(|order| raise_messages(order)).collect();
     let effects = applied.effects.into_iter().map(|effect| match effect {
         worklist::Effect::PutPatient(record) => Effect::Patient(record),
-        worklist::Effect::PutOrder(record) => {
-            let keys = index_keys(&record.order, &policy);
-            Effect::Order { record, keys }
-        }
+        worklist::Effect::PutOrder(record) => put(record, &policy),
     });
     Ok(Handled {
         outcome,
@@ -65,18 +62,32 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
     })
 }
 
+/// An order as it is to be written. What was told of an order that is not known itself is found by nothing: no image and no
+/// report is ever to be matched with it.
+pub(crate) fn put(record: OrderRecord, policy: &AccessionPolicy) -> Effect {
+    let is_order = !record.is_tombstone();
+    let keys = if is_order { index_keys(&record.order, policy) } else { Vec::new() };
+    Effect::Order { record, keys }
+}
+
+/// The record of an order that was known itself, before it became this one.
+fn order_before<'a>(known: &'a worklist::Known, record: &OrderRecord) -> Option<&'a OrderRecord> {
+    let mut orders = known.orders.iter().filter(|before| !before.is_tombstone());
+    orders.find(|before| before.key == record.key)
+}
+
 /// The orders that are new, or of which something has changed that says how urgent they are.
 fn more_or_less_urgent<'a>(
     known: &worklist::Known,
     effects: &'a [worklist::Effect],
 ) -> Vec<&'a OrderRecord> {
     let is_changed = |record: &&OrderRecord| {
-        let before = known.orders.iter().find(|before| before.key == record.key);
+        let before = order_before(known, record);
         before.is_none_or(|before| intake::facts(before) != intake::facts(record))
     };
     let orders = effects.iter().filter_map(|effect| match effect {
-        worklist::Effect::PutOrder(record) => Some(record),
-        worklist::Effect::PutPatient(_) => None,
+        worklist::Effect::PutOrder(record) if !record.is_tombstone() => Some(record),
+        worklist::Effect::PutOrder(_) | worklist::Effect::PutPatient(_) => None,
     });
     orders.filter(is_changed).collect()
 }
@@ -101,12 +112,16 @@ async fn doubt(
     for effect in effects {
         let worklist::Effect::PutOrder(record) = effect else { continue };
         let study = &record.order.study_instance_uid;
-        let before = known.orders.iter().find(|before| before.key == record.key);
+        let before = order_before(known, record);
         if before.is_some_and(|before| before.order.study_instance_uid == *study) {
             continue;
         }
         if !is_identifying(record.order.accession.value()) {
             return Ok(Some("accession number is a placeholder or a wildcard"));
+        }
+        // It names no study.
+        if record.is_tombstone() {
+            continue;
         }
         let study = Claim { study_instance_uid: Some(study.clone()), ..Claim::default() };
         let keys = search_keys(&study, policy);

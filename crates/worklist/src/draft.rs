@@ -103,6 +103,16 @@ pub(crate) fn step_ids(view: &OrderView, findings: &mut Findings) -> Vec<Option<
     if ids.is_empty() || ids.contains(&None) { vec![None] } else { ids }
 }
 
+/// The placer's and the filler's number of the order.
+pub(crate) fn order_numbers(
+    view: &OrderView,
+    findings: &mut Findings,
+) -> (Said<EntityIdentifier>, Said<EntityIdentifier>) {
+    let values = &view.values;
+    let placer = order_number(&values.placer_order_number, findings);
+    (placer, order_number(&values.filler_order_number, findings))
+}
+
 /// The first of the site's sources that has a number; the others only confirm or contradict it.
 ///
 /// # Errors

@@ -1,16 +1,19 @@
 //! From a message to what it asks for.
 
-use telerad_core::{AccessionNumber, PartialDateTime, PatientId};
+use telerad_core::{AccessionNumber, EntityIdentifier, PartialDateTime, PatientId};
 use telerad_hl7::datatype::{Datatype, Ts};
 use telerad_hl7::group::Groups;
-use telerad_hl7::reading::{OrderAction, OrderStatus, OrderView};
+use telerad_hl7::reading::OrderView;
 use telerad_hl7::{Message, Path, path};
 
 use crate::draft::{self, Draft};
 use crate::finding::{FindingCode, Findings};
 use crate::mapping::Mapping;
 use crate::patient::{self, PatientFacts, VisitFacts};
-use crate::{OrderKey, StepStatus};
+use crate::said::Said;
+use crate::{OrderKey, StepEvent};
+
+mod order;
 
 /// Why a message is refused: the sender must mend it, and sending it again will not help.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -49,20 +52,37 @@ pub(crate) enum Subject {
     Parked(String),
 }
 
+/// What one group, or several of one order, ask for.
 #[derive(Clone, Debug)]
 pub(crate) struct OrderChange {
+    pub(crate) accession: AccessionNumber,
     pub(crate) key: OrderKey,
+    /// When it was said to happen.
+    pub(crate) at: Option<PartialDateTime>,
     pub(crate) kind: ChangeKind,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum ChangeKind {
-    /// `NW`
-    New(Box<Draft>),
-    /// `XO`
-    Amend(Box<Draft>),
-    /// A status told to one step, or to all.
-    Status { step_id: Option<String>, told: StepStatus },
+    /// `NW`, or a child or replacement order.
+    New(Box<NewOrder>),
+    /// `XO`; one that tells a status too does not say that the order is still wanted.
+    Amend { draft: Box<Draft>, has_status: bool },
+    /// `NA`
+    Number { placer: Said<EntityIdentifier>, filler: Said<EntityIdentifier> },
+    /// `RP`, `RU`, `RQ`: these take its place.
+    Replaced(Vec<OrderKey>),
+    /// Something told to one step, or to all.
+    Tell { step_id: Option<String>, event: StepEvent },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct NewOrder {
+    pub(crate) draft: Draft,
+    /// ORC-8: the placer's number of the order that it is a part of.
+    pub(crate) parent: String,
+    /// The orders in whose place it is.
+    pub(crate) replaces: Vec<OrderKey>,
 }
 
 impl Inbound {
@@ -92,7 +112,7 @@ impl Inbound {
 ///
 /// # Errors
 /// [`Rejection`] for other message types and events (conditions 200 and 201), for an order message without order
-/// group (100) and for a group without order control (101).
+/// group (100), for a group without order control (101) and for one that asks for a number (103).
 pub fn read(message: &Message, mapping: &Mapping) -> Result<Inbound, Rejection> {
     let (code, event) = (message.message_code(), message.trigger_event());
     let kind = kind(&code, &event)?;
@@ -114,6 +134,7 @@ pub fn read(message: &Message, mapping: &Mapping) -> Result<Inbound, Rejection> 
         numbers.extend([path!("IPC-3"), path!("ZDS-1")]);
     }
     let doubtful = patient::doubtful_number(message, &numbers);
+    let event_time = message.segment("MSH").and_then(|header| Ts::read(header.field(7)).lenient());
     let subject = match kind {
         Kind::Unsupported => Subject::Parked(format!("{code}^{event} is not supported yet")),
         // The rest of it is elsewhere: half a list of identifiers or steps is not what the sender says.
@@ -142,10 +163,10 @@ pub fn read(message: &Message, mapping: &Mapping) -> Result<Inbound, Rejection> 
             )
         }
         Kind::Order => {
-            orders(&OrderView::read_all(message, &draft::sources(mapping)), mapping, &mut findings)?
+            let views = OrderView::read_all(message, &draft::sources(mapping));
+            order::read(&views, &groups, event_time, mapping, &mut findings)?
         }
     };
-    let event_time = message.segment("MSH").and_then(|header| Ts::read(header.field(7)).lenient());
     Ok(Inbound { mapping: mapping.clone(), event_time, facts, visit, subject, findings })
 }
 
@@ -211,147 +232,3 @@ const KNOWN: [&str; 22] = [
     "MSH", "SFT", "EVN", "PID", "PD1", "PV1", "PV2", "AL1", "NK1", "GT1", "IN1", "IN2", "IN3",
     "DG1", "ROL", "ORC", "OBR", "TQ1", "NTE", "OBX", "IPC", "ZDS",
 ];
-
-fn orders(
-    views: &[OrderView],
-    mapping: &Mapping,
-    findings: &mut Findings,
-) -> Result<Subject, Rejection> {
-    if views.is_empty() {
-        let text = "no order group".to_owned();
-        return Err(Rejection { condition: 100, location: "ORC".to_owned(), text });
-    }
-    let mut changes = Vec::new();
-    let mut parked = None;
-    for view in views {
-        // All or nothing: one group that must be parked parks the message, but a later one may still reject it.
-        match (change(view, mapping, findings)?, &parked) {
-            (Err(reason), None) => parked = Some(reason),
-            (Ok(more), None) => {
-                for change in more {
-                    if let Err(reason) = push(&mut changes, change, findings) {
-                        parked.get_or_insert(reason);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(match parked {
-        Some(reason) => Subject::Parked(reason),
-        None if changes.is_empty() => Subject::Nothing,
-        None => Subject::Orders(changes),
-    })
-}
-
-/// Adds a change; groups of one order that come one after the other and ask for the same are one change.
-fn push(
-    changes: &mut Vec<OrderChange>,
-    change: OrderChange,
-    findings: &mut Findings,
-) -> Result<(), String> {
-    if let Some(last) = changes.last_mut().filter(|last| last.key == change.key) {
-        match (&mut last.kind, &change.kind) {
-            (ChangeKind::New(one), ChangeKind::New(more))
-            | (ChangeKind::Amend(one), ChangeKind::Amend(more)) => {
-                return one.absorb(more, findings);
-            }
-            _ => {}
-        }
-    }
-    changes.push(change);
-    Ok(())
-}
-
-/// What a group asks for; the inner error is a reason to park.
-fn change(
-    view: &OrderView,
-    mapping: &Mapping,
-    findings: &mut Findings,
-) -> Result<Result<Vec<OrderChange>, String>, Rejection> {
-    let number = view.number;
-    let draft = |findings: &mut Findings| draft::read(view, mapping, findings);
-    let one = |accession: &AccessionNumber, kind| OrderChange {
-        key: OrderKey::new(&mapping.site, accession),
-        kind,
-    };
-    Ok(match asked(view) {
-        Asked::Missing => {
-            let location = format!("ORC^{number}^1");
-            let text = "no order control".to_owned();
-            return Err(Rejection { condition: 101, location, text });
-        }
-        Asked::New => draft(findings).map(|draft| {
-            let accession = draft.accession.clone();
-            vec![one(&accession, ChangeKind::New(Box::new(draft)))]
-        }),
-        Asked::Amend(told) => draft(findings).map(|draft| {
-            let accession = draft.accession.clone();
-            let steps: Vec<Option<String>> =
-                draft.steps.iter().map(|step| step.step_id.this().cloned()).collect();
-            let amend = one(&accession, ChangeKind::Amend(Box::new(draft)));
-            let status = |(step_id, told)| one(&accession, ChangeKind::Status { step_id, told });
-            let statuses = steps.into_iter().filter_map(|step| Some((step, told?))).map(status);
-            std::iter::once(amend).chain(statuses).collect()
-        }),
-        Asked::Status(told) => draft::accession(&view.values, mapping, findings).map(|accession| {
-            let steps = draft::step_ids(view, findings).into_iter();
-            let status = |step_id| one(&accession, ChangeKind::Status { step_id, told });
-            steps.map(status).collect()
-        }),
-        Asked::Nothing(text) => {
-            findings.add(FindingCode::Ignored, format!("ORC[{number}]"), text);
-            Ok(Vec::new())
-        }
-        Asked::Unsupported(text) => Err(text),
-    })
-}
-
-enum Asked {
-    Amend(Option<StepStatus>),
-    Missing,
-    New,
-    Nothing(String),
-    Status(StepStatus),
-    Unsupported(String),
-}
-
-/// What the worklist does about what an order asks for.
-fn asked(view: &OrderView) -> Asked {
-    let control = view.values.order_control.value().map(String::as_str).unwrap_or_default();
-    match view.action() {
-        OrderAction::New => Asked::New,
-        OrderAction::Update => Asked::Amend(view.status().and_then(told)),
-        OrderAction::Cancel => Asked::Status(StepStatus::Canceled),
-        OrderAction::Complete => Asked::Status(StepStatus::Completed),
-        OrderAction::Discontinue => Asked::Status(StepStatus::Discontinued),
-        OrderAction::Start => Asked::Status(StepStatus::Started),
-        OrderAction::StatusChange if view.status() == Some(OrderStatus::Scheduled) => {
-            Asked::Status(StepStatus::Scheduled)
-        }
-        OrderAction::StatusChange => {
-            Asked::Nothing("order status says nothing about the worklist".to_owned())
-        }
-        OrderAction::Respond | OrderAction::Result => {
-            Asked::Nothing(format!("order control {control} asks for nothing"))
-        }
-        OrderAction::Hold => Asked::Unsupported("an order on hold is not supported yet".to_owned()),
-        _ if control.is_empty() => Asked::Missing,
-        _ if control.len() <= 2 && control.bytes().all(|byte| byte.is_ascii_uppercase()) => {
-            Asked::Unsupported(format!("order control {control} is not supported yet"))
-        }
-        _ => Asked::Unsupported("order control is not of table 0119".to_owned()),
-    }
-}
-
-/// The status of the steps that a change tells with it. One that only repeats that the order is scheduled tells nothing:
-/// a step that has begun is not reopened by it.
-fn told(status: OrderStatus) -> Option<StepStatus> {
-    match status {
-        OrderStatus::Canceled => Some(StepStatus::Canceled),
-        OrderStatus::Completed => Some(StepStatus::Completed),
-        OrderStatus::Discontinued => Some(StepStatus::Discontinued),
-        OrderStatus::InProcess => Some(StepStatus::Started),
-        _ => None,
-    }
-}

@@ -46,12 +46,19 @@
 //! ```
 //!
 //! **Safety.** An accession number that is known for another patient, an order for a known identifier with another
-//! name and birth date, a change older than the last one, a withdrawn order that comes again: parked for a person.
-//! A message is applied whole or not at all. Steps end only by what says so; what has ended is not reopened.
+//! name and birth date, a cancellation of what has started (unless the site says otherwise): parked for a person. A
+//! message is applied whole or not at all. Steps end only by what says so, and are reopened only by an order, a change or
+//! a release that is later than what withdrew them, by a modality that goes on, or by a person.
+//!
+//! **Time.** What is said takes effect in the order in which it happened ([`EventTime`]), not in which it arrived, for the
+//! status of each step ([`ScheduledStep::advance`]) and for each value ([`Sayings`]); what is told before its order waits
+//! for it ([`OrderRecord::is_tombstone`]). Two things do depend on arrival: what was parked counts when a person sees to
+//! it, and what is derived (a start, a station, a protocol from the procedure) comes from the message that created the
+//! step.
 //!
 //! **Limits.** Messages and identifiers are bounded where they are parsed (telerad-hl7, telerad-dicom). Merges, links
-//! and moves of patients, holds, replacements, parent and child orders are parked as "not supported yet". One order
-//! has one study. One protocol code per step is kept. MPPS is not here yet.
+//! and moves of patients are parked as "not supported yet". Parent and child orders are linked by the parent's number
+//! only. A step remembers 24 events and an order 24 of what was told of all its steps. One order has one study. One protocol code per step is kept. MPPS is not here yet.
 //!
 //! **Standard.** HL7 2.3.1 to 2.5.1: ADT^A01, A04, A05, A08, A28, A31 (and visit events for the patient's attributes),
 //! ORM^O01 with or without ZDS, OMI^O23, OMG^O19; order control by table 0119; IHE RAD TF-2 RAD-4, RAD-13 and table
@@ -69,18 +76,22 @@ mod item;
 mod mapping;
 mod patient;
 mod person;
+mod precedence;
 mod query;
 pub mod reconcile;
 mod record;
 mod said;
 mod status;
-mod transition;
 
 pub use apply::{Disposition, Effect, Known, Outcome, apply};
 pub use finding::{Finding, FindingCode};
 pub use inbound::{Inbound, Rejection, read};
 pub use item::{InvalidItem, read_item};
 pub use mapping::{AccessionSource, InvalidAccessionSource, Mapping, MissingStart, StationRule};
+pub use precedence::Sayings;
 pub use query::{Found, Query, QueryError, WorklistIndex, encode_answer};
-pub use record::{Clinical, OrderKey, OrderRecord, PatientRecord, ScheduledStep, StepStatus};
-pub use status::{Advance, Effect as StepEffect, StepEvent, StepHistory, Verdict};
+pub use record::{Clinical, OrderKey, OrderRecord, PatientRecord, ScheduledStep, StepStatus, Told};
+pub use status::{
+    Advance, Effect as StepEffect, EventTime, StartedCancel, StatusRules, StepEvent, StepHistory,
+    UnknownChange, Verdict,
+};

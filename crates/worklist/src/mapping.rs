@@ -6,6 +6,8 @@ use serde::Deserialize;
 use telerad_core::{AeTitle, Issuer, SiteId};
 use telerad_hl7::{Path, path};
 
+use crate::StatusRules;
+
 /// How the messages of one site are read. Everything here is a declaration by the site, never a guess.
 #[derive(Clone, Debug)]
 pub struct Mapping {
@@ -23,6 +25,8 @@ pub struct Mapping {
     pub station_ae_titles: Vec<StationRule>,
     /// What to do with a step that has no start.
     pub missing_start: MissingStart,
+    /// How its order controls are taken.
+    pub status: StatusRules,
 }
 
 impl Mapping {
@@ -36,6 +40,7 @@ impl Mapping {
             modality_by_procedure: BTreeMap::new(),
             station_ae_titles: Vec::new(),
             missing_start: MissingStart::TakeMessageTime,
+            status: StatusRules::default(),
         }
     }
 }

@@ -6,7 +6,8 @@ use telerad_core::{
     PersonName, SiteId, Timestamp,
 };
 
-use crate::status::StepHistory;
+use crate::precedence::Sayings;
+use crate::status::{StepEvent, StepHistory};
 
 /// What an order is kept under: site, issuer of the accession number and accession number, as one printable text.
 ///
@@ -194,10 +195,39 @@ pub struct OrderRecord {
     pub clinical: Clinical,
     /// When it was last written.
     pub updated_at: Timestamp,
-    /// The sender's time of the last message that changed it, MSH-7.
+    /// The latest time at which something was said of it, by [`crate::StatusRules::event_time`].
     pub event_time: Option<PartialDateTime>,
+    /// What was told of all its steps, or before the order itself was known: steps that are named later follow it too.
+    #[serde(default)]
+    pub told: Vec<Told>,
+    /// The order itself is not known: what was told of it waits for it until then.
+    #[serde(default)]
+    pub tombstone_until: Option<Timestamp>,
+    /// Which message has the say about each of its values.
+    #[serde(default)]
+    pub said: Sayings,
+    /// ORC-8: the placer's number of the order that this one is a part of.
+    #[serde(default)]
+    pub parent: String,
+    /// The orders in whose place it is.
+    #[serde(default)]
+    pub replaces: Vec<OrderKey>,
+    /// The orders that took its place.
+    #[serde(default)]
+    pub replaced_by: Vec<OrderKey>,
     /// The revision it was read at; 0 = new.
     pub revision: u64,
+}
+
+/// Something that was told of an order.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Told {
+    /// Of which step; `None` = of all.
+    pub step_id: Option<String>,
+    /// What.
+    pub event: StepEvent,
+    /// When it was said to happen.
+    pub at: Option<PartialDateTime>,
 }
 
 impl OrderRecord {
@@ -217,8 +247,20 @@ impl OrderRecord {
             clinical: Clinical::default(),
             updated_at: now,
             event_time: None,
+            told: Vec::new(),
+            tombstone_until: None,
+            said: Sayings::default(),
+            parent: String::new(),
+            replaces: Vec::new(),
+            replaced_by: Vec::new(),
             revision: 0,
         }
+    }
+
+    /// Whether only what was told of the order is known, such as a cancellation that came before it. Nothing is ever to be
+    /// found by such a record, or matched with it.
+    pub fn is_tombstone(&self) -> bool {
+        self.tombstone_until.is_some()
     }
 
     /// Whether some step is still to be done, and so is answered to the worklist.

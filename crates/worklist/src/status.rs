@@ -9,7 +9,12 @@ use serde::{Deserialize, Serialize};
 use telerad_core::PartialDateTime;
 
 use crate::instant;
+use crate::precedence::Sayings;
 use crate::{ScheduledStep, StepStatus};
+
+mod rules;
+
+pub use rules::{EventTime, StartedCancel, StatusRules, UnknownChange};
 
 /// What a step may be told.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -87,7 +92,7 @@ pub enum Effect {
     Hold,
     /// Nothing: it agrees with the status.
     Keep,
-    /// A modality performs what was withdrawn, or goes on with what had ended.
+    /// What was withdrawn is or was performed all the same, or what had ended goes on.
     Perform(StepStatus),
     /// The step is not held any more.
     Release,
@@ -123,8 +128,9 @@ impl Effect {
             (E::Start, Started | Departed) => Self::Keep,
             (E::Schedule | E::Start | E::Hold, Canceled | Discontinued | Completed) => Self::Stay,
             (E::Hold, _) => Self::Hold,
-            (E::Complete | E::ReportFinal | E::StudyReceived, Canceled) => Self::Stay,
-            (E::Complete, Discontinued) => Self::Stay,
+            // It was done, whatever was said before.
+            (E::Complete | E::ReportFinal | E::StudyReceived, Canceled) => Self::Perform(Completed),
+            (E::Complete, Discontinued) => Self::Perform(Completed),
             // Images and a report of what was given up half-way are to be expected.
             (E::ReportFinal | E::StudyReceived, Discontinued | Completed) => Self::Keep,
             (E::Complete, Completed) => Self::Keep,
@@ -164,7 +170,7 @@ pub enum Verdict {
     Kept,
     /// Something later is known, which stands.
     Older,
-    /// A modality performs what was withdrawn or had ended: a person should know.
+    /// What was withdrawn or had ended is or was performed: a person should know.
     Performed,
     /// What was withdrawn is open again: a person should know.
     Reopened,
@@ -185,6 +191,8 @@ pub struct Advance {
     pub held: (bool, bool),
     /// What became of the event.
     pub verdict: Verdict,
+    /// What it does at its place in time; `None` when it was known, or is too long ago.
+    pub effect: Option<Effect>,
 }
 
 impl Advance {
@@ -204,6 +212,8 @@ pub struct StepHistory {
     base: Option<Base>,
     /// Oldest first, [`EVENTS_MAX`] at most.
     events: Vec<(StepEvent, Option<PartialDateTime>)>,
+    /// Which message has the say about each of its values.
+    pub(crate) said: Sayings,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -291,8 +301,8 @@ impl ScheduledStep {
             // The step comes from a version that remembered nothing.
             let state =
                 State { status: before, is_held: was_held, before_start: known.before_start };
-            self.history =
-                StepHistory { base: Some(Base { state, until: None }), events: Vec::new() };
+            self.history.base = Some(Base { state, until: None });
+            self.history.events.clear();
         }
         let is_known = said_at.is_some() && self.history.events.contains(&(event, said_at));
         let effect = if is_known { None } else { self.history.insert(event, said_at) };
@@ -313,7 +323,7 @@ impl ScheduledStep {
             }
             Some(_) => Verdict::Kept,
         };
-        Advance { before, after: state.status, held: (was_held, state.is_held), verdict }
+        Advance { before, after: state.status, held: (was_held, state.is_held), verdict, effect }
     }
 
     /// Whether the step is to be done, and not held: only then is it on a worklist.

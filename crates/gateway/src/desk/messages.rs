@@ -73,7 +73,8 @@ impl Desk {
         let record = record.ok_or(DeskError::UnknownReport)?;
         let key = OrderKey::from_text(&record.order_key);
         let orders = store.orders(site, &[key]).await?;
-        let order = orders.into_iter().next().ok_or(DeskError::UnknownReport)?;
+        let mut orders = orders.into_iter().filter(|order| !order.is_tombstone());
+        let order = orders.next().ok_or(DeskError::UnknownReport)?;
         let messages = reports::messages(&self.state, &record, &order.order);
         if messages.is_empty() {
             return Err(DeskError::NothingToSend);

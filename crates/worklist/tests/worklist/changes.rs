@@ -17,6 +17,8 @@ fn order(minute: u8, control: &str, status: &str, obr: &str) -> String {
 
 const ONE: &str = "A-1^NORTH|RP-1|SPS-1||||CT";
 const TWO: &str = "A-1^NORTH|RP-1|SPS-2||||MR";
+const OLDER: &str = "MSH-7: older than what is known of the order: what was said later stands";
+const REOPENED: &str = "ORC-1: a step that was withdrawn is SCHEDULED again, since this came later";
 
 fn ordered() -> Site {
     let mut site = Site::new();
@@ -41,8 +43,13 @@ fn the_same_order_again_changes_nothing() {
     let mut site = ordered();
     let outcome = site.send(&order(0, "NW", "", ONE));
     assert_eq!((outcome.disposition, outcome.effects.len()), (Disposition::NoChange, 0));
-    assert_eq!(site.send(&order(5, "NW", "", ONE)).disposition, Disposition::NoChange);
     assert_eq!(site.order().revision, 1);
+    // That it was ordered again, and when, is kept: a cancellation between the two comes too late.
+    assert_eq!(site.send(&order(5, "NW", "", ONE)).disposition, Disposition::NoChange);
+    assert_eq!(site.order().revision, 2);
+    let outcome = site.send(&order(3, "CA", "", ONE));
+    assert_eq!(outcome.disposition, Disposition::NoChange);
+    assert_eq!(statuses(&site), [StepStatus::Scheduled]);
 }
 
 #[test]
@@ -217,24 +224,43 @@ fn an_order_for_a_known_identifier_with_another_name_and_birth_date_is_parked() 
 }
 
 #[test]
-fn an_older_change_is_parked_and_an_older_copy_is_not_a_change() {
+fn an_older_change_does_not_undo_a_later_one_and_says_so() {
     let mut site = ordered();
     site.send(&order(9, "XO", "", &ONE.replace("|CT", "|MR")));
-    let reason = "older than the last change of the order";
-    parked(&mut site, &order(5, "XO", "", ONE), reason);
+    let outcome = site.send(&order(5, "XO", "", ONE));
+    assert_eq!(outcome.disposition, Disposition::NoChange);
+    assert!(findings(&outcome).contains(&OLDER.to_owned()));
+    assert_eq!(site.order().steps[0].modality, "MR");
     let outcome = site.send(&order(5, "XO", "", &ONE.replace("|CT", "|MR")));
     assert_eq!(outcome.disposition, Disposition::NoChange);
 }
 
 #[test]
-fn a_withdrawn_order_is_not_revived_by_itself() {
+fn an_older_change_fills_what_nothing_later_has_said() {
+    let mut site = ordered();
+    site.send(&order(9, "XO", "", &ONE.replace("|CT", "|MR")));
+    let transport = format!("{}||||||CART", TWO.replace("|MR", "|US"));
+    let outcome = site.send(&order(5, "XO", "", &transport));
+    assert_eq!(outcome.disposition, Disposition::Applied);
+    let record = site.order();
+    let modalities: Vec<&str> = record.steps.iter().map(|step| step.modality.as_str()).collect();
+    assert_eq!((record.transport.as_str(), modalities), ("CART", vec!["MR", "US"]));
+}
+
+#[test]
+fn a_withdrawn_order_that_is_ordered_again_later_is_open_again_and_says_so() {
     let mut site = ordered();
     site.send(&order(5, "CA", "", ONE));
-    let reason = "the order was withdrawn and is ordered again";
-    parked(&mut site, &order(9, "NW", "", ONE), reason);
     // A copy of the first message that comes late is no new order.
-    let outcome = site.send(&order(0, "NW", "", ONE));
-    assert_eq!(outcome.disposition, Disposition::NoChange);
+    assert_eq!(site.send(&order(0, "NW", "", ONE)).disposition, Disposition::NoChange);
+    assert_eq!(statuses(&site), [StepStatus::Canceled]);
+    for (minute, control) in [(9, "NW"), (19, "XO")] {
+        let outcome = site.send(&order(minute, control, "", ONE));
+        assert_eq!(outcome.disposition, Disposition::Applied);
+        assert!(findings(&outcome).contains(&REOPENED.to_owned()));
+        assert_eq!(statuses(&site), [StepStatus::Scheduled]);
+        site.send(&order(minute + 1, "DC", "", ONE));
+    }
 }
 
 #[test]
@@ -344,8 +370,16 @@ fn what_an_order_control_asks_for_follows_the_table() {
             other => format!("{other:?}"),
         };
         let changed = if is_changed { " changed" } else { "" };
-        format!("{disposition} {}{changed}", statuses(&site)[0].as_dicom())
+        let held = if site.order().steps[0].is_held { " held" } else { "" };
+        format!("{disposition} {}{changed}{held}", statuses(&site)[0].as_dicom())
     };
+    // Answers, results, refills, dispenses, problems, status requests: nothing to do about any step.
+    for control in "AF CN CR DE DF DR FU HR LI OF OK OP OR PY RE RF RR SS UA UC UD UF UH UM UN UR \
+                    UX XR"
+        .split_whitespace()
+    {
+        assert_eq!(send(control, ""), "NoChange SCHEDULED", "{control}");
+    }
     for (control, status, expected) in [
         ("XO", "", "Applied SCHEDULED changed"),
         ("XO", "SC", "Applied SCHEDULED changed"),
@@ -361,16 +395,32 @@ fn what_an_order_control_asks_for_follows_the_table() {
         ("SC", "SC", "NoChange SCHEDULED"),
         // Some, but not all, results: nothing is completed by that.
         ("SC", "A", "NoChange SCHEDULED"),
-        ("SC", "HD", "an order on hold is not supported yet SCHEDULED"),
-        ("HD", "", "an order on hold is not supported yet SCHEDULED"),
+        ("SC", "RP", "Applied CANCELED"),
+        ("SC", "ER", "NoChange SCHEDULED"),
+        ("XO", "CA", "Applied CANCELED changed"),
+        ("SC", "HD", "Applied SCHEDULED held"),
+        ("XO", "HD", "Applied SCHEDULED changed held"),
+        ("HD", "", "Applied SCHEDULED held"),
+        ("OH", "", "Applied SCHEDULED held"),
+        ("RL", "", "NoChange SCHEDULED"),
+        ("OE", "", "NoChange SCHEDULED"),
+        ("CA", "", "Applied CANCELED"),
+        ("DC", "", "Applied DISCONTINUED"),
         ("OC", "", "Applied CANCELED"),
         ("OD", "", "Applied DISCONTINUED"),
         // Answers confirm what was asked before; they ask for nothing.
         ("CR", "CA", "NoChange SCHEDULED"),
         ("DR", "DC", "NoChange SCHEDULED"),
         ("PR", "", "NoChange SCHEDULED"),
-        ("SN", "", "order control SN is not supported yet SCHEDULED"),
-        ("CN", "", "order control CN is not supported yet SCHEDULED"),
+        // Nothing is said of what takes the place of the order.
+        ("RP", "", "an order is replaced, and the message has no new one SCHEDULED"),
+        ("RU", "", "an order is replaced, and the message has no new one SCHEDULED"),
+        ("RQ", "", "an order is replaced, and the message has no new one SCHEDULED"),
+        ("RO", "", "Applied SCHEDULED changed"),
+        ("CH", "", "Applied SCHEDULED changed"),
+        ("PA", "", "NoChange SCHEDULED"),
+        ("NA", "", "NoChange SCHEDULED"),
+        ("NA", "CA", "NoChange SCHEDULED"),
         ("nw", "", "order control is not of table 0119 SCHEDULED"),
     ] {
         assert_eq!(send(control, status), expected, "{control} {status}");

@@ -614,8 +614,8 @@ fn what_cannot_be_taken_up_is_parked_with_its_reason() {
         &order(PID, "ORC|NW", &OBR.replace("|CT", "|RAD"), ""),
         "a step without modality in OBR-24 or IPC-5",
     );
-    parked(&order(PID, "ORC|RP", OBR, ""), "order control RP is not supported yet");
-    parked(&order(PID, "ORC|CA", OBR, ""), "a status for an order that is not known");
+    parked(&order(PID, "ORC|RP", OBR, ""), "an order is replaced, and the message has no new one");
+    parked(&order(PID, "ORC|NA|P-1", OBR, ""), "a number for an order that is not known");
     parked(
         &order(&format!("{PID}\n{PID}"), "ORC|NW", OBR, ""),
         "several PID segments in one message",
