@@ -1,5 +1,7 @@
 //! Databases that earlier versions filled.
 
+mod power;
+
 use std::path::Path;
 
 use rusqlite::Connection;
