@@ -227,9 +227,14 @@ async fn decide_on(
     mut record: InstanceRecord,
     known: Known,
 ) -> Result<Decided, StoreError> {
-    let Known { orders, study, versions: known, orders_at } = known;
+    let Known { mut orders, study, versions: known, mut orders_at } = known;
     let site = record.site.clone();
     let pixels = pixels::compare(state, &record, &known).await;
+    if !known::is_still(state, orders_at) {
+        // A comparison takes seconds: an order that came during it counts.
+        orders_at = state.order_changes.now();
+        orders = order::orders(state, &record).await?;
+    }
     record.relation = routing::relate(&record, &known, |other| pixels.same_as(other));
     let (mark, priority) = order::place(state, &record, &orders);
     record.mark = mark;

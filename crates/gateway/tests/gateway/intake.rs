@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use telerad_core::Uid;
 use telerad_dimse::ContextResult;
 use telerad_gateway::Event;
 use telerad_net::dicom::{AssociationFault, StoreRequest};
+use telerad_routing::{MarkKind, StudyMark};
 use telerad_store::{Effect, Instances, Journal, Store};
-use telerad_testkit::dicom::Instance;
+use telerad_testkit::dicom::{Instance, Syntax};
 use telerad_testkit::hl7::{Case, orm_o01};
 use tokio::sync::Notify;
 
-use crate::house::{Archive, House, TOML, Verdict, case_of, request, site};
+use crate::house::{Archive, Bad, House, TOML, Verdict, case_of, request, site};
 
 fn is_conflict(event: &Event) -> bool {
     matches!(event, Event::UidConflict { .. })
@@ -409,4 +411,25 @@ async fn a_row_comes_after_its_payload() {
         Verdict::Pass
     });
     house.accept_all("CT1", &[Instance::new(1)]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_comes_while_two_versions_are_compared_is_not_missed() {
+    let house = House::open();
+    let first = Instance::new(1);
+    house.accept("CT1", &first).await;
+    let uid = Uid::new(&first.sop_instance_uid).unwrap();
+    let kept = house.store.versions(&site("north"), &uid).await.unwrap();
+    assert_eq!(kept[0].mark, StudyMark::Unmatched);
+    // Reading it for the comparison takes ten of the fifteen seconds that there are.
+    house.disk.set_bad(kept[0].digest, Some(Bad::Late(Duration::from_secs(10))));
+    let second = Instance { syntax: Syntax::ImplicitLittle, ..first };
+    let order = async {
+        house.let_pass(Duration::from_secs(5)).await;
+        assert_eq!(house.answer_to(&orm_o01(&case_of("RIS", "north", 1))).await, "AA");
+    };
+    tokio::join!(house.accept("PACS", &second), order);
+    let kept = house.store.versions(&site("north"), &uid).await.unwrap();
+    let marks: Vec<_> = kept.iter().map(|version| version.mark.kind()).collect();
+    assert_eq!(marks, [MarkKind::Unmatched, MarkKind::Matched]);
 }

@@ -99,6 +99,8 @@ pub enum Bad {
     Damaged,
     /// The disk fails (EIO).
     Io,
+    /// It is there after so long.
+    Late(Duration),
     /// It is not there.
     Missing,
     /// This process has too many files open (EMFILE).
@@ -145,6 +147,13 @@ impl Payloads for FullDisk {
                 Box::pin(
                     async move { Ok(Box::new(Damaged(opening.await?)) as Box<dyn PayloadReader>) },
                 )
+            }
+            Some(Bad::Late(pause)) => {
+                let opening = self.payloads.open(digest);
+                Box::pin(async move {
+                    tokio::time::sleep(pause).await;
+                    opening.await
+                })
             }
             Some(Bad::Io) => fail(io::Error::from_raw_os_error(5)),
             Some(Bad::Missing) => fail(io::ErrorKind::NotFound.into()),
