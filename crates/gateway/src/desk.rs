@@ -9,6 +9,7 @@
 
 mod change;
 mod classes;
+mod conflicts;
 mod error;
 mod journey;
 mod messages;

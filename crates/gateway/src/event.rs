@@ -311,6 +311,8 @@ pub enum Event {
 pub enum Operation {
     /// Not to be sent any more.
     Cancel,
+    /// Looked at by a person, and to stay as it is.
+    Close,
     /// Not to be sent for now.
     Hold,
     /// To be sent before others.
@@ -330,6 +332,7 @@ impl Operation {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Cancel => "cancelled",
+            Self::Close => "closed",
             Self::Hold => "held",
             Self::Raise => "raised",
             Self::Release => "released",

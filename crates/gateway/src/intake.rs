@@ -106,8 +106,14 @@ async fn register(
     record: InstanceRecord,
     mut early: Option<Known>,
 ) -> Result<InstanceRecord, Refusal> {
-    for _ in 0..DECISIONS_MAX {
-        state.turns.pass(&record.site, &study_of(&record)).await;
+    let (study, mut turn) = (study_of(&record), None);
+    for tries in 0..DECISIONS_MAX {
+        if tries < TRIES_BESIDE_OTHERS {
+            state.turns.pass(&record.site, &study).await;
+        } else if turn.is_none() {
+            // Every one of many associations may change the study with each of its instances.
+            turn = Some(state.turns.take(&record.site, &study).await);
+        }
         let decided = match early.take().filter(|known| known.is_current(state)) {
             Some(known) => decide_on(state, record.clone(), known).await,
             None => decide(state, record.clone()).await,
@@ -225,20 +231,15 @@ async fn decide(state: &State, record: InstanceRecord) -> Result<Decided, StoreE
 async fn decide_on(
     state: &State,
     mut record: InstanceRecord,
-    known: Known,
+    mut known: Known,
 ) -> Result<Decided, StoreError> {
-    let Known { mut orders, study, versions: known, mut orders_at } = known;
-    let site = record.site.clone();
-    let pixels = pixels::compare(state, &record, &known).await;
-    if !known::is_still(state, orders_at) {
-        // A comparison takes seconds: an order that came during it counts.
-        orders_at = state.order_changes.now();
-        orders = order::orders(state, &record).await?;
-    }
+    let pixels = pixels::compare(state, &record, &known.versions).await;
+    known.heed_orders(state, &record).await?;
+    let Known { orders, study, versions: known, orders_at } = known;
     record.relation = routing::relate(&record, &known, |other| pixels.same_as(other));
     let (mark, priority) = order::place(state, &record, &orders);
     record.mark = mark;
-    let (keys, study_uid) = (order::keys(state, &record), study_of(&record));
+    let (site, keys) = (record.site.clone(), order::keys(state, &record));
     let queued = match record.relation {
         Relation::Repeated => queued(state, &record, study.as_ref()).await?,
         _ => Vec::new(),
@@ -263,7 +264,7 @@ async fn decide_on(
         // An instance that no rule wants would else miss the decision that another one makes for the study now.
         Effect::Expect(Expectation::StudyRevision {
             site: site.clone(),
-            study_instance_uid: study_uid,
+            study_instance_uid: study_of(&record),
             revision: study.as_ref().map_or(0, |study| study.revision),
         }),
     ];
@@ -281,8 +282,8 @@ async fn decide_on(
             routing::Effect::Stick(member) => Effect::Sticky(member),
         });
     }
-    effects.extend(reports_to_people(state, &record, decision.no_rule));
     let doubt = doubt::note(state, &record, &known, study.as_ref(), &pixels, &mut effects);
+    effects.extend(reports_to_people(state, &record, &doubt, decision.no_rule));
     let sent_twice =
         study.and_then(|study| note_sent_twice(state, &record, &known, study, &mut effects));
     Ok(Decided {
@@ -372,11 +373,20 @@ async fn queued(
 }
 
 /// What a person has to see, in the same transaction as what it is about.
-fn reports_to_people(state: &State, record: &InstanceRecord, no_rule: bool) -> Vec<Effect> {
+fn reports_to_people(
+    state: &State,
+    record: &InstanceRecord,
+    doubt: &Doubt,
+    no_rule: bool,
+) -> Vec<Effect> {
     let subject = record.sop_instance_uid.as_str();
     let mut effects = Vec::new();
     let mut park = |reason: &str, evidence: String| {
         effects.push(state.journal(&record.site, subject, reason, &evidence));
+        if reason == CONFLICT && !matches!(doubt, Doubt::None) {
+            // It is counted in what is parked for its study.
+            return;
+        }
         effects.push(Effect::Park(ParkedItem {
             id: state.new_id(),
             site: record.site.clone(),
@@ -388,10 +398,7 @@ fn reports_to_people(state: &State, record: &InstanceRecord, no_rule: bool) -> V
         }));
     };
     if let Relation::UidConflict { differs } = &record.relation {
-        park(
-            "uid conflict",
-            format!("sent by {}; differs in {}", record.source, differs.join(", ")),
-        );
+        park(CONFLICT, format!("sent by {}; differs in {}", record.source, differs.join(", ")));
     }
     if no_rule {
         park(NO_RULE, format!("sent by {}; no rule names a destination", record.source));
@@ -470,6 +477,12 @@ fn mark_name(mark: &StudyMark) -> &'static str {
         StudyMark::Unmatched => "unmatched",
     }
 }
+
+/// So often is decided in competition with others; then those let the study be.
+const TRIES_BESIDE_OTHERS: usize = 4;
+
+/// Why a version under a UID that another one has is parked.
+pub(crate) const CONFLICT: &str = "uid conflict";
 
 /// Why an instance that no rule wants is parked.
 pub(crate) const NO_RULE: &str = "no rule";

@@ -85,8 +85,8 @@ pub use outage::{StaleReason, StudyFacts, after_outage, set_stale};
 pub use predicate::{NoValues, OneOf, Predicate};
 pub use rate::{LinkId, RateLimit, TokenBucket};
 pub use record::{
-    Cancellation, DeliveryKey, DeliveryRecord, Hold, InstanceRecord, MarkKind, Relation,
-    StudyDecision, StudyMark,
+    Cancellation, DeliveryKey, DeliveryRecord, Hold, InstanceRecord, MarkKind, NotCompared,
+    Relation, StudyDecision, StudyMark,
 };
 pub use refused_class::RefusedClasses;
 pub use rejection::{Concurrency, Rejection};

@@ -140,14 +140,52 @@ pub struct StudyDecision {
     /// Sources that both send it, each pair told once.
     #[serde(default)]
     pub sent_twice: Vec<SourcePair>,
-    /// Sources of versions whose pixels could not be compared, each pair told once.
+    /// Versions whose pixels could not be compared, by the sources that sent them; each pair told once.
     #[serde(default)]
-    pub not_compared: Vec<SourcePair>,
+    pub not_compared: Vec<NotCompared>,
     /// How it stands to the orders of its site, as was told last; `None` in what was written before that was kept.
     #[serde(default)]
     pub mark: Option<StudyMark>,
     /// The revision it was read at; 0 = new.
     pub revision: u64,
+}
+
+/// Two sources of a study whose versions of an instance may be one image or not: nothing tells.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(from = "StoredNotCompared")]
+pub struct NotCompared {
+    /// Which sources.
+    pub sources: SourcePair,
+    /// How many versions are in doubt.
+    pub instances: u32,
+    /// The parked item that tells a person of all of them; empty when each was parked by itself.
+    pub parked: String,
+    /// Since when it is parked.
+    pub since: Timestamp,
+}
+
+/// Before they were counted, only the pair was kept.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredNotCompared {
+    Counted { sources: SourcePair, instances: u32, parked: String, since: Timestamp },
+    Pair(SourcePair),
+}
+
+impl From<StoredNotCompared> for NotCompared {
+    fn from(stored: StoredNotCompared) -> Self {
+        match stored {
+            StoredNotCompared::Counted { sources, instances, parked, since } => {
+                Self { sources, instances, parked, since }
+            }
+            StoredNotCompared::Pair(sources) => Self {
+                sources,
+                instances: 0,
+                parked: String::new(),
+                since: Timestamp::from_micros(0),
+            },
+        }
+    }
 }
 
 /// A person's word that a study is not to be sent for now.

@@ -13,6 +13,9 @@ pub enum DeskError {
     /// The report has no version that stands, or nobody gets reports of this site.
     #[error("there is nothing to send, or nobody who gets it")]
     NothingToSend,
+    /// No conflict is parked under this UID at this site.
+    #[error("no conflict of versions is parked under this UID")]
+    NothingInConflict,
     /// The message still waits to be sent, or was answered.
     #[error("the message is not set aside")]
     NotSetAside,
@@ -62,6 +65,7 @@ impl DeskError {
             Self::Busy | Self::Payloads { .. } => true,
             Self::Store(error) => error.is_retryable(),
             Self::NotSetAside
+            | Self::NothingInConflict
             | Self::NothingToSend
             | Self::Operation(_)
             | Self::Overtaken

@@ -1,12 +1,13 @@
 //! Versions of which nobody can tell whether they are one image.
 //!
 //! A PACS that forwards what a CT sent, compressed with loss or in a way that is not read here, makes a conflict of every
-//! slice. Each is kept and parked with its evidence, but a person is told once for the study.
+//! slice. Each is kept, with a line of the journal; a person is told once for the study, and finds one parked item that
+//! counts them.
 
-use telerad_routing::{self as routing, InstanceRecord, SourcePair, StudyDecision};
-use telerad_store::Effect;
+use telerad_routing::{self as routing, InstanceRecord, NotCompared, SourcePair, StudyDecision};
+use telerad_store::{Effect, ParkedItem, ParkedKind};
 
-use super::study_of;
+use super::{CONFLICT, study_of};
 use crate::event::Event;
 use crate::pixels::Comparison;
 use crate::state::State;
@@ -21,7 +22,8 @@ pub(super) enum Doubt {
     Told,
 }
 
-/// Notes in the study's decision that this is told, so that whoever decides at the same time finds it there.
+/// Counts it in the study's decision and in what is parked for it. Whoever decides at the same time is in conflict, and
+/// counts on from there.
 pub(super) fn note(
     state: &State,
     record: &InstanceRecord,
@@ -33,24 +35,46 @@ pub(super) fn note(
     let (Some(sources), Some(study)) = (routing::not_compared(record, known), study) else {
         return Doubt::None;
     };
-    if study.not_compared.contains(&sources) {
-        return Doubt::Told;
+    // Where the study is changed for another reason, both changes are one.
+    let is_study = |effect: &Effect| matches!(effect, Effect::Study(_));
+    let place = effects.iter().position(is_study).unwrap_or_else(|| {
+        effects.push(Effect::Study(study.clone()));
+        effects.len() - 1
+    });
+    let Some(Effect::Study(study)) = effects.get_mut(place) else { return Doubt::None };
+    let uid = study.study_instance_uid.clone();
+    let told = study.not_compared.iter().position(|it| it.sources == sources);
+    let is_told = told.is_some();
+    let number = told.unwrap_or(study.not_compared.len());
+    if !is_told {
+        let parked = String::new();
+        let (sources, since) = (sources.clone(), state.now());
+        study.not_compared.push(NotCompared { sources, instances: 0, parked, since });
     }
-    // A change of the study for another reason goes first; the next instance brings this up again.
-    if effects.iter().any(|it| matches!(it, Effect::Study(_))) {
-        return Doubt::None;
+    let Some(doubt) = study.not_compared.get_mut(number) else { return Doubt::None };
+    if doubt.parked.is_empty() {
+        (doubt.parked, doubt.since) = (state.new_id(), state.now());
     }
+    doubt.instances = doubt.instances.saturating_add(1);
+    let doubt = doubt.clone();
     let cause = pixels.unknown().unwrap_or("they were not compared").to_owned();
     let (one, other) = sources.titles();
     let detail = format!(
         "{one} and {other} both send this study; whether their images are the same is not known: {cause}"
     );
-    let uid = &study.study_instance_uid;
-    effects.push(state.journal(&record.site, uid, "pixels not compared", &detail));
-    let mut study = study.clone();
-    study.not_compared.push(sources.clone());
-    effects.push(Effect::Study(study));
-    Doubt::First { sources, cause }
+    if !is_told {
+        effects.push(state.journal(&record.site, &uid, "pixels not compared", &detail));
+    }
+    effects.push(Effect::Park(ParkedItem {
+        id: doubt.parked,
+        site: record.site.clone(),
+        kind: ParkedKind::Instance,
+        reason: CONFLICT.to_owned(),
+        evidence: format!("{detail}; instances: {}", doubt.instances),
+        subject: uid,
+        parked_at: doubt.since,
+    }));
+    if is_told { Doubt::Told } else { Doubt::First { sources, cause } }
 }
 
 pub(super) fn announce(state: &State, record: &InstanceRecord, doubt: &Doubt) {

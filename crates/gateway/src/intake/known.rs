@@ -30,6 +30,19 @@ impl Known {
         Ok(Self { orders, study, versions, orders_at })
     }
 
+    /// Reads the orders again when one has changed: comparing two versions takes seconds.
+    pub(super) async fn heed_orders(
+        &mut self,
+        state: &State,
+        record: &InstanceRecord,
+    ) -> Result<(), StoreError> {
+        if !self.is_current(state) {
+            self.orders_at = state.order_changes.now();
+            self.orders = order::orders(state, record).await?;
+        }
+        Ok(())
+    }
+
     /// Whether the orders are still what they were. That the rest is, the decision's batch expects.
     pub(super) fn is_current(&self, state: &State) -> bool {
         is_still(state, self.orders_at)

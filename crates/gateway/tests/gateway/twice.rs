@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use telerad_dicom::uids;
-use telerad_gateway::Event;
+use telerad_gateway::desk::{DeskError, Signature};
+use telerad_gateway::{Event, Operation};
 use telerad_store::{Instances, Journal};
 use telerad_testkit::dicom::{Instance, Syntax};
 
@@ -127,16 +128,20 @@ fn lossy(study: &[Instance]) -> Vec<Instance> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lossy_twins_are_kept_and_parked_and_told_once_for_their_study() {
+async fn three_hundred_lossy_twins_are_kept_and_parked_and_told_once_for_their_study() {
     let mut house = House::open();
     let archive = Archive::open(&house.network);
-    let native = study(40);
+    let native = study(300);
     send_all(&house, "CT1", &native).await;
     let second = lossy(&native);
-    tokio::join!(send_all(&house, "PACS", &second[..20]), send_all(&house, "PACS", &second[20..]));
-    house.delivered(40).await;
+    tokio::join!(
+        send_all(&house, "PACS", &second[..100]),
+        send_all(&house, "PACS", &second[100..200]),
+        send_all(&house, "PACS", &second[200..]),
+    );
+    house.delivered(300).await;
     house.settle().await;
-    assert_eq!(archive.kept().len(), 40);
+    assert_eq!(archive.kept().len(), 300);
     assert!(archive.kept().iter().all(|kept| kept.transfer_syntax_uid == native[0].syntax.uid()));
     let is_told = |event: &Event| matches!(event, Event::PixelsNotCompared { .. });
     let Event::PixelsNotCompared { sources, study_instance_uid, cause, .. } =
@@ -158,11 +163,44 @@ async fn lossy_twins_are_kept_and_parked_and_told_once_for_their_study() {
          pixels of transfer syntax 1.2.840.10008.1.2.4.50 are not read"
     );
     // None is lost, and none is taken for the other.
-    assert_eq!(house.reasons().await, ["uid conflict"; 40]);
     for slice in &native {
         let uid = telerad_core::Uid::new(&slice.sop_instance_uid).unwrap();
         assert_eq!(house.store.versions(&site("north"), &uid).await.unwrap().len(), 2);
+        let journal = house.store.journal(&slice.sop_instance_uid).await.unwrap();
+        assert_eq!(journal.iter().filter(|entry| entry.event == "uid conflict").count(), 1);
     }
+    let parked = house.parked().await;
+    assert_eq!(parked.len(), 1, "one for the study and the two sources");
+    assert_eq!((&*parked[0].reason, &parked[0].subject), ("uid conflict", &study_instance_uid));
+    assert_eq!(parked[0].evidence, format!("{}; instances: 300", told[0].detail));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_ends_the_wait_of_lossy_twins_and_later_ones_wait_again() {
+    let mut house = House::open();
+    let _archive = Archive::open(&house.network);
+    let native = study(3);
+    send_all(&house, "CT1", &native).await;
+    send_all(&house, "PACS", &lossy(&native)[..2]).await;
+    let (first, uid) = (house.parked().await.remove(0), native[0].study_instance_uid.clone());
+    let (desk, north) = (house.gateway.desk(), site("north"));
+    let signature = Signature::new("ops-1", "looked at both").unwrap();
+    assert_eq!(desk.close_conflict(&north, &uid, &signature).await, Ok(1));
+    assert_eq!(house.parked().await.len(), 0);
+    let again = desk.close_conflict(&north, &uid, &signature).await;
+    assert_eq!(again, Err(DeskError::NothingInConflict));
+    let is_closed = |event: &Event| matches!(event, Event::Decided { operation: Operation::Close, subject, .. } if *subject == uid);
+    assert_eq!(house.count(is_closed), 1);
+    send_all(&house, "PACS", &lossy(&native)[2..]).await;
+    let parked = house.parked().await;
+    assert_eq!((parked.len(), &parked[0].id), (1, &first.id));
+    assert!(parked[0].evidence.ends_with("; instances: 3"), "{}", parked[0].evidence);
+    // A conflict of one instance is closed in the same way.
+    let other = Instance { patient_id: "P2".to_owned(), ..native[0].clone() };
+    send_all(&house, "CT1", std::slice::from_ref(&other)).await;
+    assert_eq!(house.parked().await.len(), 2);
+    let closed = desk.close_conflict(&north, &other.sop_instance_uid, &signature).await;
+    assert_eq!((closed, house.parked().await.len()), (Ok(1), 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,5 +216,12 @@ async fn a_certain_conflict_among_lossy_twins_is_told_by_itself() {
     let is_conflict = |event: &Event| matches!(event, Event::UidConflict { .. });
     let is_told = |event: &Event| matches!(event, Event::PixelsNotCompared { .. });
     assert_eq!((house.count(is_told), house.count(is_conflict)), (1, 1));
-    assert_eq!(house.reasons().await, ["uid conflict"; 3]);
+    let parked = house.parked().await;
+    let about = |subject: &str| {
+        let its = parked.iter().filter(|item| item.subject == subject);
+        its.map(|item| item.evidence.as_str()).collect::<Vec<_>>()
+    };
+    let (study, slice) = (about(&native[0].study_instance_uid), about(&second[2].sop_instance_uid));
+    assert_eq!((parked.len(), study.len(), slice.len()), (2, 1, 1));
+    assert!(study[0].ends_with("; instances: 2"), "{}", study[0]);
 }

@@ -6,9 +6,9 @@ use telerad_core::Priority;
 use telerad_dicom::{PeerAnswer, Status};
 use telerad_routing::{
     DeliveryOutcome, DeliveryRecord, DeliveryState, Digest, DuplicatePolicy, DuplicateStep,
-    FaultScope, HeldContent, InstanceRecord, NextStep, NotWantedReason, RefusedClasses, Relation,
-    ResendPolicy, RetryPolicy, SentEvidence, StaleReason, StudyFacts, after_outage, deliveries,
-    held_content, next_step, set_stale, settle,
+    FaultScope, HeldContent, InstanceRecord, NextStep, NotCompared, NotWantedReason,
+    RefusedClasses, Relation, ResendPolicy, RetryPolicy, SentEvidence, StaleReason, StudyFacts,
+    after_outage, deliveries, held_content, next_step, set_stale, settle,
 };
 
 use crate::groups::{Ledger, id};
@@ -254,4 +254,15 @@ fn what_cannot_be_read_waits_for_a_person_and_what_is_out_of_files_does_not() {
         line = after(&line, &local);
         assert_eq!((line.state.as_str(), line.attempts), ("pending", 0));
     }
+}
+
+#[test]
+fn pairs_of_sources_that_were_kept_before_they_were_counted_are_still_read() {
+    let read = |text: &str| serde_json::from_str::<NotCompared>(text).unwrap();
+    let old = read(r#"["PACS","CT1"]"#);
+    let (one, other) = old.sources.titles();
+    assert_eq!((one.as_str(), other.as_str()), ("CT1", "PACS"));
+    assert_eq!((old.instances, &*old.parked), (0, ""));
+    let new = NotCompared { instances: 3, parked: "7".to_owned(), since: at(30), ..old };
+    assert_eq!(read(&serde_json::to_string(&new).unwrap()), new);
 }
