@@ -2,6 +2,7 @@
 
 use telerad_core::{AeTitle, SiteId, Timestamp, Uid};
 use telerad_routing::{DestinationId, SourcePair};
+use telerad_store::ParkedKind;
 
 /// Something a gateway did or met. Events carry identifiers of messages and instances, never of people; what is
 /// durable stands in the store, so a listener that lags loses no fact.
@@ -255,6 +256,18 @@ pub enum Event {
         from: DestinationId,
         /// Where it goes now.
         to: DestinationId,
+    },
+    /// It was parked before this start, and waits for a person still. Whatever parked it may not have been told: a crash can
+    /// come between the record and the word.
+    StillParked {
+        /// The site whose people decide.
+        site: SiteId,
+        /// What waits.
+        kind: ParkedKind,
+        /// As in the parked item: the message's id, the SOP Instance UID or the Study Instance UID.
+        subject: String,
+        /// Why it waits, in plain words.
+        reason: String,
     },
     /// A destination works again, and a study that was queued for it waits for a person: it was reported or cancelled
     /// meanwhile.

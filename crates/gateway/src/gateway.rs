@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::messages::Receiver;
 use crate::services::Provider;
 use crate::state::State;
-use crate::{deliver, garbage, outbox, room, stranded, undecided, worklists};
+use crate::{deliver, garbage, outbox, room, still_parked, stranded, undecided, worklists};
 
 /// A running gateway. Dropping it asks everything to stop; [`Gateway::stop`] also waits for the end.
 pub struct Gateway {
@@ -69,6 +69,9 @@ impl Gateway {
         let asked = (Arc::clone(&state), shutdown.clone());
         let undecided = async move { undecided::watch(&asked.0, &asked.1).await };
         state.environment.spawn.spawn("undecided instances", Box::pin(undecided));
+        let parked = (Arc::clone(&state), shutdown.clone());
+        let still_parked = async move { still_parked::tell(&parked.0, &parked.1).await };
+        state.environment.spawn.spawn("still parked", Box::pin(still_parked));
         let told = Arc::clone(&state);
         let stranded = async move {
             stranded::tell(&told).await;

@@ -55,6 +55,7 @@ mod room;
 mod services;
 mod source;
 mod state;
+mod still_parked;
 mod stranded;
 #[cfg(feature = "tls")]
 pub mod tls;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use telerad_core::{Priority, SiteId};
+use telerad_core::{Priority, SiteId, Uid};
 use telerad_net::Shutdown;
 use telerad_routing::{
     self as routing, DeliveryRecord, DeliveryState, DestinationGroup, DestinationId, GroupId,
@@ -176,7 +176,7 @@ impl Wish<'_> {
                 return Ok(());
             }
         };
-        let Move { effects: moves, lane, held: _held } = moves;
+        let Move { effects: moves, lane, held: _held, parked } = moves;
         effects.extend(moves);
         state.commit(effects).await?;
         tracing::warn!(study_instance_uid = uid, %from, %to, "study moved");
@@ -190,8 +190,12 @@ impl Wish<'_> {
             site: site.clone(),
             study_instance_uid: study_instance_uid(),
             from: from.clone(),
-            to,
+            to: to.clone(),
         });
+        for sop_instance_uid in parked {
+            let (destination, cause) = (to.clone(), NO_LONGER_KEPT.to_owned());
+            state.tell(Event::InstanceFailed { destination, sop_instance_uid, cause });
+        }
         Ok(())
     }
 }
@@ -203,6 +207,8 @@ struct Move {
     held: Vec<PayloadHold>,
     /// The most urgent lane of what has to be sent.
     lane: Priority,
+    /// What cannot be sent any more.
+    parked: Vec<Uid>,
 }
 
 impl Move {
@@ -214,7 +220,8 @@ impl Move {
         deliveries: &[DeliveryRecord],
         from: &DestinationId,
     ) -> std::io::Result<Self> {
-        let mut this = Self { effects: Vec::new(), held: Vec::new(), lane: Priority::Low };
+        let (effects, held, parked) = (Vec::new(), Vec::new(), Vec::new());
+        let mut this = Self { effects, held, lane: Priority::Low, parked };
         for effect in moved {
             match effect {
                 routing::Effect::PutStudy(study) => this.effects.push(Effect::Study(study)),
@@ -227,7 +234,10 @@ impl Move {
                         // What the other member had may have been removed since.
                         match state.environment.payloads.hold(&delivery.digest).await? {
                             Some(hold) => this.held.push(hold),
-                            None => this.effects.push(park(state, &mut delivery)),
+                            None => {
+                                this.effects.push(park(state, &mut delivery));
+                                this.parked.push(delivery.key.sop_instance_uid.clone());
+                            }
                         }
                     }
                     this.effects.push(Effect::Delivery(delivery));
@@ -243,7 +253,7 @@ impl Move {
 
 /// What cannot be sent any more waits for a person, who can ask its source for it.
 fn park(state: &State, delivery: &mut DeliveryRecord) -> Effect {
-    let reason = "its data set is no longer kept: its source has to send it again".to_owned();
+    let reason = NO_LONGER_KEPT.to_owned();
     let evidence = format!("{}: {reason}", delivery.key.destination);
     delivery.state = DeliveryState::Parked { reason };
     Effect::Park(ParkedItem {
@@ -294,6 +304,7 @@ fn as_it_was(
     Some((before, now_at))
 }
 
+const NO_LONGER_KEPT: &str = "its data set is no longer kept: its source has to send it again";
 /// Studies looked at between two reads.
 const PAGE: usize = 256;
 /// While a member is down, what has newly come is looked for this often.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use telerad_gateway::Event;
-use telerad_store::{Effect, Journal};
+use telerad_store::{Effect, Journal, ParkedKind};
 use telerad_testkit::dicom::Instance;
 use telerad_testkit::hl7::orm_o01;
 use tokio::sync::Notify;
@@ -37,6 +37,22 @@ async fn what_no_rule_wanted_goes_out_when_the_rules_are_mended() {
     house.settle().await;
     assert_eq!((house.reasons().await.len(), archive.kept().len()), (70, 0));
     assert_eq!(house.count(|event| matches!(event, Event::DecidedAgain { .. })), 0);
+    // A crash may have come before they were told.
+    let mut told = Vec::new();
+    let is_told = |event: &Event| matches!(event, Event::StillParked { .. });
+    for _ in 0..house.count(is_told) {
+        let Event::StillParked { kind, subject, reason, .. } =
+            house.event("still parked", is_told).await
+        else {
+            unreachable!()
+        };
+        assert_eq!((kind, &*reason), (ParkedKind::Instance, "no rule"));
+        told.push(subject);
+    }
+    told.sort();
+    let mut expected: Vec<String> = reports(70).into_iter().map(|it| it.sop_instance_uid).collect();
+    expected.sort();
+    assert_eq!(told, expected);
     let mut house = house.restart_with(TOML).await;
     house.delivered(70).await;
     house.settle().await;
