@@ -14,6 +14,7 @@ mod error;
 mod journey;
 mod messages;
 mod raise;
+mod replay;
 mod signature;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use telerad_store::payload::PayloadHold;
 
 pub use self::error::DeskError;
 pub use self::journey::Journey;
+pub use self::replay::{Difference, Replay};
 pub use self::signature::{InvalidSignature, Signature};
 
 pub(crate) use self::raise::raise_for;

@@ -332,6 +332,8 @@ pub enum Operation {
     Raise,
     /// To be sent after all.
     Release,
+    /// To be applied once more: a message that is kept.
+    Replay,
     /// To be tried once more after it failed, was parked or set aside.
     Requeue,
     /// To be sent somewhere else.
@@ -349,6 +351,7 @@ impl Operation {
             Self::Hold => "held",
             Self::Raise => "raised",
             Self::Release => "released",
+            Self::Replay => "replayed",
             Self::Requeue => "requeued",
             Self::Reroute => "re-routed",
             Self::Resend => "resent",

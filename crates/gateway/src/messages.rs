@@ -108,19 +108,31 @@ async fn decide_and_commit(
     if earlier.is_some() && !repeated {
         handled.findings.push("MSH-10 was used before for another message".to_owned());
     }
-    let warnings = incoming.message.warnings().iter().map(ToString::to_string);
-    handled.findings.splice(0..0, warnings);
     let record = MessageRecord {
         id: incoming.id.to_owned(),
         site: Some(incoming.site.clone()),
         received_at: state.now(),
         sender,
-        control_id: control_id.clone(),
+        control_id,
         kind: kind(incoming.message),
         raw: incoming.message.as_bytes().to_vec(),
         outcome: handled.outcome.clone(),
-        findings: handled.findings,
+        findings: Vec::new(),
     };
+    commit(state, incoming, record, handled).await
+}
+
+/// Writes what was decided about a message together with the message itself, and tells of it.
+pub(crate) async fn commit(
+    state: &State,
+    incoming: Incoming<'_>,
+    mut record: MessageRecord,
+    mut handled: Handled,
+) -> Result<Answer, StoreError> {
+    let control_id = record.control_id.clone();
+    let warnings = incoming.message.warnings().iter().map(ToString::to_string);
+    handled.findings.splice(0..0, warnings);
+    record.findings = handled.findings;
     let mut effects = vec![Effect::Message(record)];
     effects.append(&mut handled.effects);
     let orders: Vec<_> = effects.iter().filter_map(found_by).collect();
@@ -141,7 +153,8 @@ fn found_by(effect: &Effect) -> Option<Vec<SearchKey>> {
     }
 }
 
-async fn handle(
+/// Decides about a message; nothing is written yet.
+pub(crate) async fn handle(
     state: &State,
     incoming: Incoming<'_>,
     role: Hl7Role,

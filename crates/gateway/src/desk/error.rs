@@ -53,6 +53,9 @@ pub enum DeskError {
     /// This site has no such report, or no order for it.
     #[error("this site has no such report, or does not know its order")]
     UnknownReport,
+    /// Nobody at this site is configured as the sender of the message any more.
+    #[error("the sender of the message is not configured for this site")]
+    UnknownSender,
     /// This site has no such study, or no rule wanted it.
     #[error("this site has no decision about such a study")]
     UnknownStudy,
@@ -74,6 +77,7 @@ impl DeskError {
             | Self::UnknownInstance
             | Self::UnknownMessage
             | Self::UnknownReport
+            | Self::UnknownSender
             | Self::UnknownStudy => false,
         }
     }

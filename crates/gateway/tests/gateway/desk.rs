@@ -2,6 +2,7 @@
 
 mod journey;
 mod messages;
+mod replay;
 
 use std::time::Duration;
 
