@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests own their runtime")]
 
 mod after_delivery;
+mod damaged;
 mod delivery;
 mod desk;
 mod garbage;
