@@ -4,6 +4,7 @@
 //! [`Configuration::check`] has the last word on what refers to what.
 
 mod lanes;
+mod onward;
 mod read;
 mod sending;
 mod spool;
@@ -26,6 +27,7 @@ use telerad_routing::{
 use telerad_worklist::{AccessionSource, Mapping};
 use toml::Spanned;
 
+pub use onward::{Hl7CharacterSet, Hl7Version, OrderDestination, OrderFeed, PriorReports};
 pub use read::{ConfigurationError, Fault};
 pub use sending::Link;
 pub use spool::{Spool, Watermark};
@@ -71,6 +73,9 @@ pub struct Configuration {
     /// Where the reports of each site go.
     #[serde(rename = "report_destination", default)]
     pub report_destinations: Vec<ReportDestination>,
+    /// Where the orders of each site go.
+    #[serde(rename = "order_destination", default)]
+    pub order_destinations: Vec<OrderDestination>,
     /// Who is told that a report is available.
     #[serde(rename = "announcement", default)]
     pub announcements: Vec<Announcement>,
@@ -132,6 +137,9 @@ pub struct Site {
     /// For how many hours after it came in the data set of an instance is kept, when every destination has it or does not
     /// want it. Without it data sets are kept for good. What is still to be sent, or waits for a person, is never removed.
     pub keep_hours: Option<u64>,
+    /// Whether it sends orders.
+    #[serde(default)]
+    pub order_feed: OrderFeed,
     /// Declared rules by which accession numbers of reports are brought to the site's own form.
     #[serde(default)]
     pub accession_rules: Vec<CanonicalRule>,

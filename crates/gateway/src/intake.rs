@@ -21,6 +21,7 @@ use telerad_store::{
 
 use crate::configuration::Service;
 use crate::event::Event;
+use crate::onward;
 use crate::order_changes::OrdersAt;
 use crate::pixels;
 use crate::state::{DECISIONS_MAX, State};
@@ -219,6 +220,8 @@ struct Decided {
     queued: usize,
     relation: Relation,
     sent_twice: Option<SourcePair>,
+    /// Receivers of messages whose queues grow.
+    tell: Vec<String>,
     wake: Vec<(routing::DestinationId, Priority)>,
 }
 
@@ -282,6 +285,13 @@ async fn decide_on(
             routing::Effect::Stick(member) => Effect::Sticky(member),
         });
     }
+    let is_decided = effects.iter().any(|it| matches!(it, Effect::Study(_)));
+    let mut tell = Vec::new();
+    if study.is_none() && is_decided {
+        let queued = onward::built_from_images(state, &record, priority).await?;
+        effects.extend(queued.effects);
+        tell = queued.wake;
+    }
     let doubt = doubt::note(state, &record, &known, study.as_ref(), &pixels, &mut effects);
     effects.extend(reports_to_people(state, &record, &doubt, decision.no_rule));
     let sent_twice =
@@ -295,6 +305,7 @@ async fn decide_on(
         queued: queued.len(),
         sent_twice,
         relation: record.relation,
+        tell,
         wake,
     })
 }
@@ -422,6 +433,9 @@ fn announce(state: &State, record: &InstanceRecord, decided: &Decided) {
     let (site, uid) = (&record.site, &record.sop_instance_uid);
     let (mark, wake) = (decided.mark, &decided.wake);
     ring(state, wake);
+    for bell in decided.tell.iter().filter_map(|receiver| state.receiver_bell(receiver)) {
+        bell.notify_one();
+    }
     tracing::info!(
         %site, source = %record.source, sop_instance_uid = %uid, bytes = record.bytes, mark,
         destinations = wake.len(), "instance received"

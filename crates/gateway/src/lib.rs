@@ -44,6 +44,7 @@ mod intake;
 mod messages;
 mod modality_worklist;
 mod new_orders;
+mod onward;
 mod order_changes;
 mod orders;
 mod outbox;

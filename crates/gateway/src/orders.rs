@@ -8,6 +8,7 @@ use telerad_worklist::OrderRecord;
 use crate::desk::raise_for;
 use crate::handled::{Answer, Handled, Incoming, park, reject};
 use crate::intake;
+use crate::onward;
 use crate::state::State;
 
 /// Applies one ADT or order message to what the site already knows.
@@ -47,6 +48,8 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
     let changed = more_or_less_urgent(&known, &applied.effects);
     let raised = raise_for(state, site, &changed, &incoming.message.control_id()).await?;
     let messages: Vec<Effect> = changed.iter().map(|order| raise_messages(order)).collect();
+    let onward = onward(state, incoming, &known, &applied.effects).await?;
+    let findings = findings.into_iter().chain(onward.findings).collect();
     let effects = applied.effects.into_iter().map(|effect| match effect {
         worklist::Effect::PutPatient(record) => Effect::Patient(record),
         worklist::Effect::PutOrder(record) => put(record, &policy),
@@ -54,11 +57,11 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
     Ok(Handled {
         outcome,
         answer: Answer::accept(),
-        effects: effects.chain(raised.effects).chain(messages).collect(),
+        effects: effects.chain(onward.effects).chain(raised.effects).chain(messages).collect(),
         findings,
         events: events.into_iter().chain(raised.events).collect(),
         turns: raised.turns,
-        wake: Vec::new(),
+        wake: onward.wake,
     })
 }
 
@@ -74,6 +77,34 @@ pub(crate) fn put(record: OrderRecord, policy: &AccessionPolicy) -> Effect {
 fn order_before<'a>(known: &'a worklist::Known, record: &OrderRecord) -> Option<&'a OrderRecord> {
     let mut orders = known.orders.iter().filter(|before| !before.is_tombstone());
     orders.find(|before| before.key == record.key)
+}
+
+/// What the site's reading platforms have to be told of it.
+async fn onward(
+    state: &State,
+    incoming: Incoming<'_>,
+    known: &worklist::Known,
+    effects: &[worklist::Effect],
+) -> Result<onward::Queued, StoreError> {
+    let (mut orders, mut patients) = (Vec::new(), Vec::new());
+    for effect in effects {
+        match effect {
+            worklist::Effect::PutOrder(record) if record.is_tombstone() => {}
+            worklist::Effect::PutOrder(record) => orders.push(record),
+            worklist::Effect::PutPatient(record) => patients.push(record),
+        }
+    }
+    let before: Vec<OrderRecord> =
+        known.orders.iter().filter(|order| !order.is_tombstone()).cloned().collect();
+    let changes = onward::Changes {
+        site: incoming.site,
+        cause: incoming.id,
+        orders_before: &before,
+        patients_before: &known.patients,
+        orders: &orders,
+        patients: &patients,
+    };
+    onward::queue(state, changes).await
 }
 
 /// The orders that are new, or of which something has changed that says how urgent they are.

@@ -1,14 +1,14 @@
-//! HL7 out: reports to the RIS, and the news that a report is available.
+//! HL7 out: reports to the RIS, the news that a report is available, and orders to the reading platform.
 //!
-//! Messages of one order leave in order; messages of different orders never wait for each other. What is urgent goes first,
-//! and takes along what is before it in its order. An outage never gives a message up: it opens the receiver's breaker,
-//! which is kept across restarts, and one message is the probe that ends it.
+//! Reports of one order leave in order, and so does all that a platform is told of one patient; other messages never wait
+//! for each other. What is urgent goes first, and takes along what is before it in its sequence. An outage never gives a
+//! message up: it opens the receiver's breaker, which is kept across restarts, and one message is the probe that ends it.
 //!
 //! A message that a connected receiver refuses, or leaves unanswered while it answers others, is set aside for a person while
-//! others pass, the later ones of its order included: each message tells a report whole, as it stood when the message was
-//! queued, so that a later one makes the earlier superfluous, and holding back a final report or a correction because an
-//! earlier version met a fault would harm more than it helps. Put back, it goes before what is still queued for its order;
-//! once a later one was answered, it never goes again.
+//! others pass, the later ones of its sequence included: each message tells a report or an order whole, as it stood when the
+//! message was queued, so that a later one about the same makes the earlier superfluous, and holding back a final report, a
+//! correction or a cancellation because an earlier message met a fault would harm more than it helps. Put back, it goes before
+//! what is still queued of its sequence; once a later one about the same was answered, it never goes again.
 //!
 //! What MSH-15 and MSH-16 of a message ask for decides which answer is a delivery: where the application's is asked for, a
 //! commit answer alone (CA) is none. The pauses between tries are kept here; the sender has none of its own.

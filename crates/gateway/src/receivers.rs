@@ -4,13 +4,17 @@ use telerad_core::SiteId;
 use telerad_report::RisDialect;
 use telerad_routing::{DestinationId, Digest, InvalidDestinationId};
 
-use crate::configuration::Configuration;
+use telerad_worklist::PlatformDialect;
+
+use crate::configuration::{Configuration, PriorReports};
 
 /// What a receiver is sent.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Content {
     /// That a report is available, without its text.
     Announcement,
+    /// Orders, and what changes of their patients.
+    Orders { dialect: Box<PlatformDialect>, priors: Option<PriorReports> },
     /// The report.
     Report,
 }
@@ -72,5 +76,15 @@ pub(crate) fn receivers(configuration: &Configuration) -> Vec<Receiver> {
             ..ours(&to.application, &to.facility)
         },
     });
-    reports.chain(announcements).collect()
+    let orders = configuration.order_destinations.iter().map(|to| Receiver {
+        name: format!("order {} {}", to.site.get_ref(), to.address.get_ref()),
+        address: to.address.get_ref().clone(),
+        site: to.site.get_ref().clone(),
+        content: Content::Orders {
+            dialect: Box::new(to.dialect(&configuration.hl7)),
+            priors: to.priors,
+        },
+        dialect: ours(&to.application, &to.facility),
+    });
+    reports.chain(announcements).chain(orders).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use telerad_accession::{Candidate, CandidateSource, decide};
-use telerad_core::{Order, Priority};
+use telerad_core::{Order, Priority, SiteId};
 use telerad_hl7::Message;
 use telerad_report as report;
 use telerad_report::{ReportRecord, ReportVersion};
@@ -165,7 +165,7 @@ fn queue(
     };
     let priority = urgency(version, order);
     let receivers = receivers(&state.configuration);
-    for receiver in receivers.iter().filter(|receiver| receiver.site == record.site) {
+    for receiver in receivers.iter().filter(|receiver| gets_reports(receiver, &record.site)) {
         let control_id = state.new_control_id();
         match message(state, receiver, record, version, order, &control_id) {
             Ok(message) => {
@@ -195,7 +195,7 @@ pub(crate) fn messages(
     let Some(version) = record.current() else { return Vec::new() };
     let priority = urgency(version, order);
     let receivers = receivers(&state.configuration);
-    let of_site = receivers.iter().filter(|receiver| receiver.site == record.site);
+    let of_site = receivers.iter().filter(|receiver| gets_reports(receiver, &record.site));
     let written = of_site.filter_map(|receiver| {
         let control_id = state.new_control_id();
         match message(state, receiver, record, version, order, &control_id) {
@@ -207,6 +207,10 @@ pub(crate) fn messages(
         }
     });
     written.collect()
+}
+
+fn gets_reports(receiver: &Receiver, site: &SiteId) -> bool {
+    receiver.site == *site && !matches!(receiver.content, Content::Orders { .. })
 }
 
 /// The lane of a message: a critical result goes first, whatever was ordered.
@@ -223,9 +227,10 @@ fn message(
     control_id: &str,
 ) -> Result<Message, report::OutgoingError> {
     let (dialect, now) = (&receiver.dialect, state.now());
-    match receiver.content {
+    match &receiver.content {
         Content::Report => report::outgoing(record, version, order, dialect, control_id, now),
-        Content::Announcement => {
+        // Nobody who gets orders is asked for here.
+        Content::Announcement | Content::Orders { .. } => {
             report::announcement(record, version, order, dialect, control_id, now)
         }
     }

@@ -352,6 +352,13 @@ pub trait Outbox {
         subject: &'a str,
     ) -> StoreFuture<'a, Vec<OutboundMessage>>;
 
+    /// The destinations of a sequence, whatever became of its messages, by name.
+    fn outbound_receivers<'a>(
+        &'a self,
+        site: &'a SiteId,
+        sequence: &'a str,
+    ) -> StoreFuture<'a, Vec<String>>;
+
     /// When a destination last accepted a message; `None` when it never did.
     fn outbound_answered<'a>(&'a self, destination: &'a str) -> StoreFuture<'a, Option<Timestamp>>;
 

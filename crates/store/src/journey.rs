@@ -212,7 +212,7 @@ impl Timeline {
             };
             self.add(message.received_at, event);
         }
-        let patient = order.order.patient.primary_id().cloned();
+        let patient = order.order.patient.ids.clone();
         self.add(order.updated_at, JourneyEvent::Order(Box::new(order)));
         for report in store.reports_of_order(site, &key).await? {
             self.subjects.insert(report.key.as_str().to_owned());
@@ -225,7 +225,7 @@ impl Timeline {
             }
         }
         self.add_outbound(store, site, &key).await?;
-        if let Some(id) = patient {
+        for id in patient {
             self.add_outbound(store, site, &OutboundMessage::of_patient(&id)).await?;
         }
         self.subjects.insert(key);

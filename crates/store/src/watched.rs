@@ -156,6 +156,7 @@ reads! {
         outbound(id: &'a str) -> Option<OutboundMessage>;
         outbound_of(site: &'a SiteId, sequence: &'a str) -> Vec<OutboundMessage>;
         outbound_about(site: &'a SiteId, subject: &'a str) -> Vec<OutboundMessage>;
+        outbound_receivers(site: &'a SiteId, sequence: &'a str) -> Vec<String>;
         outbound_answered(to: &'a str) -> Option<Timestamp>;
         outbound_destinations() -> Vec<String>;
     }

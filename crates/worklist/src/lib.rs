@@ -1,4 +1,4 @@
-//! HL7 orders and ADT in, Modality Worklist answers out.
+//! HL7 orders and ADT in, Modality Worklist answers out, and orders onward to a reading platform.
 //!
 //! **What it is.** [`read`] takes a message apart by what a site declares in its [`Mapping`]; [`apply`] turns it, with
 //! what is known, into effects to write; [`Query`] answers a modality from the records that are kept. Every message
@@ -56,6 +56,10 @@
 //! it, and what is derived (a start, a station, a protocol from the procedure) comes from the message that created the
 //! step.
 //!
+//! **Onward.** [`order_event`] says what a platform has to be told of an order, [`order_message`] says it in the platform's
+//! [`PlatformDialect`] (ORM^O01 or OMI^O23), [`patient_message`] and [`merge_message`] tell of patients (A08 or A31, A40).
+//! A text that does not fit its character set is an error. Numbers of physicians are not kept, and so not told.
+//!
 //! **Limits.** Messages and identifiers are bounded where they are parsed (telerad-hl7, telerad-dicom). Merges, links
 //! and moves of patients are parked as "not supported yet". Parent and child orders are linked by the parent's number
 //! only. A step remembers 24 events and an order 24 of what was told of all its steps. One order has one study. One protocol code per step is kept. MPPS is not here yet.
@@ -74,6 +78,7 @@ mod inbound;
 mod instant;
 mod item;
 mod mapping;
+mod onward;
 mod patient;
 mod person;
 mod precedence;
@@ -88,6 +93,10 @@ pub use finding::{Finding, FindingCode};
 pub use inbound::{Inbound, Rejection, read};
 pub use item::{InvalidItem, read_item};
 pub use mapping::{AccessionSource, InvalidAccessionSource, Mapping, MissingStart, StationRule};
+pub use onward::{
+    Heard, OnwardError, OnwardEvent, OrderForm, Origin, PatientUpdate, PlatformDialect,
+    merge_message, order_event, order_message, patient_message,
+};
 pub use precedence::Sayings;
 pub use query::{Found, Query, QueryError, WorklistIndex, encode_answer};
 pub use record::{Clinical, OrderKey, OrderRecord, PatientRecord, ScheduledStep, StepStatus, Told};

@@ -49,6 +49,7 @@ impl Configuration {
         self.check_sites()?;
         let reports = self.report_destinations.iter().map(|to| (&to.site, &to.address));
         check_receivers(reports)?;
+        check_receivers(self.order_destinations.iter().map(|to| (&to.site, &to.address)))?;
         self.check_prefixes()?;
         check_receivers(self.announcements.iter().map(|to| (&to.site, &to.address)))?;
         self.check_rules()?;
@@ -61,6 +62,7 @@ impl Configuration {
         let listeners = [&self.dicom.listen, &self.hl7.listen];
         let peers = (self.destinations.iter().map(|to| &to.address))
             .chain(self.report_destinations.iter().map(|to| &to.address))
+            .chain(self.order_destinations.iter().map(|to| &to.address))
             .chain(self.announcements.iter().map(|to| &to.address));
         for address in listeners.into_iter().chain(peers) {
             let port = address
@@ -90,6 +92,7 @@ impl Configuration {
         let references = (self.sources.iter().map(|source| &source.site))
             .chain(self.hl7_sources.iter().map(|source| &source.site))
             .chain(self.report_destinations.iter().map(|to| &to.site))
+            .chain(self.order_destinations.iter().map(|to| &to.site))
             .chain(self.announcements.iter().map(|to| &to.site));
         for site in references {
             if !known.contains(site.get_ref().as_str()) {
@@ -130,13 +133,14 @@ impl Configuration {
 
     /// A number that has its prefix already gets no second one, so the prefix must show which number has it.
     fn check_prefixes(&self) -> Result<(), Fault> {
-        for to in &self.report_destinations {
-            let prefix = &to.accession_prefix;
+        let reports = self.report_destinations.iter().map(|to| (&to.address, &to.accession_prefix));
+        let orders = self.order_destinations.iter().map(|to| (&to.address, &to.accession_prefix));
+        for (address, prefix) in reports.chain(orders) {
             if !prefix.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_digit()) {
                 let message = format!(
                     "accession_prefix `{prefix}` is digits only; other numbers may begin with them"
                 );
-                return fault(&to.address, message);
+                return fault(address, message);
             }
         }
         Ok(())

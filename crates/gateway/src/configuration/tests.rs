@@ -237,3 +237,36 @@ fn who_is_called_with_tls_is_called_so_from_everywhere() {
     let twice = format!("{ris}tls = {{ ca = \"ca.pem\" }}\n{to}[[rule]]");
     check("[[rule]]", &twice, "g.toml:34: `127.0.0.1:2576` is declared twice, with different tls");
 }
+
+#[test]
+fn where_orders_go_is_declared_for_each_site() {
+    let with = |more: &str| {
+        let orders = "[[order_destination]]\nsite = \"north\"\naddress = \"p:2577\"\n\
+            application = \"P\"\nfacility = \"F\"\n";
+        Configuration::from_toml(&format!("{GOOD}{orders}{more}"), "g.toml")
+    };
+    let ours = with(
+        "form = \"omi\"\nversion = \"2.5.1\"\naccession_prefix = \"N-\"\nevents = [\"new\", \"cancel\"]\n\
+        character_set = \"8859/1\"\npatient_update = \"A31\"\npriors = {}\n",
+    );
+    let ours = ours.unwrap();
+    let to = &ours.order_destinations[0];
+    let dialect = to.dialect(&ours.hl7);
+    assert_eq!((dialect.version.as_str(), dialect.events.len()), ("2.5.1", 2));
+    assert_eq!(dialect.sending_application, "TELERAD");
+    assert_eq!(dialect.accession("A1"), "N-A1");
+    assert_eq!(to.priors.map(|priors| priors.count_max), Some(5));
+    let everything = with("").unwrap().order_destinations[0].dialect(&ours.hl7);
+    assert_eq!((everything.version.as_str(), everything.events.len()), ("2.3.1", 9));
+    assert_eq!(everything.charset, None);
+    let refused = |more: &str| with(more).unwrap_err().to_string();
+    let prefix = refused("accession_prefix = \"7\"\n");
+    assert!(prefix.starts_with("g.toml:31: accession_prefix `7` is digits only"), "{prefix}");
+    let set = refused("character_set = \"latin\"\n");
+    assert!(set.starts_with("g.toml:34: character set `latin` is not of table 0211"), "{set}");
+    let version = refused("version = \"2.4\"\n");
+    assert!(version.starts_with("g.toml:34: unknown variant `2.4`"), "{version}");
+    let twice = "[[order_destination]]\nsite = \"north\"\naddress = \"p:2577\"\napplication = \"P\"\nfacility = \"F\"\n";
+    assert!(refused(twice).contains("`p:2577` is declared twice for site `north`"));
+    assert!(refused(&twice.replace("north", "south")).contains("site `south` is not declared"));
+}

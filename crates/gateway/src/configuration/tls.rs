@@ -93,7 +93,9 @@ impl Configuration {
         let destinations = self.destinations.iter_mut().map(|to| &mut to.tls);
         let reports = self.report_destinations.iter_mut().map(|to| &mut to.tls);
         let announcements = self.announcements.iter_mut().map(|to| &mut to.tls);
-        for tls in destinations.chain(reports).chain(announcements).flatten() {
+        let orders = self.order_destinations.iter_mut().map(|to| &mut to.tls);
+        let receivers = reports.chain(orders).chain(announcements);
+        for tls in destinations.chain(receivers).flatten() {
             let tls = tls.as_mut();
             resolve(&mut tls.ca);
             tls.certificate.iter_mut().chain(&mut tls.key).for_each(resolve);
@@ -106,6 +108,7 @@ impl Configuration {
     ) -> impl Iterator<Item = (&Spanned<String>, Option<&Spanned<DestinationTls>>)> {
         (self.destinations.iter().map(|to| (&to.address, to.tls.as_ref())))
             .chain(self.report_destinations.iter().map(|to| (&to.address, to.tls.as_ref())))
+            .chain(self.order_destinations.iter().map(|to| (&to.address, to.tls.as_ref())))
             .chain(self.announcements.iter().map(|to| (&to.address, to.tls.as_ref())))
     }
 

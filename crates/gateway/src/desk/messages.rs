@@ -13,11 +13,11 @@ use crate::state::DECISIONS_MAX;
 
 impl Desk {
     /// Sends a message that was set aside once more, with all its tries; it waits for a person no longer. `id` is the
-    /// gateway's own. It goes to its place in its order: before everything that is still queued for it. Should a later message
-    /// be on its way at this moment, and be answered, it is set aside again.
+    /// gateway's own. It goes to its place in its sequence: before everything that is still queued there. Should a later message
+    /// about the same be on its way at this moment, and be answered, it is set aside again.
     ///
     /// # Errors
-    /// [`DeskError::NotSetAside`], [`DeskError::Overtaken`] when a later message of its order was answered by the same
+    /// [`DeskError::NotSetAside`], [`DeskError::Overtaken`] when a later message about the same was answered by the same
     /// receiver, [`DeskError::UnknownMessage`], [`DeskError::Busy`], [`DeskError::Store`].
     pub async fn requeue_message(
         &self,

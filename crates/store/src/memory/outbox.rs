@@ -60,6 +60,18 @@ impl Outbox for MemoryStore {
         self.read(move |tables| Ok(tables.outbound_where(is_about)))
     }
 
+    fn outbound_receivers<'a>(
+        &'a self,
+        site: &'a SiteId,
+        sequence: &'a str,
+    ) -> StoreFuture<'a, Vec<String>> {
+        self.read(|tables| {
+            let found = tables.outbound_of(site, sequence).into_iter();
+            let names: BTreeSet<String> = found.map(|message| message.destination).collect();
+            Ok(names.into_iter().collect())
+        })
+    }
+
     fn outbound_answered<'a>(&'a self, destination: &'a str) -> StoreFuture<'a, Option<Timestamp>> {
         self.read(|tables| {
             let key = |at| (destination.to_owned(), at, String::new());

@@ -78,6 +78,19 @@ impl Outbox for SqliteStore {
         })
     }
 
+    fn outbound_receivers<'a>(
+        &'a self,
+        site: &'a SiteId,
+        sequence: &'a str,
+    ) -> StoreFuture<'a, Vec<String>> {
+        let key = [site.as_str().to_owned(), sequence.to_owned()];
+        self.read(move |connection| {
+            let sql = "SELECT DISTINCT destination FROM outbound
+                WHERE site = ?1 AND sequence = ?2 ORDER BY destination";
+            rows(connection, sql, key, |row| row.get(0))
+        })
+    }
+
     fn outbound_answered<'a>(&'a self, destination: &'a str) -> StoreFuture<'a, Option<Timestamp>> {
         let destination = destination.to_owned();
         self.read(move |connection| {

@@ -6,6 +6,7 @@ mod controls;
 mod convergence;
 mod golden;
 mod index;
+mod onward;
 mod patients;
 mod probe;
 mod query;

@@ -132,6 +132,8 @@ pub(crate) async fn joined_sequences_keep_the_order_in_which_they_were_queued(
     let about = store.outbound_about(&site("north"), "A").await.unwrap();
     let about: Vec<_> = about.iter().map(|message| &*message.id).collect();
     assert_eq!(about, ["a0", "a1", "a3", "x"]);
+    assert_eq!(store.outbound_receivers(&site("north"), "A").await.unwrap(), ["ris"]);
+    assert_eq!(store.outbound_receivers(&site("north"), "B").await.unwrap(), ["other", "ris"]);
 }
 
 pub(crate) async fn a_pending_message_is_raised_and_never_lowered(Given { store, .. }: Given) {
