@@ -195,12 +195,13 @@ pub trait Journeys {
     ) -> StoreFuture<'a, Vec<String>>;
 
     /// Versions of instances that were not the first of their UID and came from one time on and before another, by time,
-    /// then in the order they were kept.
+    /// then in the order they were kept, at most so many.
     fn irregular_instances<'a>(
         &'a self,
         site: &'a SiteId,
         from: Timestamp,
         to: Timestamp,
+        limit: usize,
     ) -> StoreFuture<'a, Vec<InstanceRecord>>;
 }
 
@@ -379,13 +380,14 @@ pub trait Journal {
     ) -> StoreFuture<'a, Vec<JournalEntry>>;
 
     /// The entries of a site of one kind of event, from one time on and before another, by time, then in the order they
-    /// were written.
+    /// were written, at most so many.
     fn journal_between<'a>(
         &'a self,
         site: &'a SiteId,
         event: &'a str,
         from: Timestamp,
         to: Timestamp,
+        limit: usize,
     ) -> StoreFuture<'a, Vec<JournalEntry>>;
 }
 

@@ -323,7 +323,20 @@ pub struct DuplicateStudy {
     pub last_at: Timestamp,
 }
 
-/// What came or went more than once from `from` on and before `to`: one finding for each study, by study.
+/// What came or went more than once in a window of time, as far as it was looked at.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Duplicates {
+    /// One finding for each study, by study.
+    pub studies: Vec<DuplicateStudy>,
+    /// Before which time these are all there are. Earlier than the end of the window when there is too much in it for one
+    /// answer: the rest is told to whoever asks from this time on, a study of both then once more.
+    pub until: Timestamp,
+}
+
+/// What came or went more than once from `from` on and before `to`: one finding for each study.
+///
+/// Of each kind of event at most `limit` are looked at, and at least those of one moment.
 ///
 /// # Errors
 /// As for every read.
@@ -332,10 +345,12 @@ pub async fn duplicates(
     site: &SiteId,
     from: Timestamp,
     to: Timestamp,
-) -> Result<Vec<DuplicateStudy>, StoreError> {
+    limit: usize,
+) -> Result<Duplicates, StoreError> {
     let mut findings: BTreeMap<String, Finding> = BTreeMap::new();
     let mut versions: BTreeMap<Uid, Vec<InstanceRecord>> = BTreeMap::new();
-    for instance in store.irregular_instances(site, from, to).await? {
+    let (irregular, entries, until) = events(store, site, (from, to), limit).await?;
+    for instance in irregular {
         let finding = findings.entry(study_or_itself(&instance).to_owned()).or_default();
         match instance.relation {
             Relation::UidConflict { .. } => finding.conflicts += 1,
@@ -346,21 +361,19 @@ pub async fn duplicates(
         finding.times.insert(instance.received_at);
         finding.uids.insert(instance.sop_instance_uid);
     }
-    for event in [JournalEntry::RECEIVED_AGAIN, JournalEntry::SENT_AGAIN] {
-        for entry in store.journal_between(site, event, from, to).await? {
-            // Of a UID that is none, or of an instance that is not there, nobody can say what came twice.
-            let Ok(uid) = Uid::new(&entry.subject) else { continue };
-            let known = known(store, site, &uid, &mut versions).await?;
-            let Some(first) = known.first() else { continue };
-            let finding = findings.entry(study_or_itself(first).to_owned()).or_default();
-            match event {
-                JournalEntry::SENT_AGAIN => finding.sent_again += 1,
-                _ => finding.received_again += 1,
-            }
-            finding.sources.extend(entry.source());
-            finding.times.insert(entry.at);
-            finding.uids.insert(uid);
+    for entry in entries {
+        // Of a UID that is none, or of an instance that is not there, nobody can say what came twice.
+        let Ok(uid) = Uid::new(&entry.subject) else { continue };
+        let known = known(store, site, &uid, &mut versions).await?;
+        let Some(first) = known.first() else { continue };
+        let finding = findings.entry(study_or_itself(first).to_owned()).or_default();
+        match entry.event.as_str() {
+            JournalEntry::SENT_AGAIN => finding.sent_again += 1,
+            _ => finding.received_again += 1,
         }
+        finding.sources.extend(entry.source());
+        finding.times.insert(entry.at);
+        finding.uids.insert(uid);
     }
     for finding in findings.values_mut() {
         for uid in &finding.uids {
@@ -368,7 +381,45 @@ pub async fn duplicates(
             finding.sources.extend(known.iter().map(|version| version.source.clone()));
         }
     }
-    Ok(findings.into_iter().filter_map(|(uid, finding)| finding.tell(uid)).collect())
+    let studies = findings.into_iter().filter_map(|(uid, finding)| finding.tell(uid)).collect();
+    Ok(Duplicates { studies, until })
+}
+
+/// Versions and lines of the journal that tell of duplicates, and before which time these are all.
+async fn events(
+    store: &dyn Store,
+    site: &SiteId,
+    (from, to): (Timestamp, Timestamp),
+    limit: usize,
+) -> Result<(Vec<InstanceRecord>, Vec<JournalEntry>, Timestamp), StoreError> {
+    let beyond = limit.saturating_add(1);
+    let mut until = to;
+    let mut irregular = store.irregular_instances(site, from, until, beyond).await?;
+    if let Some(first_left_out) = irregular.get(limit).map(|it| it.received_at) {
+        until = after_moment(from, first_left_out);
+        if first_left_out <= from {
+            irregular = store.irregular_instances(site, from, until, usize::MAX).await?;
+        }
+    }
+    let mut entries = Vec::new();
+    for event in [JournalEntry::RECEIVED_AGAIN, JournalEntry::SENT_AGAIN] {
+        let mut found = store.journal_between(site, event, from, until, beyond).await?;
+        if let Some(first_left_out) = found.get(limit).map(|entry| entry.at) {
+            until = after_moment(from, first_left_out);
+            if first_left_out <= from {
+                found = store.journal_between(site, event, from, until, usize::MAX).await?;
+            }
+        }
+        entries.extend(found);
+    }
+    irregular.retain(|it| it.received_at < until);
+    entries.retain(|entry| entry.at < until);
+    Ok((irregular, entries, until))
+}
+
+/// The end of what is told: never the beginning, or nobody would get beyond a moment with much in it.
+fn after_moment(from: Timestamp, end: Timestamp) -> Timestamp {
+    end.max(Timestamp::from_micros(from.as_micros().saturating_add(1)))
 }
 
 /// The versions of an instance, read once.

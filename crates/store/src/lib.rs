@@ -62,7 +62,7 @@ pub use batch::{Batch, Effect, Expectation, Receipt};
 pub use collect::{CollectError, Collected, Retention, collect};
 pub use error::{RecordKind, StoreError};
 pub use fault::{SyncFault, SyncPoint};
-pub use journey::{DuplicateStudy, JourneyEntry, JourneyEvent, duplicates, journey};
+pub use journey::{DuplicateStudy, Duplicates, JourneyEntry, JourneyEvent, duplicates, journey};
 pub use payload::{
     HeldPayload, ListedPayload, PayloadClaim, PayloadHold, PayloadReader, PayloadWriter, Payloads,
     Space, StoredPayload,

@@ -167,7 +167,8 @@ reads! {
             site: &'a SiteId,
             event: &'a str,
             from: Timestamp,
-            to: Timestamp
+            to: Timestamp,
+            limit: usize
         ) -> Vec<JournalEntry>;
     }
     Journeys {
@@ -180,7 +181,8 @@ reads! {
         irregular_instances(
             site: &'a SiteId,
             from: Timestamp,
-            to: Timestamp
+            to: Timestamp,
+            limit: usize
         ) -> Vec<InstanceRecord>;
     }
 }

@@ -2,7 +2,7 @@
 
 use telerad_core::{SiteId, Timestamp};
 use telerad_store::{
-    DuplicateStudy, JourneyEntry, JourneyEvent, JourneyKey, JourneySubject, duplicates, journey,
+    Duplicates, JourneyEntry, JourneyEvent, JourneyKey, JourneySubject, duplicates, journey,
 };
 
 use super::{Desk, DeskError};
@@ -51,7 +51,7 @@ impl Desk {
     }
 
     /// What came to a site, or went from it, more than once, from one time on and before another: one finding for each
-    /// study.
+    /// study. Of each kind of event at most `limit` are looked at; the answer says up to which time it tells all.
     ///
     /// # Errors
     /// [`DeskError::Store`].
@@ -60,8 +60,9 @@ impl Desk {
         site: &SiteId,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<DuplicateStudy>, DeskError> {
-        Ok(duplicates(&*self.state.environment.store, site, from, to).await?)
+        limit: usize,
+    ) -> Result<Duplicates, DeskError> {
+        Ok(duplicates(&*self.state.environment.store, site, from, to, limit).await?)
     }
 }
 

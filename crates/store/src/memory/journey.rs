@@ -63,6 +63,7 @@ impl Journeys for MemoryStore {
         site: &'a SiteId,
         from: Timestamp,
         to: Timestamp,
+        limit: usize,
     ) -> StoreFuture<'a, Vec<InstanceRecord>> {
         self.read(|tables| {
             let mut found: Vec<_> = tables
@@ -72,6 +73,7 @@ impl Journeys for MemoryStore {
                 .filter(|(_, it)| (from..to).contains(&it.received_at))
                 .collect();
             found.sort_by_key(|((_, _, sequence), it)| (it.received_at, *sequence));
+            found.truncate(limit);
             Ok(found.into_iter().map(|(_, it)| it.clone()).collect())
         })
     }

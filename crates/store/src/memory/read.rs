@@ -301,6 +301,7 @@ impl Journal for MemoryStore {
         event: &'a str,
         from: Timestamp,
         to: Timestamp,
+        limit: usize,
     ) -> StoreFuture<'a, Vec<JournalEntry>> {
         self.read(|tables| {
             let mut found: Vec<_> = tables
@@ -310,6 +311,7 @@ impl Journal for MemoryStore {
                 .filter(|(_, entry)| (from..to).contains(&entry.at))
                 .collect();
             found.sort_by_key(|((_, sequence), entry)| (entry.at, *sequence));
+            found.truncate(limit);
             Ok(found.into_iter().map(|(_, entry)| entry.clone()).collect())
         })
     }

@@ -7,6 +7,7 @@ use telerad_routing::InstanceRecord;
 use telerad_worklist::{OrderKey, OrderRecord};
 
 use super::SqliteStore;
+use super::read::limit_of;
 use super::row::{bodies, decode, execute, rows};
 use crate::access::{Journeys, StoreFuture};
 use crate::index::{self, Searched};
@@ -49,10 +50,12 @@ impl Journeys for SqliteStore {
         site: &'a SiteId,
         from: Timestamp,
         to: Timestamp,
+        limit: usize,
     ) -> StoreFuture<'a, Vec<InstanceRecord>> {
         let site = site.clone();
         self.read(move |connection| {
-            let values = params![site.as_str(), from.as_micros(), to.as_micros()];
+            let (from, to) = (from.as_micros(), to.as_micros());
+            let values = params![site.as_str(), from, to, limit_of(limit)];
             bodies(connection, RecordKind::Instance, IRREGULAR, values)
         })
     }
@@ -189,7 +192,7 @@ const BY_KEY: &str = "SELECT issuer, subject_kind, subject FROM journey_key
 
 const IRREGULAR: &str = "SELECT body FROM instance
     WHERE relation <> 'first' AND site = ?1 AND received_at >= ?2 AND received_at < ?3
-    ORDER BY received_at, number";
+    ORDER BY received_at, number LIMIT ?4";
 
 #[cfg(test)]
 mod tests {

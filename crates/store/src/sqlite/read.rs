@@ -303,15 +303,17 @@ impl Journal for SqliteStore {
         event: &'a str,
         from: Timestamp,
         to: Timestamp,
+        limit: usize,
     ) -> StoreFuture<'a, Vec<JournalEntry>> {
         let (site, event) = (site.clone(), event.to_owned());
         self.read(move |connection| {
             let sql = format!(
                 "SELECT {} FROM journal WHERE site = ?1 AND event = ?2 AND at >= ?3 AND at < ?4
-                ORDER BY at, number",
+                ORDER BY at, number LIMIT ?5",
                 row::JOURNAL
             );
-            let values = params![site.as_str(), event, from.as_micros(), to.as_micros()];
+            let (from, to) = (from.as_micros(), to.as_micros());
+            let values = params![site.as_str(), event, from, to, limit_of(limit)];
             let found = row::journal(connection, &sql, values)?;
             Ok(found.into_iter().map(|(_, entry)| entry).collect())
         })

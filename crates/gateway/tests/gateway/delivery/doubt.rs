@@ -104,8 +104,8 @@ async fn sent_again(house: &House, uid: &str) -> (Vec<String>, usize) {
     let again = entries.into_iter().filter(|entry| entry.event == "sent again");
     let said = again.map(|entry| entry.detail).collect();
     let (from, to) = (Timestamp::from_micros(0), Timestamp::from_micros(i64::MAX));
-    let found = house.gateway.desk().duplicates(&site("north"), from, to).await.unwrap();
-    (said, found.iter().map(|study| study.sent_again).sum())
+    let found = house.gateway.desk().duplicates(&site("north"), from, to, 999).await.unwrap();
+    (said, found.studies.iter().map(|study| study.sent_again).sum())
 }
 
 #[tokio::test(start_paused = true)]

@@ -129,12 +129,14 @@ async fn what_came_twice_is_told_of_its_site_and_window() {
     house.accept_all("PACS", &slices[..2]).await;
     let (desk, north) = (house.gateway.desk(), site("north"));
     let (first, last) = (Timestamp::from_micros(0), Timestamp::from_micros(i64::MAX));
-    let found = desk.duplicates(&north, first, last).await.unwrap();
+    let found = desk.duplicates(&north, first, last, 99).await.unwrap().studies;
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].study_instance_uid, slices[0].study_instance_uid);
     assert_eq!((found[0].received_again, found[0].instances), (2, 2));
     let sources: Vec<&str> = found[0].sources.iter().map(|title| title.as_str()).collect();
     assert_eq!(sources, ["CT1", "PACS"]);
-    assert!(desk.duplicates(&north, first, found[0].first_at).await.unwrap().is_empty());
-    assert!(desk.duplicates(&site("south"), first, last).await.unwrap().is_empty());
+    let before = desk.duplicates(&north, first, found[0].first_at, 99).await.unwrap();
+    assert!(before.studies.is_empty());
+    let elsewhere = desk.duplicates(&site("south"), first, last, 99).await.unwrap();
+    assert!(elsewhere.studies.is_empty());
 }

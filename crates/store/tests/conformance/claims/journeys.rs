@@ -1,5 +1,7 @@
 //! Journeys, and what came twice.
 
+use std::sync::Arc;
+
 use telerad_core::{AeTitle, Uid};
 use telerad_report::{ReportStatus, ReportVersion, Signer};
 use telerad_routing::{Digest, InstanceRecord, Relation, StudyMark};
@@ -235,7 +237,13 @@ pub(crate) async fn what_came_twice_is_one_finding_for_each_study(Given { store,
     effects.push(put_instance(south));
     store.commit(effects.into()).await.unwrap();
 
-    let found = duplicates(&*store, &site("north"), at(10), at(20)).await.unwrap();
+    let look = |from, to, limit| {
+        let (store, north) = (Arc::clone(&store), site("north"));
+        async move { duplicates(&*store, &north, at(from), at(to), limit).await.unwrap() }
+    };
+    let whole = look(10, 20, 999).await;
+    assert_eq!(whole.until, at(20));
+    let found = whole.studies;
     let [DuplicateStudy { study_instance_uid, sources, .. }] = &found[..] else {
         panic!("{found:?}");
     };
@@ -246,7 +254,19 @@ pub(crate) async fn what_came_twice_is_one_finding_for_each_study(Given { store,
     assert_eq!((counted.instances, counted.variants, counted.conflicts), (300, 300, 1));
     assert_eq!((counted.received_again, counted.sent_again), (1, 1));
     assert_eq!((counted.first_at, counted.last_at), (at(11), at(19)));
-    assert!(duplicates(&*store, &site("north"), at(50), at(60)).await.unwrap().is_empty());
+    assert!(look(50, 60, 999).await.studies.is_empty());
+    // With few at once: up to the first that is left out, but a moment is never divided.
+    let (mut from, mut told) = (10, Vec::new());
+    while from < 20 {
+        let page = look(from, 20, 2).await;
+        assert!(page.until > at(from) && page.until <= at(20));
+        from = page.until.as_micros();
+        let counts =
+            |it: &DuplicateStudy| (it.variants, it.conflicts, it.received_again, it.sent_again);
+        told.push((from, page.studies.iter().map(counts).next()));
+    }
+    let expected = [(11, None), (12, Some((300, 0, 0, 0))), (20, Some((0, 1, 1, 1)))];
+    assert_eq!(told, expected);
     let digest = Digest::of(b"native");
     assert_eq!(store.instances_of_payload(&digest).await.unwrap().len(), 300);
 }
