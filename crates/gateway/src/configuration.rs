@@ -8,6 +8,7 @@ mod onward;
 mod read;
 mod sending;
 mod spool;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -31,6 +32,7 @@ pub use onward::{Hl7CharacterSet, Hl7Version, OrderDestination, OrderFeed, Prior
 pub use read::{ConfigurationError, Fault};
 pub use sending::Link;
 pub use spool::{Spool, Watermark};
+pub use steps::Steps;
 pub use tls::{ClientCertificate, DestinationTls, ListenerTls, SourceCertificate};
 
 /// Everything a gateway is told before it starts.
@@ -143,6 +145,9 @@ pub struct Site {
     /// Declared rules by which accession numbers of reports are brought to the site's own form.
     #[serde(default)]
     pub accession_rules: Vec<CanonicalRule>,
+    /// How the steps of its worklist come to their ends.
+    #[serde(default)]
+    pub steps: Steps,
 }
 
 impl Site {
@@ -162,6 +167,7 @@ impl Site {
         mapping.accession_issuer = policy.default_issuer;
         mapping.patient_authority = policy.patient_authority;
         mapping.modality_by_procedure.clone_from(&self.modality_by_procedure);
+        mapping.status = self.steps.rules();
         if !self.accession_sources.is_empty() {
             mapping.accession_sources.clone_from(&self.accession_sources);
         }

@@ -316,6 +316,15 @@ pub enum Event {
         /// How many match.
         matches: usize,
     },
+    /// Steps of an order have come to their end by something else than an order message.
+    StepsEnded {
+        /// The site it belongs to.
+        site: SiteId,
+        /// (0020,000D) of the order.
+        study_instance_uid: Uid,
+        /// By what.
+        by: telerad_worklist::StepEvent,
+    },
 }
 
 /// What is done with a study, an instance or a message by decision of a person.

@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::messages::Receiver;
 use crate::services::Provider;
 use crate::state::State;
-use crate::{deliver, garbage, outbox, room, still_parked, stranded, undecided, worklists};
+use crate::{deliver, garbage, outbox, room, steps, still_parked, stranded, undecided, worklists};
 
 /// A running gateway. Dropping it asks everything to stop; [`Gateway::stop`] also waits for the end.
 pub struct Gateway {
@@ -66,6 +66,9 @@ impl Gateway {
         let kept = (Arc::clone(&state), shutdown.clone());
         let garbage = async move { garbage::watch(&kept.0, &kept.1).await };
         state.environment.spawn.spawn("garbage", Box::pin(garbage));
+        let ended = (Arc::clone(&state), shutdown.clone());
+        let steps = async move { steps::watch(&ended.0, &ended.1).await };
+        state.environment.spawn.spawn("steps", Box::pin(steps));
         let asked = (Arc::clone(&state), shutdown.clone());
         let undecided = async move { undecided::watch(&asked.0, &asked.1).await };
         state.environment.spawn.spawn("undecided instances", Box::pin(undecided));

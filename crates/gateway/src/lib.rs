@@ -56,6 +56,7 @@ mod room;
 mod services;
 mod source;
 mod state;
+mod steps;
 mod still_parked;
 mod stranded;
 #[cfg(feature = "tls")]

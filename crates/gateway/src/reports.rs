@@ -16,6 +16,7 @@ use crate::event::Event;
 use crate::handled::{self, Answer, Handled, Incoming, reject};
 use crate::receivers::{Content, Receiver, receivers};
 use crate::state::State;
+use crate::steps;
 
 /// Files one ORU, or parks it; a valid report is accepted either way, since sending it again would not help.
 pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Handled, StoreError> {
@@ -63,6 +64,7 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
             handled.outcome = MessageOutcome::Parked(reason.to_string());
         }
     }
+    let finished = finished(&received);
     for effect in received.effects {
         match effect {
             report::Effect::PutReport(record) => {
@@ -84,7 +86,21 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
             report::Effect::Park(parked) => handled.effects.push(park(state, parked)),
         }
     }
+    steps::reported(state, site, &finished, &mut handled).await?;
     Ok(handled)
+}
+
+/// The orders of which a final report stands now.
+fn finished(received: &report::Outcome) -> Vec<String> {
+    let is_filed = received.disposition == report::Disposition::Filed;
+    let records = received.effects.iter().filter_map(|effect| match effect {
+        report::Effect::PutReport(record) => Some(record),
+        report::Effect::Park(_) => None,
+    });
+    let is_final = |record: &&ReportRecord| {
+        is_filed && record.current().is_some_and(|version| version.status.is_final())
+    };
+    records.filter(is_final).map(|record| record.order_key.clone()).collect()
 }
 
 fn doubts(incoming: Incoming<'_>, findings: &[report::Finding]) -> Vec<Event> {

@@ -1,6 +1,6 @@
 //! Which of two times that messages name is the earlier one.
 
-use telerad_core::{PartialDateTime, Precision};
+use telerad_core::{PartialDateTime, Precision, Timestamp};
 
 /// Whether `new` lies before `old`, where that can be told.
 ///
@@ -16,6 +16,18 @@ pub(crate) fn is_before(new: Option<PartialDateTime>, old: Option<PartialDateTim
         _ => false,
     }
 }
+
+/// The latest moment that a time can mean; `None` when it names no day.
+pub(crate) fn latest(time: PartialDateTime) -> Option<Timestamp> {
+    let unit = unit(time.precision())?;
+    let west = if time.offset_minutes().is_none() { WESTERNMOST } else { 0 };
+    // The first moment of an exact time is the one it means.
+    let rest = if time.precision() == Precision::Day { unit } else { 0 };
+    Some(Timestamp::from_micros(micros(time) + rest + west))
+}
+
+/// UTC-12, behind which no clock is.
+const WESTERNMOST: i64 = 12 * 3_600_000_000;
 
 /// Microseconds of what is known; `None` when not even the day is.
 fn unit(precision: Precision) -> Option<i64> {

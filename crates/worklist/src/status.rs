@@ -12,6 +12,7 @@ use crate::instant;
 use crate::precedence::Sayings;
 use crate::{ScheduledStep, StepStatus};
 
+mod idle;
 mod rules;
 
 pub use rules::{EventTime, StartedCancel, StatusRules, UnknownChange};

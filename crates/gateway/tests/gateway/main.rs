@@ -14,6 +14,7 @@ mod orders;
 mod outbox;
 mod reports;
 mod sites;
+mod steps;
 mod twice;
 mod undecided;
 mod watermarks;

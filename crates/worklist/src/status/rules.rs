@@ -34,7 +34,7 @@ impl Default for StatusRules {
 /// 2.5.1 section 4.5.1.9): an engine that sends a message again gives it a new MSH-7, and an old order sent again must not
 /// reopen what was cancelled since. ORC-15 is when a change takes effect, which may lie ahead, and orders nothing.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum EventTime {
     /// MSH-7, for senders that repeat in ORC-9 when the order was first entered.
     Message,
@@ -44,7 +44,7 @@ pub enum EventTime {
 
 /// What a cancellation does to a step that has started: HL7 has `DC` for that, since images may exist.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum StartedCancel {
     /// It is discontinued.
     Discontinue,
@@ -54,7 +54,7 @@ pub enum StartedCancel {
 
 /// What a change of an unknown order does.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum UnknownChange {
     /// The order is created, with a finding.
     Create,

@@ -1,7 +1,7 @@
-use telerad_core::PartialDateTime;
+use telerad_core::{AccessionNumber, Order, PartialDateTime, Patient, SiteId, Timestamp, Uid};
 
 use super::{Advance, EVENTS_MAX, Effect, StepEvent, StepHistory, Verdict};
-use crate::{ScheduledStep, StepStatus};
+use crate::{OrderRecord, ScheduledStep, StepStatus};
 
 /// One row an event; columns: SCHEDULED, ARRIVED, READY, STARTED, DEPARTED, CANCELED, DISCONTINUED, COMPLETED.
 /// `-` nothing, `.` nothing although it was said otherwise, a letter the status it has now (S A T C X M), with `!` when it
@@ -80,6 +80,25 @@ fn every_cell_of_the_table() {
         assert_eq!(row.next(), None);
     }
     assert_eq!(cells, 8 * 19);
+}
+
+/// An order that was last written then.
+pub(super) fn order(updated_at: Timestamp) -> OrderRecord {
+    let order = Order {
+        site: SiteId::new("north").unwrap(),
+        patient: Patient::default(),
+        accession: AccessionNumber::new("A-1", None).unwrap(),
+        placer_order_number: None,
+        filler_order_number: None,
+        requested_procedure_id: String::new(),
+        study_instance_uid: Uid::new("1.2.3").unwrap(),
+        procedure: Default::default(),
+        priority: Default::default(),
+        referring_physician: Default::default(),
+        requesting_physician: Default::default(),
+        reason: String::new(),
+    };
+    OrderRecord::new(order, updated_at)
 }
 
 fn at(minute: u32) -> Option<PartialDateTime> {
