@@ -5,6 +5,7 @@
 
 mod lanes;
 mod onward;
+mod orders;
 mod read;
 mod sending;
 mod spool;
@@ -29,6 +30,7 @@ use telerad_worklist::{AccessionSource, Mapping};
 use toml::Spanned;
 
 pub use onward::{Hl7CharacterSet, Hl7Version, OrderDestination, OrderFeed, PriorReports};
+pub use orders::{Facility, Modality, OrderMapping, Place, Stations};
 pub use read::{ConfigurationError, Fault};
 pub use sending::Link;
 pub use spool::{Spool, Watermark};
@@ -136,6 +138,11 @@ pub struct Site {
     /// Modality (0008,0060) by procedure code, for orders that name no modality.
     #[serde(default)]
     pub modality_by_procedure: BTreeMap<String, String>,
+    /// How its orders become worklist entries.
+    pub orders: Option<Spanned<OrderMapping>>,
+    /// Facilities of the site that write their orders otherwise.
+    #[serde(rename = "facility", default)]
+    pub facilities: Vec<Facility>,
     /// For how many hours after it came in the data set of an instance is kept, when every destination has it or does not
     /// want it. Without it data sets are kept for good. What is still to be sent, or waits for a person, is never removed.
     pub keep_hours: Option<u64>,
@@ -156,7 +163,7 @@ impl Site {
         AccessionPolicy {
             default_issuer: self.issuer(self.accession_issuer.as_deref()),
             patient_authority: self.issuer(self.patient_authority.as_deref()),
-            rules: self.accession_rules.clone(),
+            rules: self.accession_rules.iter().cloned().chain(self.shortened()).collect(),
         }
     }
 
@@ -170,6 +177,10 @@ impl Site {
         mapping.status = self.steps.rules();
         if !self.accession_sources.is_empty() {
             mapping.accession_sources.clone_from(&self.accession_sources);
+        }
+        mapping.identifies = telerad_accession::is_identifying;
+        if let Some(orders) = &self.orders {
+            orders.get_ref().put(&mut mapping);
         }
         mapping
     }
@@ -281,7 +292,7 @@ pub struct Hl7Source {
 pub enum Hl7Role {
     /// A reading platform: reports (ORU).
     Reader,
-    /// A radiology information system: patients (ADT) and orders (ORM, OMG, OMI).
+    /// A radiology information system: patients (ADT), orders (ORM, OMG, OMI) and their appointments (SIU).
     Ris,
 }
 

@@ -47,7 +47,8 @@ pub(crate) struct Directory {
     senders: BTreeMap<(String, String), Sender>,
     lanes: LaneRules,
     policies: BTreeMap<SiteId, AccessionPolicy>,
-    mappings: BTreeMap<SiteId, Mapping>,
+    /// Of each site, and of each of its facilities that has one of its own.
+    mappings: BTreeMap<(SiteId, Option<String>), Mapping>,
     /// Which certificates entitle to which names; `None` where no source has to show one.
     callers_proof: Option<CertificatePolicy<AeTitle>>,
     senders_proof: Option<CertificatePolicy<(String, String)>>,
@@ -74,8 +75,14 @@ impl Directory {
             .sites
             .iter()
             .map(|site| (site.id.get_ref().clone(), site.accession_policy()));
-        let mappings =
-            configuration.sites.iter().map(|site| (site.id.get_ref().clone(), site.mapping()));
+        let mappings = configuration.sites.iter().flat_map(|site| {
+            let id = site.id.get_ref();
+            let of_facilities = site.facilities.iter().map(|facility| {
+                let name = facility.name.get_ref().clone();
+                ((id.clone(), Some(name)), site.mapping_of(facility))
+            });
+            std::iter::once(((id.clone(), None), site.mapping())).chain(of_facilities)
+        });
         let callers_proof = configuration.sources.iter().filter_map(|source| {
             let certificates = source.certificate.as_ref()?.get_ref().0.clone();
             Some((source.ae_title.get_ref().clone(), certificates))
@@ -139,8 +146,11 @@ impl Directory {
         self.policies.get(site).cloned().unwrap_or_default()
     }
 
-    pub(crate) fn mapping(&self, site: &SiteId) -> Mapping {
-        self.mappings.get(site).cloned().unwrap_or_else(|| Mapping::new(site.clone()))
+    /// How messages of a facility (MSH-4) are read, by the site's own declaration where the facility has none.
+    pub(crate) fn mapping(&self, site: &SiteId, facility: &str) -> Mapping {
+        let of = |facility| self.mappings.get(&(site.clone(), facility));
+        let mapping = of(Some(facility.to_owned())).or_else(|| of(None));
+        mapping.cloned().unwrap_or_else(|| Mapping::new(site.clone()))
     }
 }
 

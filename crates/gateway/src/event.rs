@@ -216,6 +216,16 @@ pub enum Event {
         /// In plain words.
         cause: String,
     },
+    /// An order came without what a worklist entry must have, or with an accession number that DICOM cannot carry. It is on
+    /// the worklist with what the site declared instead: a person should look.
+    OrderIncomplete {
+        /// The site it belongs to.
+        site: SiteId,
+        /// MSH-10 of its message.
+        control_id: String,
+        /// What was missing and what stands in for it, each with its field.
+        findings: Vec<String>,
+    },
     /// A report was filed under its order.
     ReportFiled {
         /// The site it belongs to.

@@ -167,7 +167,9 @@ pub(crate) async fn handle(
     }
     let code = incoming.message.message_code();
     match (role, code.as_str()) {
-        (Hl7Role::Ris, "ADT" | "ORM" | "OMG" | "OMI") => orders::handle(state, incoming).await,
+        (Hl7Role::Ris, "ADT" | "ORM" | "OMG" | "OMI" | "SIU") => {
+            orders::handle(state, incoming).await
+        }
         (Hl7Role::Reader, "ORU") => reports::handle(state, incoming).await,
         _ => {
             let text = format!("message type {code} is not taken from this sender");

@@ -1,11 +1,15 @@
 //! Orders and patients in: HL7 becomes worklist.
 
-use telerad_accession::{AccessionPolicy, Claim, index_keys, is_identifying, search_keys};
+use telerad_accession::{
+    AccessionPolicy, Claim, SearchKey, index_keys, is_identifying, search_keys,
+};
+use telerad_core::{AccessionNumber, SiteId};
 use telerad_store::{Effect, MessageOutcome, ParkedKind, StoreError};
 use telerad_worklist as worklist;
 use telerad_worklist::OrderRecord;
 
 use crate::desk::raise_for;
+use crate::event::Event;
 use crate::handled::{Answer, Handled, Incoming, park, reject};
 use crate::intake;
 use crate::onward;
@@ -14,13 +18,15 @@ use crate::state::State;
 /// Applies one ADT or order message to what the site already knows.
 pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Handled, StoreError> {
     let (site, store) = (incoming.site, &state.environment.store);
-    let inbound = match worklist::read(incoming.message, &state.directory.mapping(site)) {
+    let facility = incoming.message.sending_facility();
+    let mapping = state.directory.mapping(site, &facility);
+    let inbound = match worklist::read(incoming.message, &mapping) {
         Ok(inbound) => inbound,
         Err(refused) => return Ok(reject(refused.condition, &refused.location, &refused.text)),
     };
     let known = worklist::Known {
         patients: store.patients(site, &inbound.patients()).await?,
-        orders: store.orders(site, &inbound.orders()).await?,
+        orders: known_orders(state, site, &inbound).await?,
     };
     let applied = worklist::apply(inbound, &known, state.now());
     let findings = applied.findings.iter().map(ToString::to_string).collect();
@@ -29,7 +35,8 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
         .iter()
         .filter(|finding| finding.code == worklist::FindingCode::DoubtfulText)
         .map(|finding| incoming.identity_text_doubted(&finding.location));
-    let events: Vec<_> = doubted.collect();
+    let mut events: Vec<_> = doubted.collect();
+    events.extend(incomplete(incoming, &applied));
     let outcome = match applied.disposition {
         worklist::Disposition::Applied => MessageOutcome::Applied,
         worklist::Disposition::NoChange => MessageOutcome::NoChange,
@@ -69,7 +76,7 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
 /// report is ever to be matched with it.
 pub(crate) fn put(record: OrderRecord, policy: &AccessionPolicy) -> Effect {
     let is_order = !record.is_tombstone();
-    let keys = if is_order { index_keys(&record.order, policy) } else { Vec::new() };
+    let keys = if is_order { keys(&record, policy) } else { Vec::new() };
     Effect::Order { record, keys }
 }
 
@@ -105,6 +112,59 @@ async fn onward(
         patients: &patients,
     };
     onward::queue(state, changes).await
+}
+
+/// What an order is found by: also the accession number that modalities see and images carry.
+pub(crate) fn keys(record: &OrderRecord, policy: &AccessionPolicy) -> Vec<SearchKey> {
+    let mut keys = index_keys(&record.order, policy);
+    let short = SearchKey::Accession(record.short_accession.clone());
+    if !record.short_accession.is_empty() && !keys.contains(&short) {
+        keys.push(short);
+        keys.sort();
+    }
+    keys
+}
+
+/// The orders that a message names, and those that it means by other numbers than their accession number.
+async fn known_orders(
+    state: &State,
+    site: &SiteId,
+    inbound: &worklist::Inbound,
+) -> Result<Vec<OrderRecord>, StoreError> {
+    let store = &state.environment.store;
+    let mut orders = store.orders(site, &inbound.orders()).await?;
+    let policy = state.directory.accession_policy(site);
+    for numbers in inbound.numbers() {
+        let claim = Claim {
+            accession: numbers.accession,
+            filler: numbers.filler,
+            placer: numbers.placer,
+            ..Claim::default()
+        };
+        for order in store.orders_by_search(site, &search_keys(&claim, &policy)).await? {
+            if orders.iter().all(|known| known.key != order.key) {
+                orders.push(order);
+            }
+        }
+    }
+    Ok(orders)
+}
+
+/// Tells that orders are on the worklist with values that the site declared, or with an accession number that modalities
+/// see otherwise.
+fn incomplete(incoming: Incoming<'_>, applied: &worklist::Outcome) -> Option<Event> {
+    use worklist::FindingCode::{Defaulted, TooLong};
+    let is_applied = applied.disposition == worklist::Disposition::Applied;
+    let told = applied.findings.iter().filter(|finding| {
+        finding.code == Defaulted
+            || finding.code == TooLong && finding.text.starts_with("accession number")
+    });
+    let findings: Vec<String> = told.map(ToString::to_string).collect();
+    (is_applied && !findings.is_empty()).then(|| Event::OrderIncomplete {
+        site: incoming.site.clone(),
+        control_id: incoming.message.control_id(),
+        findings,
+    })
 }
 
 /// The orders that are new, or of which something has changed that says how urgent they are.
@@ -154,6 +214,9 @@ async fn doubt(
         if record.is_tombstone() {
             continue;
         }
+        if shares_number(state, policy, record).await? {
+            return Ok(Some("the shortened accession number is that of another order"));
+        }
         let study = Claim { study_instance_uid: Some(study.clone()), ..Claim::default() };
         let keys = search_keys(&study, policy);
         let others = state.environment.store.orders_by_search(&record.order.site, &keys).await?;
@@ -162,6 +225,27 @@ async fn doubt(
         }
     }
     Ok(None)
+}
+
+/// Whether a modality would see two orders under one accession number because one of them, or both, were shortened.
+async fn shares_number(
+    state: &State,
+    policy: &AccessionPolicy,
+    record: &OrderRecord,
+) -> Result<bool, StoreError> {
+    let number = record.worklist_accession();
+    let Ok(short) = AccessionNumber::new(number, record.order.accession.issuer().cloned()) else {
+        return Ok(false);
+    };
+    let claim = Claim { accession: Some(short), ..Claim::default() };
+    let (site, keys) = (&record.order.site, search_keys(&claim, policy));
+    let others = state.environment.store.orders_by_search(site, &keys).await?;
+    let is_shortened = |other: &OrderRecord| {
+        !(record.short_accession.is_empty() && other.short_accession.is_empty())
+    };
+    Ok(others.iter().any(|other| {
+        other.key != record.key && is_shortened(other) && other.worklist_accession() == number
+    }))
 }
 
 fn is_another_patients(order: &OrderRecord, other: &OrderRecord) -> bool {

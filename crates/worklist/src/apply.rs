@@ -7,9 +7,11 @@ use telerad_core::Timestamp;
 
 use crate::finding::Finding;
 use crate::inbound::{Inbound, Rejection, Subject};
+use crate::schedule;
 use crate::{OrderRecord, PatientRecord};
 use order::Written;
-use patient::{Speaker, patient};
+pub(crate) use patient::same_patient;
+use patient::{Speaker, known_patient, patient};
 
 /// What the caller found for [`Inbound::patients`] and [`Inbound::orders`].
 #[derive(Clone, Debug, Default)]
@@ -56,9 +58,16 @@ pub struct Outcome {
 }
 
 /// Applies a message to what is known: all of it, or nothing.
-pub fn apply(inbound: Inbound, known: &Known, now: Timestamp) -> Outcome {
+pub fn apply(mut inbound: Inbound, known: &Known, now: Timestamp) -> Outcome {
+    let resolved = inbound.resolve(known);
     let mut findings = inbound.findings.clone();
-    let result = match &inbound.subject {
+    let result = resolved.and_then(|()| match &inbound.subject {
+        Subject::Appointment(appointment) => known_patient(known, &inbound).and_then(|_| {
+            let moved = schedule::apply(appointment, &inbound, known, now, &mut findings)?;
+            let is_news = moved.as_ref().is_some_and(|(_, is_news)| *is_news);
+            let effects = moved.into_iter().map(|(record, _)| Effect::PutOrder(record));
+            Ok(Written { effects: effects.collect(), is_news })
+        }),
         Subject::Nothing => Ok(Written { effects: Vec::new(), is_news: false }),
         Subject::Parked(reason) => Err(reason.clone()),
         Subject::Patient => patient(&inbound, known, Speaker::Adt, now).map(|effect| Written {
@@ -66,7 +75,7 @@ pub fn apply(inbound: Inbound, known: &Known, now: Timestamp) -> Outcome {
             effects: effect.into_iter().collect(),
         }),
         Subject::Orders(changes) => order::orders(&inbound, changes, known, now, &mut findings),
-    };
+    });
     let (disposition, effects) = match result {
         Ok(Written { effects, is_news: false }) => (Disposition::NoChange, effects),
         Ok(Written { effects, .. }) => (Disposition::Applied, effects),

@@ -2,9 +2,12 @@
 
 use telerad_core::{Code, Order, PartialDateTime, Priority, SiteId, Timestamp, Uid};
 
+mod fallback;
+mod limits;
+
 use crate::draft::{Draft, StepDraft};
 use crate::finding::{FindingCode, Findings};
-use crate::mapping::{Mapping, MissingStart};
+use crate::mapping::{Kind, Mapping, ReferringPhysician, Shortening};
 use crate::patient::{PatientFacts, VisitFacts};
 use crate::{OrderRecord, ScheduledStep};
 
@@ -48,12 +51,16 @@ pub(crate) fn create(
         reason: String::new(),
     };
     let mut record = OrderRecord::new(order, now);
+    let rules = &context.mapping.accession_shortening;
+    record.short_accession =
+        Shortening::shorten(rules, draft.accession.value()).unwrap_or_default();
+    record.institution = context.mapping.institution.clone().unwrap_or_default();
     context.facts.put_patient(&mut record.order.patient);
     put_visit(&mut record, context.visit);
     if draft.requested_procedure_id.this().is_none() {
         let text = "no requested procedure ID: the accession number stands in for it";
         findings.add(FindingCode::Derived, "OBR-19", text);
-        record.order.requested_procedure_id = draft.accession.value().to_owned();
+        record.order.requested_procedure_id = record.worklist_accession().to_owned();
     }
     amend(&mut record, draft, context, findings)?;
     if record.steps.is_empty() {
@@ -65,6 +72,14 @@ pub(crate) fn create(
     ];
     for (_, place, text) in missing.into_iter().filter(|(missing, ..)| *missing) {
         findings.add(FindingCode::Missing, place, text);
+    }
+    let fallback = context.mapping.referring_physician == ReferringPhysician::VisitElseOrderer;
+    if let Some(name) = draft.ordering_provider.this().filter(|_| fallback) {
+        if record.order.referring_physician.is_empty() {
+            let text = "referring physician was taken from the ordering provider";
+            findings.add(FindingCode::Derived, "ORC-12", text);
+            record.order.referring_physician = name.clone();
+        }
     }
     if draft.priority.this().is_none() {
         findings.add(FindingCode::Derived, "TQ1-9", "no priority: ROUTINE");
@@ -84,6 +99,9 @@ fn put_visit(record: &mut OrderRecord, visit: &VisitFacts) {
     visit.class.put(&mut record.patient_class);
     visit.referring_physician.put(&mut record.order.referring_physician);
     visit.pregnancy_status.put_some(&mut record.clinical.pregnancy_status);
+    visit.special_needs.put(&mut record.special_needs);
+    visit.confidentiality.put(&mut record.patient_confidentiality);
+    visit.admitted_at.put_some(&mut record.admitted_at);
 }
 
 /// Changes a record as far as the draft says something. Steps that it does not name stay as they are.
@@ -107,6 +125,8 @@ pub(crate) fn amend(
     draft.priority.put(&mut order.priority);
     draft.requesting_physician.put(&mut order.requesting_physician);
     draft.reason.put(&mut order.reason);
+    draft.reason_code.put(&mut record.reason_code);
+    draft.institution.put(&mut record.institution);
     draft.transport.put(&mut record.transport);
     draft.requesting_service.put(&mut record.requesting_service);
     draft.confidentiality.put(&mut record.confidentiality);
@@ -124,11 +144,12 @@ pub(crate) fn amend(
         match at.and_then(|at| record.steps.get_mut(at)) {
             Some(kept) => put_step(kept, step),
             None => {
-                let step = new_step(record, step, context, findings)?;
+                let step = new_step(record, step, draft, context, findings)?;
                 record.steps.push(step);
             }
         }
     }
+    limits::check(record, findings);
     Ok(())
 }
 
@@ -153,7 +174,7 @@ fn amend_study(
     Ok(())
 }
 
-fn put_step(kept: &mut ScheduledStep, said: &StepDraft) {
+pub(crate) fn put_step(kept: &mut ScheduledStep, said: &StepDraft) {
     said.station_ae_titles.put(&mut kept.station_ae_titles);
     said.station_name.put(&mut kept.station_name);
     said.location.put(&mut kept.location);
@@ -170,12 +191,14 @@ fn put_step(kept: &mut ScheduledStep, said: &StepDraft) {
     if let Some(protocol) = said.protocol.this() {
         kept.protocol = protocol.clone();
         kept.description = wording(protocol);
+        kept.further_protocols.clone_from(&said.further_protocols);
     }
 }
 
 fn new_step(
     record: &OrderRecord,
     said: &StepDraft,
+    draft: &Draft,
     context: Context<'_>,
     findings: &mut Findings,
 ) -> Result<ScheduledStep, String> {
@@ -185,20 +208,31 @@ fn new_step(
         ..ScheduledStep::default()
     };
     put_step(&mut step, said);
-    if step.modality.is_empty() {
-        return Err("a step without modality in OBR-24 or IPC-5".to_owned());
-    }
     if step.protocol == Code::default() {
         let text = "no protocol of the step: the procedure stands in for it";
         findings.add(FindingCode::Derived, "OBR-4.4", text);
         step.protocol = procedure.clone();
         step.description = wording(procedure);
     }
+    let location = step.location.clone();
+    let mut kind = Kind {
+        modality: "",
+        procedure: &procedure.value,
+        facility: &draft.facility,
+        step_location: &location,
+        patient_location: &record.patient_location,
+    };
+    if step.modality.is_empty() {
+        step.modality = fallback::modality(kind, context.mapping, findings);
+    }
+    let modality = step.modality.clone();
+    kind.modality = &modality;
     if step.station_ae_titles.is_empty() {
-        step.station_ae_titles = stations(&step.modality, &procedure.value, context, findings);
+        step.station_ae_titles = fallback::stations(kind, context.mapping, findings);
     }
     if step.start.is_none() {
-        step.start = Some(derived_start(context, findings)?);
+        let times = (context.event_time, record.updated_at);
+        step.start = Some(fallback::start(kind, context.mapping, times, findings)?);
     }
     if step.start.is_some_and(|start| start.time_text().is_none()) {
         let text = "start has no time of day: answered as the beginning of the day";
@@ -214,35 +248,6 @@ fn derived_step_id(record: &OrderRecord, findings: &mut Findings) -> String {
     let taken = |id: &str| record.steps.iter().any(|step| step.step_id == id);
     let numbered = (2..).map(|number: u32| format!("{base}-{number}"));
     std::iter::once(base.clone()).chain(numbered).find(|id| !taken(id)).unwrap_or_default()
-}
-
-fn stations(
-    modality: &str,
-    procedure: &str,
-    context: Context<'_>,
-    findings: &mut Findings,
-) -> Vec<String> {
-    let rules = &context.mapping.station_ae_titles;
-    let rule = rules.iter().find(|rule| rule.applies(modality, procedure));
-    let titles = rule.map_or(&[][..], |rule| &rule.ae_titles);
-    let text = if titles.is_empty() {
-        "no station: the step is on the list of every station of the site"
-    } else {
-        "stations by the site's rules"
-    };
-    findings.add(FindingCode::Derived, "IPC-9", text);
-    titles.iter().map(|title| title.as_str().to_owned()).collect()
-}
-
-fn derived_start(context: Context<'_>, findings: &mut Findings) -> Result<PartialDateTime, String> {
-    match (context.mapping.missing_start, context.event_time) {
-        (MissingStart::TakeMessageTime, Some(time)) if time.date().is_complete() => {
-            let text = "no start of the step: the time of the message stands in for it";
-            findings.add(FindingCode::Derived, "TQ1-7", text);
-            Ok(time)
-        }
-        _ => Err("a step without start".to_owned()),
-    }
 }
 
 /// A name-based UID (RFC 9562 version 5 under PS3.5 section B.2) over issuer and accession number, so that equal

@@ -3,14 +3,66 @@
 use telerad_core::{
     AccessionNumber, AeTitle, Code, EntityIdentifier, PartialDateTime, PersonName, Priority, Uid,
 };
-use telerad_hl7::datatype::{Ei, Ts, Xcn};
-use telerad_hl7::reading::{OrderSources, OrderValues, OrderView, Reading, StepView};
-use telerad_hl7::{Location, Path, path};
+use telerad_hl7::datatype::{Ce, Datatype, Ei, Ts, Xcn};
+use telerad_hl7::group::{Groups, OrderGroup};
+use telerad_hl7::reading::{OrderAction, OrderSources, OrderValues, OrderView, Reading, StepView};
+use telerad_hl7::{Location, Message, Path, path};
 
 use crate::finding::{FindingCode, Findings};
-use crate::mapping::{Mapping, modality};
+use crate::mapping::{
+    Mapping, ProtocolSource, Shortening, StationSource, StudyUidPolicy, modality,
+};
+use crate::numbers;
 use crate::person;
 use crate::said::{self, Said};
+
+/// One order group with what the reading of orders in general leaves out.
+#[derive(Clone, Debug)]
+pub(crate) struct ReadOrder {
+    view: OrderView,
+    /// OBR-4.1 to OBR-4.3 and OBR-4.4 to OBR-4.6.
+    service: Ce,
+    /// OBR-21.
+    filler_field_2: String,
+    /// ORC-18.
+    entering_device: Ce,
+    /// MSH-4.1.
+    facility: String,
+    /// What tells this group from every other of its sender: MSH-3, MSH-4, MSH-10.
+    origin: String,
+}
+
+impl std::ops::Deref for ReadOrder {
+    type Target = OrderView;
+
+    fn deref(&self) -> &OrderView {
+        &self.view
+    }
+}
+
+impl ReadOrder {
+    /// Every order of a message by the site's sources.
+    pub(crate) fn read_all(message: &Message, mapping: &Mapping) -> Vec<Self> {
+        let groups = Groups::of(message);
+        let header = |n| message.segment("MSH").map(|msh| msh.field(n).text().into_owned());
+        let origin: Vec<String> = [3, 4, 10].into_iter().filter_map(header).collect();
+        let facility = message.segment("MSH").map(|msh| msh.field(4).component(1));
+        let facility = facility.map(|facility| facility.text().trim().to_owned());
+        let views = OrderView::read_all(message, &sources(mapping));
+        let read = |(view, (_, group)): (OrderView, (_, &OrderGroup<'_>))| Self {
+            service: group.request.map(|obr| Ce::read(obr.field(4))).unwrap_or_default(),
+            filler_field_2: group
+                .request
+                .map(|obr| String::read(obr.field(21)))
+                .unwrap_or_default(),
+            entering_device: group.order.map(|orc| Ce::read(orc.field(18))).unwrap_or_default(),
+            facility: facility.clone().unwrap_or_default(),
+            origin: format!("{}\0{}", origin.join("\0"), view.number),
+            view,
+        };
+        views.into_iter().zip(groups.orders()).map(read).collect()
+    }
+}
 
 /// An order as far as one message speaks of it. Nothing is derived yet.
 #[derive(Clone, Debug)]
@@ -23,7 +75,11 @@ pub(crate) struct Draft {
     pub(crate) procedure: Said<Code>,
     pub(crate) priority: Said<Priority>,
     pub(crate) requesting_physician: Said<PersonName>,
+    pub(crate) ordering_provider: Said<PersonName>,
     pub(crate) reason: Said<String>,
+    pub(crate) reason_code: Said<Code>,
+    pub(crate) institution: Said<String>,
+    pub(crate) facility: String,
     pub(crate) transport: Said<String>,
     pub(crate) requesting_service: Said<String>,
     pub(crate) confidentiality: Said<String>,
@@ -46,16 +102,20 @@ pub(crate) struct StepDraft {
     pub(crate) protocol: Said<Code>,
     pub(crate) laterality: Said<Code>,
     pub(crate) body_site: Said<String>,
+    pub(crate) further_protocols: Vec<Code>,
 }
 
-/// Where the orders of a site are read: its own fields for the accession number, and the requested date of old senders.
-pub(crate) fn sources(mapping: &Mapping) -> OrderSources {
-    let accession = mapping.accession_sources.iter().map(|source| Path::from(*source)).collect();
-    let mut sources = OrderSources { accession, ..OrderSources::default() };
-    sources.start.push(REQUESTED_DATE);
-    sources
+/// Where the orders of a site are read: its own fields for the accession number, the start and the priority.
+fn sources(mapping: &Mapping) -> OrderSources {
+    OrderSources {
+        accession: mapping.accession_sources.iter().map(|source| Path::from(*source)).collect(),
+        start: mapping.start_sources.iter().map(|field| Path::from(*field)).collect(),
+        priority: mapping.priority_sources.iter().map(|field| Path::from(*field)).collect(),
+        ..OrderSources::default()
+    }
 }
 
+/// Of senders older than ORC-7.4.
 const REQUESTED_DATE: Path = path!("OBR-6");
 
 /// Takes what a worklist needs from one order.
@@ -63,16 +123,31 @@ const REQUESTED_DATE: Path = path!("OBR-6");
 /// # Errors
 /// A reason to park the message: there is no usable accession number, or the order contradicts itself.
 pub(crate) fn read(
-    view: &OrderView,
+    view: &ReadOrder,
     mapping: &Mapping,
     findings: &mut Findings,
 ) -> Result<Draft, String> {
     let values = &view.values;
-    let accession = accession(values, mapping, findings)?;
-    let study_instance_uid = study(&values.study_instance_uid, findings)?;
+    let accession = match accession(values, mapping, findings) {
+        // Nobody can be told later which order was meant; but the patient is there, and the examination is ordered.
+        Err(reason) if reason == numbers::NO_NUMBER && view.action() == OrderAction::New => {
+            numbers::generated(&view.origin, mapping, findings)?
+        }
+        named => named?,
+    };
+    let study_instance_uid = match mapping.study_instance_uid {
+        StudyUidPolicy::NamedElseDerived => study(&values.study_instance_uid, findings)?,
+        StudyUidPolicy::Derived => {
+            if let Some(named) = values.study_instance_uid.found() {
+                let text = "the site declares that study instance UIDs of this sender are not used";
+                findings.add(FindingCode::Ignored, said::field_of(named.location), text);
+            }
+            None
+        }
+    };
     let placer_order_number = order_number(&values.placer_order_number, findings);
     let filler_order_number = order_number(&values.filler_order_number, findings);
-    let procedure = said::code(&values.procedure, findings);
+    let procedure = procedure(view, findings);
     let steps = steps(view, &procedure, mapping, findings);
     let notes = view.observations.iter().flat_map(|observation| &observation.notes);
     let notes = view.notes.iter().chain(notes).map(String::as_str);
@@ -85,7 +160,11 @@ pub(crate) fn read(
         procedure,
         priority: priority(&values.priority, findings),
         requesting_physician: requesting_physician(&values.ordering_provider, findings),
+        ordering_provider: ordering_provider(&values.ordering_provider, findings),
         reason: said::wording(&values.reason, findings),
+        reason_code: said::code(&values.reason, findings),
+        institution: institution(view, findings),
+        facility: view.facility.clone(),
         transport: said::line(&values.transportation_mode, findings),
         requesting_service: said::wording(&values.entering_organization, findings),
         confidentiality: said::line(&values.confidentiality, findings),
@@ -113,7 +192,8 @@ pub(crate) fn order_numbers(
     (placer, order_number(&values.filler_order_number, findings))
 }
 
-/// The first of the site's sources that has a number; the others only confirm or contradict it.
+/// The first of the site's sources that has a number; the others only confirm or contradict it. Where none has one, a
+/// number of the order stands in for it: most senders that name no accession number number their orders all the same.
 ///
 /// # Errors
 /// A reason to park the message.
@@ -122,6 +202,27 @@ pub(crate) fn accession(
     mapping: &Mapping,
     findings: &mut Findings,
 ) -> Result<AccessionNumber, String> {
+    match named_accession(values, mapping, findings) {
+        Some((location, number)) => {
+            checked_accession(number, &said::field_of(location), mapping, findings)
+        }
+        None => {
+            let (place, number) = numbers::stand_in(values, mapping, findings)?;
+            checked_accession(number, &place, mapping, findings)
+        }
+    }
+}
+
+/// Whether some source of the site has an accession number.
+pub(crate) fn names_accession(values: &OrderValues, mapping: &Mapping) -> bool {
+    named_accession(values, mapping, &mut Findings::default()).is_some()
+}
+
+fn named_accession(
+    values: &OrderValues,
+    mapping: &Mapping,
+    findings: &mut Findings,
+) -> Option<(Location, AccessionNumber)> {
     let mut found: Option<(Location, AccessionNumber)> = None;
     for said in values.accession.all() {
         if said.value.entity_identifier.is_empty() {
@@ -130,6 +231,12 @@ pub(crate) fn accession(
         let place = said::field_of(said.location);
         let read = AccessionNumber::new(&said.value.entity_identifier, said.value.issuer());
         let Some(number) = said::valid(read, &place, findings).this().cloned() else { continue };
+        // A backslash has a reason of its own to park.
+        if !(mapping.identifies)(number.value()) && !number.value().contains('\\') {
+            let text = "a placeholder or wildcard is no accession number, not used";
+            findings.add(FindingCode::Invalid, place, text);
+            continue;
+        }
         match &mut found {
             None => found = Some((said.location, number)),
             Some((_, taken)) if number.value() == taken.value() => {
@@ -142,12 +249,7 @@ pub(crate) fn accession(
             }
         }
     }
-    let Some((location, number)) = found else {
-        let sources: Vec<String> =
-            mapping.accession_sources.iter().map(ToString::to_string).collect();
-        return Err(format!("no accession number in {}", sources.join(", ")));
-    };
-    checked_accession(number, &said::field_of(location), mapping, findings)
+    found
 }
 
 fn checked_accession(
@@ -161,8 +263,12 @@ fn checked_accession(
     }
     let characters = number.value().chars().count();
     if characters > 16 {
+        let carried = match Shortening::shorten(&mapping.accession_shortening, number.value()) {
+            Some(_) => "shortened for modalities by the site's rule",
+            None => "kept whole, no rule of the site shortens it",
+        };
         let text =
-            format!("accession number has {characters} characters, DICOM allows 16: kept whole");
+            format!("accession number has {characters} characters, DICOM allows 16: {carried}");
         findings.add(FindingCode::TooLong, place, text);
     }
     if number.issuer().is_none() {
@@ -211,7 +317,35 @@ fn order_number(reading: &Reading<Ei>, findings: &mut Findings) -> Said<EntityId
     said::entity(reading, findings)
 }
 
-/// TQ1-9, else ORC-7.6, OBR-27.6, OBR-5: the first that is of the table.
+/// OBR-44, else OBR-4; of OBR-4 the second code where the first is empty.
+fn procedure(view: &ReadOrder, findings: &mut Findings) -> Said<Code> {
+    said::code(&view.values.procedure, findings).or_else(|| {
+        let Some(code) = view.service.alternate_code() else { return Said::Nothing };
+        let code = said::said_code(&code, "OBR-4", findings);
+        if !code.is_nothing() {
+            let text = "no procedure code: the second code of OBR-4 stands in for it";
+            findings.add(FindingCode::Derived, "OBR-4", text);
+        }
+        code
+    })
+}
+
+/// ORC-21.
+fn institution(view: &ReadOrder, findings: &mut Findings) -> Said<String> {
+    let place = said::place(&view.values.ordering_facility);
+    Said::from(&view.values.ordering_facility)
+        .and_then(|facility| said::said_line(&facility.organization_name, &place, findings))
+}
+
+/// ORC-12.
+fn ordering_provider(reading: &Reading<Xcn>, findings: &mut Findings) -> Said<PersonName> {
+    let is_orc = |location: Location| location.path().segment() == "ORC";
+    let said = reading.all().iter().find(|said| is_orc(said.location));
+    let name = said.map(|said| said.value.name_group());
+    person::physician(name.into(), "ORC-12", findings)
+}
+
+/// The first of the site's sources that is of the table.
 fn priority(reading: &Reading<String>, findings: &mut Findings) -> Said<Priority> {
     if reading.is_null() {
         return Said::Delete;
@@ -248,7 +382,7 @@ fn requesting_physician(reading: &Reading<Xcn>, findings: &mut Findings) -> Said
 
 /// One step per IPC, else one for the OBR.
 fn steps(
-    view: &OrderView,
+    view: &ReadOrder,
     procedure: &Said<Code>,
     mapping: &Mapping,
     findings: &mut Findings,
@@ -261,19 +395,48 @@ fn steps(
     let procedure = procedure.this().map_or("", |code| code.value.as_str());
     let laterality = said::code(&view.values.laterality, findings);
     let body_site = said::line(&view.values.body_site, findings);
-    let step = |step: &StepView| StepDraft {
-        step_id: number(&step.id, findings),
-        modality: step_modality(step, procedure, mapping, findings),
-        station_ae_titles: stations(&step.station_ae_titles, findings),
-        station_name: said::line(&step.station_names, findings),
-        location: said::wording(&step.locations, findings),
-        start: start.clone(),
-        performing_physician: performing_physician.clone(),
-        protocol: said::code(&step.protocol_codes, findings),
-        laterality: laterality.clone(),
-        body_site: body_site.clone(),
+    let step = |step: &StepView| {
+        let protocols = protocols(view, step, mapping, findings);
+        StepDraft {
+            step_id: number(&step.id, findings),
+            modality: step_modality(step, procedure, mapping, findings),
+            station_ae_titles: stations(view, step, mapping, findings),
+            station_name: said::line(&step.station_names, findings),
+            location: said::wording(&step.locations, findings),
+            start: start.clone(),
+            performing_physician: performing_physician.clone(),
+            protocol: protocols.0,
+            further_protocols: protocols.1,
+            laterality: laterality.clone(),
+            body_site: body_site.clone(),
+        }
     };
     view.steps.iter().map(step).collect()
+}
+
+/// Every IPC-6, else the code of OBR-4 that the site has protocols in.
+fn protocols(
+    view: &ReadOrder,
+    step: &StepView,
+    mapping: &Mapping,
+    findings: &mut Findings,
+) -> (Said<Code>, Vec<Code>) {
+    let protocol = &step.protocol_codes;
+    let is_control = |location: Location| location.path().segment() == "IPC";
+    if mapping.protocol == ProtocolSource::Universal && !protocol.location().is_some_and(is_control)
+    {
+        let code = said::said_code(&view.service.code(), "OBR-4", findings);
+        if !code.is_nothing() {
+            return (code, Vec::new());
+        }
+    }
+    let further = protocol.all().iter().skip(1);
+    let further = further.filter_map(|said| {
+        let place = said::field_of(said.location);
+        said::said_code(&said.value.code(), &place, findings).this().cloned()
+    });
+    let further = further.collect();
+    (said::code(protocol, findings), further)
 }
 
 fn step_modality(
@@ -307,28 +470,43 @@ fn step_modality(
     Said::Nothing
 }
 
-/// IPC-9, each repetition a title.
-fn stations(reading: &Reading<String>, findings: &mut Findings) -> Said<Vec<String>> {
-    if reading.is_null() {
-        return Said::Delete;
-    }
+/// The first of the site's sources that names a station; in IPC-9 each repetition is a title.
+fn stations(
+    view: &ReadOrder,
+    step: &StepView,
+    mapping: &Mapping,
+    findings: &mut Findings,
+) -> Said<Vec<String>> {
     let mut titles = Vec::new();
-    for said in reading.all() {
-        let title =
-            said::valid(AeTitle::new(&said.value), &said::field_of(said.location), findings);
-        titles.extend(title.this().map(|title| title.as_str().to_owned()));
+    for source in &mapping.station_sources {
+        let texts: Vec<&str> = match source {
+            StationSource::Ipc9 if step.station_ae_titles.is_null() => return Said::Delete,
+            StationSource::Ipc9 => {
+                let all = step.station_ae_titles.all().iter();
+                all.map(|said| said.value.as_str()).collect()
+            }
+            StationSource::Obr21 => vec![&view.filler_field_2],
+            StationSource::Orc18 => vec![&view.entering_device.identifier],
+        };
+        for text in texts.into_iter().filter(|text| !text.trim().is_empty()) {
+            let title = said::valid(AeTitle::new(text), source.name(), findings);
+            titles.extend(title.this().map(|title| title.as_str().to_owned()));
+        }
+        if !titles.is_empty() {
+            return Said::This(titles);
+        }
     }
-    if titles.is_empty() { Said::Nothing } else { Said::This(titles) }
+    Said::Nothing
 }
 
-/// TQ1-7, else ORC-7.4, OBR-27.4, OBR-36, OBR-6: the first that is a date. None of them can delete: a step without a start
-/// is on no list.
+/// The first of the site's sources that is a date. None of them can delete: a step without a start is on no list.
 fn start(reading: &Reading<Ts>, findings: &mut Findings) -> Said<PartialDateTime> {
     for said in reading.all() {
         let place = said::field_of(said.location);
         match said.value.lenient() {
             Some(start) if start.date().is_complete() => {
-                if said.location.path().field() == REQUESTED_DATE.field() {
+                let path = said.location.path();
+                if (path.segment(), path.field()) == ("OBR", REQUESTED_DATE.field()) {
                     let text = "start was taken from the requested date";
                     findings.add(FindingCode::Derived, place, text);
                 }
@@ -361,7 +539,10 @@ impl Draft {
         fill(&mut self.procedure, &more.procedure);
         fill(&mut self.priority, &more.priority);
         fill(&mut self.requesting_physician, &more.requesting_physician);
+        fill(&mut self.ordering_provider, &more.ordering_provider);
         fill(&mut self.reason, &more.reason);
+        fill(&mut self.reason_code, &more.reason_code);
+        fill(&mut self.institution, &more.institution);
         fill(&mut self.transport, &more.transport);
         fill(&mut self.requesting_service, &more.requesting_service);
         fill(&mut self.confidentiality, &more.confidentiality);
@@ -376,16 +557,43 @@ impl Draft {
         for step in &more.steps {
             let same =
                 |mine: &&StepDraft| mine.step_id.this().is_some() && mine.step_id == step.step_id;
-            match self.steps.iter().find(same) {
-                Some(mine) if mine.protocol != step.protocol => {
-                    let text = "a second protocol of one step is not used yet";
-                    findings.add(FindingCode::Ignored, "OBR-20", text);
-                }
-                Some(_) => {}
+            match self.steps.iter_mut().find(|mine| same(&&**mine)) {
+                // Pairs with one step ID are one step of several protocols (IHE RAD TF-2 section 4.4.4.1).
+                Some(mine) => mine.absorb(step, findings),
                 None => self.steps.push(step.clone()),
             }
         }
         Ok(())
+    }
+}
+
+impl StepDraft {
+    fn absorb(&mut self, more: &Self, findings: &mut Findings) {
+        let protocols = more.protocol.this().into_iter().chain(&more.further_protocols);
+        for protocol in protocols {
+            if self.protocol.is_nothing() {
+                self.protocol = Said::This(protocol.clone());
+            } else if self.protocol.this() != Some(protocol)
+                && !self.further_protocols.contains(protocol)
+            {
+                self.further_protocols.push(protocol.clone());
+            }
+        }
+        let differs = self.modality.this().is_some()
+            && more.modality.this().is_some()
+            && self.modality != more.modality;
+        if differs {
+            let text = "another modality for the same step ID, the first was taken";
+            findings.add(FindingCode::Disagreement, "OBR-20", text);
+        }
+        fill(&mut self.modality, &more.modality);
+        fill(&mut self.station_ae_titles, &more.station_ae_titles);
+        fill(&mut self.station_name, &more.station_name);
+        fill(&mut self.location, &more.location);
+        fill(&mut self.start, &more.start);
+        fill(&mut self.performing_physician, &more.performing_physician);
+        fill(&mut self.laterality, &more.laterality);
+        fill(&mut self.body_site, &more.body_site);
     }
 }
 

@@ -21,6 +21,9 @@ pub enum FindingCode {
     Ambiguous,
     /// An issuer or authority was missing and the site's own was taken.
     Assumed,
+    /// A worklist entry needs a value that the message does not give, and what the site declared stands in for it: a person
+    /// should look.
+    Defaulted,
     /// A value was missing and was derived from others.
     Derived,
     /// Two places of the message contradict each other.
@@ -33,7 +36,7 @@ pub enum FindingCode {
     Invalid,
     /// A value that a worklist entry needs is missing, and nothing stands in for it.
     Missing,
-    /// A value was kept whole although DICOM allows less.
+    /// DICOM allows less: the value is kept whole, and the text says what answers carry.
     TooLong,
     /// A code or unit was translated.
     Translated,

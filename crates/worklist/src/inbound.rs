@@ -3,15 +3,16 @@
 use telerad_core::{AccessionNumber, EntityIdentifier, PartialDateTime, PatientId};
 use telerad_hl7::datatype::{Datatype, Ts};
 use telerad_hl7::group::Groups;
-use telerad_hl7::reading::OrderView;
 use telerad_hl7::{Message, Path, path};
 
-use crate::draft::{self, Draft};
+use crate::draft::{Draft, ReadOrder};
 use crate::finding::{FindingCode, Findings};
 use crate::mapping::Mapping;
+use crate::numbers::{self, OrderNumbers};
 use crate::patient::{self, PatientFacts, VisitFacts};
 use crate::said::Said;
-use crate::{OrderKey, StepEvent};
+use crate::schedule::{self, Appointment};
+use crate::{Known, OrderKey, StepEvent};
 
 mod order;
 
@@ -37,11 +38,15 @@ pub struct Inbound {
     pub(crate) facts: PatientFacts,
     pub(crate) visit: VisitFacts,
     pub(crate) subject: Subject,
+    /// Orders that are known under a number which stands in for their accession number, unless another has it.
+    pub(crate) stand_ins: Vec<(OrderKey, OrderNumbers)>,
     pub(crate) findings: Findings,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Subject {
+    /// When and where an order is to be done.
+    Appointment(Box<Appointment>),
     /// Create or update a patient.
     Patient,
     /// Changes of orders, in the order of the message.
@@ -91,6 +96,48 @@ impl Inbound {
         self.facts.ids.first().cloned().into_iter().collect()
     }
 
+    /// Numbers by which further orders are to be looked up: the message means an order without naming its accession
+    /// number. What is found is given to [`crate::apply`] with the others, which takes only an order of the same patient.
+    pub fn numbers(&self) -> Vec<OrderNumbers> {
+        let appointment = match &self.subject {
+            Subject::Appointment(appointment) => &appointment.numbers[..],
+            _ => &[],
+        };
+        let orders = self.stand_ins.iter().map(|(_, numbers)| numbers);
+        orders.chain(appointment).filter(|numbers| !numbers.is_empty()).cloned().collect()
+    }
+
+    /// Takes for each order that is not known under its stand-in the one that has its numbers.
+    pub(crate) fn resolve(&mut self, known: &Known) -> Result<(), String> {
+        let Subject::Orders(changes) = &mut self.subject else { return Ok(()) };
+        for (key, numbers) in &self.stand_ins {
+            if known.orders.iter().any(|record| record.key == *key) {
+                continue;
+            }
+            let patient = self.facts.ids.first();
+            let Some(order) = numbers.find(known, &self.mapping, patient)? else { continue };
+            let rename = |named: &mut OrderKey| {
+                if named == key {
+                    named.clone_from(&order.key);
+                }
+            };
+            for change in changes.iter_mut() {
+                if change.key == *key {
+                    change.accession.clone_from(&order.order.accession);
+                }
+                rename(&mut change.key);
+                match &mut change.kind {
+                    ChangeKind::New(order) => order.replaces.iter_mut().for_each(rename),
+                    ChangeKind::Replaced(by) => by.iter_mut().for_each(rename),
+                    _ => {}
+                }
+            }
+            let text = "the order was found by its order number";
+            self.findings.add(FindingCode::Derived, "ORC-2", text);
+        }
+        Ok(())
+    }
+
     /// The orders to look up, each once.
     pub fn orders(&self) -> Vec<OrderKey> {
         let mut keys: Vec<OrderKey> = Vec::new();
@@ -105,7 +152,7 @@ impl Inbound {
     }
 }
 
-/// Reads an ADT, ORM, OMI or OMG message by the site's mapping.
+/// Reads an ADT, ORM, OMI, OMG or SIU message by the site's mapping.
 ///
 /// What cannot be taken up although the message is well formed (no PID-3, no accession number, events that are not
 /// supported yet) is read too, and [`crate::apply`] parks it.
@@ -127,7 +174,7 @@ pub fn read(message: &Message, mapping: &Mapping) -> Result<Inbound, Rejection> 
     let groups = Groups::of(message);
     unused(message, &groups, &mut findings);
     let facts = patient::read(message, &groups, mapping, &mut findings);
-    let visit = patient::read_visit(message, &groups, &mut findings);
+    let visit = patient::read_visit(message, &groups, mapping, &mut findings);
     let mut numbers = vec![path!("PID-3")];
     if let Kind::Order = kind {
         numbers.extend(mapping.accession_sources.iter().map(|source| Path::from(*source)));
@@ -135,6 +182,7 @@ pub fn read(message: &Message, mapping: &Mapping) -> Result<Inbound, Rejection> 
     }
     let doubtful = patient::doubtful_number(message, &numbers);
     let event_time = message.segment("MSH").and_then(|header| Ts::read(header.field(7)).lenient());
+    let mut stand_ins = Vec::new();
     let subject = match kind {
         Kind::Unsupported => Subject::Parked(format!("{code}^{event} is not supported yet")),
         // The rest of it is elsewhere: half a list of identifiers or steps is not what the sender says.
@@ -145,7 +193,9 @@ pub fn read(message: &Message, mapping: &Mapping) -> Result<Inbound, Rejection> 
         _ if message.segments_with_id("PID").count() > 1 => {
             Subject::Parked("several PID segments in one message".to_owned())
         }
-        _ if facts.ids.is_empty() => Subject::Parked("no patient identifier in PID-3".to_owned()),
+        _ if facts.ids.is_empty() && !matches!(kind, Kind::Slots) => {
+            Subject::Parked("no patient identifier in PID-3".to_owned())
+        }
         // Under a number that was misread it would be kept as another patient's, or as another order.
         _ if doubtful.is_some() => {
             let place = doubtful.map(|place| place.to_string()).unwrap_or_default();
@@ -162,20 +212,32 @@ pub fn read(message: &Message, mapping: &Mapping) -> Result<Inbound, Rejection> 
                 "patient identifier has a backslash, which DICOM cannot carry".to_owned(),
             )
         }
+        Kind::Slots => {
+            let text = "time slots are no appointment of an order";
+            findings.add(FindingCode::Ignored, "SCH", text);
+            Subject::Nothing
+        }
+        Kind::Appointment => {
+            let appointment = schedule::read(message, &groups, mapping, &mut findings);
+            Subject::Appointment(Box::new(appointment))
+        }
         Kind::Order => {
-            let views = OrderView::read_all(message, &draft::sources(mapping));
+            let views = ReadOrder::read_all(message, mapping);
+            stand_ins = numbers::stand_ins(&views, mapping);
             order::read(&views, &groups, event_time, mapping, &mut findings)?
         }
     };
-    Ok(Inbound { mapping: mapping.clone(), event_time, facts, visit, subject, findings })
+    Ok(Inbound { mapping: mapping.clone(), event_time, facts, visit, subject, stand_ins, findings })
 }
 
 /// Most order groups of one message; real ones have a few.
 const GROUPS_MAX: usize = 1000;
 
 enum Kind {
+    Appointment,
     Order,
     Patient,
+    Slots,
     Unsupported,
     Visit,
 }
@@ -198,7 +260,13 @@ fn kind(code: &str, event: &str) -> Result<Kind, Rejection> {
         ) => Ok(Kind::Unsupported),
         // ORM has one event; some senders leave it out.
         ("ORM", "O01" | "") | ("OMI", "O23") | ("OMG", "O19") => Ok(Kind::Order),
-        ("ADT" | "ORM" | "OMI" | "OMG", _) => {
+        (
+            "SIU",
+            "S12" | "S13" | "S14" | "S15" | "S16" | "S17" | "S18" | "S19" | "S20" | "S21" | "S22"
+            | "S26",
+        ) => Ok(Kind::Appointment),
+        ("SIU", "S23" | "S24") => Ok(Kind::Slots),
+        ("ADT" | "ORM" | "OMI" | "OMG" | "SIU", _) => {
             rejected(201, 2, "event code is not supported".to_owned())
         }
         _ => rejected(200, 1, "message type is not supported here".to_owned()),
@@ -228,7 +296,8 @@ fn unused(message: &Message, groups: &Groups<'_>, findings: &mut Findings) {
 }
 
 /// Segments that are read, or that say nothing about a worklist.
-const KNOWN: [&str; 22] = [
+const KNOWN: [&str; 28] = [
     "MSH", "SFT", "EVN", "PID", "PD1", "PV1", "PV2", "AL1", "NK1", "GT1", "IN1", "IN2", "IN3",
-    "DG1", "ROL", "ORC", "OBR", "TQ1", "NTE", "OBX", "IPC", "ZDS",
+    "DG1", "ROL", "ORC", "OBR", "TQ1", "NTE", "OBX", "IPC", "ZDS", "SCH", "RGS", "AIS", "AIG",
+    "AIL", "AIP",
 ];

@@ -50,6 +50,11 @@
 //! message is applied whole or not at all. Steps end only by what says so, and are reopened only by an order, a change or
 //! a release that is later than what withdrew them, by a modality that goes on, or by a person.
 //!
+//! **Never off the list.** An order for an identified patient is on the worklist. What an entry must have and the message
+//! does not give comes from the site's rules, its table of locations ([`LocationRule`]) and its defaults, and each such value
+//! is a finding of [`FindingCode::Defaulted`] for a person. Where no field holds an accession number, the filler's, the
+//! placer's or a derived one stands in, and [`OrderNumbers`] find the order again.
+//!
 //! **Time.** What is said takes effect in the order in which it happened ([`EventTime`]), not in which it arrived, for the
 //! status of each step ([`ScheduledStep::advance`]) and for each value ([`Sayings`]); what is told before its order waits
 //! for it ([`OrderRecord::is_tombstone`]). Two things do depend on arrival: what was parked counts when a person sees to
@@ -62,11 +67,12 @@
 //!
 //! **Limits.** Messages and identifiers are bounded where they are parsed (telerad-hl7, telerad-dicom). Merges, links
 //! and moves of patients are parked as "not supported yet". Parent and child orders are linked by the parent's number
-//! only. A step remembers 24 events and an order 24 of what was told of all its steps. One order has one study. One protocol code per step is kept. MPPS is not here yet.
+//! only. A step remembers 24 events and an order 24 of what was told of all its steps. One order has one
+//! study. An appointment means one order; who performs (AIP) is not taken from it.
 //!
 //! **Standard.** HL7 2.3.1 to 2.5.1: ADT^A01, A04, A05, A08, A28, A31 (and visit events for the patient's attributes),
-//! ORM^O01 with or without ZDS, OMI^O23, OMG^O19; order control by table 0119; IHE RAD TF-2 RAD-4, RAD-13 and table
-//! B-1. DICOM PS3.4 annex K: all required and optional keys of table K.6-1; [`Query`] states how each is matched,
+//! ORM^O01 with or without ZDS, OMI^O23, OMG^O19, SIU^S12 to S24 and S26 for the times and places of known orders; order
+//! control by table 0119; IHE RAD TF-2 RAD-4, RAD-13, RAD-48 and table B-1. DICOM PS3.4 annex K: all required and optional keys of table K.6-1; [`Query`] states how each is matched,
 //! [`encode_answer`] in which character set answers are. [`WorklistIndex`] answers as [`Query::answers`] does, at the
 //! cost of what is found. [`read_item`] takes over the items that another worklist server keeps as files.
 
@@ -78,6 +84,7 @@ mod inbound;
 mod instant;
 mod item;
 mod mapping;
+mod numbers;
 mod onward;
 mod patient;
 mod person;
@@ -86,13 +93,19 @@ mod query;
 pub mod reconcile;
 mod record;
 mod said;
+mod schedule;
 mod status;
 
 pub use apply::{Disposition, Effect, Known, Outcome, apply};
 pub use finding::{Finding, FindingCode};
 pub use inbound::{Inbound, Rejection, read};
 pub use item::{InvalidItem, read_item};
-pub use mapping::{AccessionSource, InvalidAccessionSource, Mapping, MissingStart, StationRule};
+pub use mapping::{
+    AccessionSource, InvalidAccessionSource, InvalidMissingStart, InvalidOrderField, LocationRule,
+    Mapping, MissingStart, OrderField, OtherPatientId, PatientConfidentiality, ProtocolSource,
+    ReferringPhysician, Shortening, StationRule, StationSource, StudyUidPolicy,
+};
+pub use numbers::OrderNumbers;
 pub use onward::{
     Heard, OnwardError, OnwardEvent, OrderForm, Origin, PatientUpdate, PlatformDialect,
     merge_message, order_event, order_message, patient_message,

@@ -1,13 +1,15 @@
 //! PID, PV1, AL1 and OBX: the patient and the visit.
 
-use telerad_core::{EntityIdentifier, PartialDate, Patient, PatientId, PersonName, Sex};
+use telerad_core::{
+    EntityIdentifier, PartialDate, PartialDateTime, Patient, PatientId, PersonName, Sex,
+};
 use telerad_hl7::datatype::{Ce, Cx, Datatype, Ts};
 use telerad_hl7::group::{Groups, Placed};
 use telerad_hl7::reading::{Observation, PatientSources, PatientView, Reading};
 use telerad_hl7::{Field, Message, Path, TextDoubt};
 
 use crate::finding::{FindingCode, Findings};
-use crate::mapping::Mapping;
+use crate::mapping::{Mapping, PatientConfidentiality};
 use crate::person;
 use crate::record::Clinical;
 use crate::said::{self, Said};
@@ -25,6 +27,7 @@ pub(crate) struct PatientFacts {
     pub(crate) allergies: Said<Vec<String>>,
     pub(crate) weight_kg: Said<String>,
     pub(crate) size_m: Said<String>,
+    pub(crate) pregnancy_status: Said<u16>,
     pub(crate) comments: Said<String>,
 }
 
@@ -36,6 +39,9 @@ pub(crate) struct VisitFacts {
     pub(crate) location: Said<String>,
     pub(crate) referring_physician: Said<PersonName>,
     pub(crate) pregnancy_status: Said<u16>,
+    pub(crate) special_needs: Said<String>,
+    pub(crate) confidentiality: Said<String>,
+    pub(crate) admitted_at: Said<PartialDateTime>,
 }
 
 impl PatientFacts {
@@ -54,6 +60,7 @@ impl PatientFacts {
         self.allergies.put(&mut clinical.allergies);
         self.weight_kg.put(&mut clinical.weight_kg);
         self.size_m.put(&mut clinical.size_m);
+        self.pregnancy_status.put_some(&mut clinical.pregnancy_status);
         self.comments.put(&mut clinical.comments);
     }
 
@@ -81,6 +88,7 @@ pub(crate) fn read(
     let mut facts = PatientFacts::default();
     if let Some(view) = PatientView::read_all(message, &PatientSources::default()).first() {
         facts.ids = identifiers(&view.identifiers, mapping, findings);
+        other_identifiers(message, mapping, &mut facts.ids, findings);
         facts.name = person::patient_name(view, findings);
         facts.birth_date = birth_date(&view.values.birth, findings);
         facts.sex = sex(&view.values.sex, findings);
@@ -130,6 +138,10 @@ fn allergies(message: &Message, findings: &mut Findings) -> Said<Vec<String>> {
             none = Said::Delete;
         }
         allergies.extend(said::words(&Ce::read(field), "AL1-3", findings).this().cloned());
+        if !allergy.field(4).text().trim().is_empty() {
+            let text = "the severity of an allergy has no place in a worklist answer";
+            findings.add(FindingCode::Ignored, "AL1-4", text);
+        }
     }
     if allergies.is_empty() { none } else { Said::This(allergies) }
 }
@@ -152,6 +164,7 @@ fn comments<'a, 'm: 'a>(notes: impl Iterator<Item = &'a Placed<'m>>) -> Said<Str
 pub(crate) fn read_visit(
     message: &Message,
     groups: &Groups<'_>,
+    mapping: &Mapping,
     findings: &mut Findings,
 ) -> VisitFacts {
     let views = PatientView::read_all(message, &PatientSources::default());
@@ -175,8 +188,21 @@ pub(crate) fn read_visit(
     let ambulatory = visit.map(|pv1| pv1.field(15));
     let class = visit.and_then(|pv1| String::read_all(pv1.field(2)).into_iter().next());
     let class = class.map(|class| class.trim().to_owned()).filter(|class| !class.is_empty());
+    let field = |n| visit.map(|pv1| pv1.field(n));
+    let confidentiality = match mapping.patient_confidentiality {
+        PatientConfidentiality::Nowhere => Said::Nothing,
+        PatientConfidentiality::Pv1Vip => field(16).map_or(Said::Nothing, |vip| {
+            if vip.is_null() {
+                return Said::Delete;
+            }
+            said::said_line(&vip.text(), "PV1-16", findings)
+        }),
+    };
     VisitFacts {
         admission_id,
+        special_needs: ambulatory.map_or(Said::Nothing, |codes| special_needs(codes, findings)),
+        confidentiality,
+        admitted_at: field(44).map_or(Said::Nothing, |field| admitted_at(field, findings)),
         class: class.into(),
         location,
         referring_physician: person::physician(doctor, "PV1-8", findings),
@@ -190,6 +216,47 @@ fn pregnancy_status(ambulatory: Field<'_>) -> Said<u16> {
         return Said::Delete;
     }
     String::read_all(ambulatory).iter().any(|code| code == "B6").then_some(3).into()
+}
+
+/// Every ambulatory status but pregnancy, in the words of HL7 table 0009; codes of the sender's own as they are.
+fn special_needs(ambulatory: Field<'_>, findings: &mut Findings) -> Said<String> {
+    if ambulatory.is_null() {
+        return Said::Delete;
+    }
+    let mut needs = Vec::new();
+    for code in String::read_all(ambulatory) {
+        let code = code.trim();
+        // B6 is a pregnancy, A0 no limitation at all.
+        if matches!(code, "" | "A0" | "B6") {
+            continue;
+        }
+        match AMBULATORY_STATUS.iter().find(|(known, _)| *known == code) {
+            Some((_, meaning)) => {
+                let text = format!("{code} became {meaning}");
+                findings.add(FindingCode::Translated, "PV1-15", text);
+                needs.push((*meaning).to_owned());
+            }
+            None => needs.extend(said::said_line(code, "PV1-15", findings).this().cloned()),
+        }
+    }
+    if needs.is_empty() { Said::Nothing } else { Said::This(needs.join(", ")) }
+}
+
+fn admitted_at(field: Field<'_>, findings: &mut Findings) -> Said<PartialDateTime> {
+    if field.is_null() {
+        return Said::Delete;
+    }
+    let text = field.text();
+    if text.trim().is_empty() {
+        return Said::Nothing;
+    }
+    match Ts::read(field).lenient().filter(|moment| moment.date().is_complete()) {
+        Some(moment) => Said::This(moment),
+        None => {
+            findings.add(FindingCode::Invalid, "PV1-44", "not a date, not used");
+            Said::Nothing
+        }
+    }
 }
 
 /// Every line of notes that has text.
@@ -250,6 +317,28 @@ fn identifier(cx: &Cx, mapping: &Mapping, findings: &mut Findings) -> Option<Pat
     id.this().map(|id| id.clone().or_issuer(mapping.patient_authority.as_ref()))
 }
 
+/// The fields outside PID-3 that the site declares: they never identify by themselves.
+fn other_identifiers(
+    message: &Message,
+    mapping: &Mapping,
+    ids: &mut Vec<PatientId>,
+    findings: &mut Findings,
+) {
+    let Some(pid) = message.segment("PID").filter(|_| !ids.is_empty()) else { return };
+    for source in &mapping.other_patient_ids {
+        for cx in Cx::read_all(pid.field(source.field())).iter().take(IDENTIFIERS_MAX) {
+            if cx.id_number.is_empty() {
+                continue;
+            }
+            let place = format!("PID-{}", source.field());
+            let id = said::valid(cx.patient_id(), &place, findings);
+            if let Some(id) = id.this().filter(|id| !ids.contains(id)) {
+                ids.push(id.clone());
+            }
+        }
+    }
+}
+
 /// PID-7 in the precision it came with. The time of birth that a TS may hold is not kept.
 fn birth_date(reading: &Reading<Ts>, findings: &mut Findings) -> Said<PartialDate> {
     Said::from(reading).and_then(|birth| {
@@ -299,6 +388,8 @@ fn measure(observation: &Observation, facts: &mut PatientFacts, findings: &mut F
         )
     } else if is(&["8302-2"], "BODY HEIGHT") {
         (&[("m", 1.0), ("cm", 0.01), ("in", 0.0254), ("[in_i]", 0.0254)], &mut facts.size_m)
+    } else if code == "82810-3" {
+        return pregnancy(observation, facts, findings);
     } else {
         return;
     };
@@ -325,6 +416,26 @@ fn measure(observation: &Observation, facts: &mut PatientFacts, findings: &mut F
     *slot = Said::This(text.trim_end_matches('0').trim_end_matches('.').to_owned());
 }
 
+/// LOINC 82810-3 by its answer list LL4129-4, as code or as words; Pregnancy Status (0010,21C0) of PS3.3 section C.7.1.3.
+fn pregnancy(observation: &Observation, facts: &mut PatientFacts, findings: &mut Findings) {
+    if observation.is_null {
+        facts.pregnancy_status = Said::Delete;
+        return;
+    }
+    let status = match observation.text.trim().to_ascii_lowercase().as_str() {
+        "not pregnant" | "la26683-5" | "60001007" => 1,
+        "possibly pregnant" | "possible" | "102874004" => 2,
+        "pregnant" | "la15173-0" | "77386006" => 3,
+        "unknown" | "la4489-6" | "261665006" => 4,
+        _ => {
+            let text = "pregnancy status is not of the answer list, not used";
+            findings.add(FindingCode::UnknownCode, "OBX-5", text);
+            return;
+        }
+    };
+    facts.pregnancy_status = Said::This(status);
+}
+
 /// Weights and heights are positive and of a size that a person can have in any of the units.
 fn is_measure(number: f64) -> bool {
     number > 0.0 && number < 1_000_000.0
@@ -332,3 +443,21 @@ fn is_measure(number: f64) -> bool {
 
 /// Most identifiers of one patient; real ones have a handful.
 const IDENTIFIERS_MAX: usize = 64;
+
+/// HL7 2.5.1 table 0009, which is the users' own: the values that the standard suggests.
+const AMBULATORY_STATUS: [(&str, &str); 14] = [
+    ("A1", "Ambulates with assistive device"),
+    ("A2", "Wheelchair/stretcher bound"),
+    ("A3", "Comatose; non-responsive"),
+    ("A4", "Disoriented"),
+    ("A5", "Vision impaired"),
+    ("A6", "Hearing impaired"),
+    ("A7", "Speech impaired"),
+    ("A8", "Non-English speaking"),
+    ("A9", "Functional level unknown"),
+    ("B1", "Oxygen therapy"),
+    ("B2", "Special equipment (tubes, IVs, catheters)"),
+    ("B3", "Amputee"),
+    ("B4", "Mastectomy"),
+    ("B5", "Paraplegic"),
+];

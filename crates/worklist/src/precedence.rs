@@ -42,7 +42,7 @@ impl Sayings {
     }
 }
 
-/// As many as there are values: each entry has one that no later entry has, unless times cannot be compared.
+/// At least as many as there are values: each entry has one that no later entry has, unless times cannot be compared.
 const SAYINGS_MAX: usize = 32;
 
 /// What a message says of an order, with the values that others have said later taken out of it.
@@ -84,7 +84,7 @@ impl Precedence {
     }
 
     /// Every value that stands alone. The study is not among them: two that differ are a contradiction at any time.
-    fn fields(&mut self) -> [&mut dyn Saying; 25] {
+    fn fields(&mut self) -> [&mut dyn Saying; 31] {
         let (draft, facts, visit) = (&mut self.draft, &mut self.facts, &mut self.visit);
         [
             &mut draft.placer_order_number,
@@ -112,6 +112,12 @@ impl Precedence {
             &mut visit.location,
             &mut visit.referring_physician,
             &mut visit.pregnancy_status,
+            &mut draft.reason_code,
+            &mut draft.institution,
+            &mut facts.pregnancy_status,
+            &mut visit.special_needs,
+            &mut visit.confidentiality,
+            &mut visit.admitted_at,
         ]
     }
 }
@@ -119,7 +125,7 @@ impl Precedence {
 /// The placer's and the filler's number.
 pub(crate) const NUMBERS: [u32; 2] = [1, 1 << 1];
 /// The values that every order message has a say in.
-const ORDER: u32 = (1 << 17) - 1;
+const ORDER: u32 = ((1 << 17) - 1) | 0b111 << 25;
 /// The patient's identifiers, which are sent whole.
 pub(crate) const IDENTIFIERS: u32 = 1 << 31;
 

@@ -16,6 +16,7 @@ mod key;
 mod names;
 mod other;
 mod postings;
+mod texts;
 mod wildcard;
 
 pub use encode::encode_answer;
@@ -311,7 +312,10 @@ impl Query {
     fn order_matches(&self, record: &OrderRecord) -> bool {
         let (keys, order) = (&self.order, &record.order);
         let admission = record.admission_id.as_ref().map_or("", |id| id.value());
-        text(keys.accession.as_ref(), order.accession.value())
+        let accession = |key: &TextKey| {
+            key.matches(order.accession.value()) || key.matches(record.worklist_accession())
+        };
+        keys.accession.as_ref().is_none_or(accession)
             && text(keys.requested_procedure_id.as_ref(), &order.requested_procedure_id)
             && text(keys.study.as_ref(), order.study_instance_uid.as_str())
             && text(keys.admission_id.as_ref(), admission)

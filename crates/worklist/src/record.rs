@@ -131,6 +131,9 @@ pub struct ScheduledStep {
     /// Where on the body: OBR-15.4.
     #[serde(default)]
     pub body_site: String,
+    /// Further items of (0040,0008), where one step has several protocols.
+    #[serde(default)]
+    pub further_protocols: Vec<Code>,
     /// (0040,0020); [`ScheduledStep::advance`] changes it.
     pub status: StepStatus,
     /// Not to be done for now, whatever the status is: DICOM has no term for it, so that it is on no worklist.
@@ -183,6 +186,24 @@ pub struct OrderRecord {
     /// Patient class, PV1-2 (HL7 table 0004): `E` emergency, `I` inpatient, `O` outpatient.
     #[serde(default)]
     pub patient_class: String,
+    /// When the patient was admitted, (0038,0020) and (0038,0021): PV1-44.
+    #[serde(default)]
+    pub admitted_at: Option<PartialDateTime>,
+    /// Special Needs (0038,0050): PV1-15, except for pregnancy.
+    #[serde(default)]
+    pub special_needs: String,
+    /// Confidentiality Constraint on Patient Data (0040,3001), where the site declares a source.
+    #[serde(default)]
+    pub patient_confidentiality: String,
+    /// Institution Name (0008,0080): ORC-21, else what the site declares.
+    #[serde(default)]
+    pub institution: String,
+    /// The accession number as modalities see it, where the site's rule shortens it; empty = the whole one.
+    #[serde(default)]
+    pub short_accession: String,
+    /// Reason for the Requested Procedure as a code (0040,100A), OBR-31.
+    #[serde(default)]
+    pub reason_code: Code,
     /// Patient Transport Arrangements (0040,1004), OBR-30.
     pub transport: String,
     /// Requesting Service (0032,1033), ORC-17.
@@ -240,6 +261,12 @@ impl OrderRecord {
             admission_id: None,
             patient_location: String::new(),
             patient_class: String::new(),
+            admitted_at: None,
+            special_needs: String::new(),
+            patient_confidentiality: String::new(),
+            institution: String::new(),
+            short_accession: String::new(),
+            reason_code: Code::default(),
             transport: String::new(),
             requesting_service: String::new(),
             confidentiality: String::new(),
@@ -261,6 +288,15 @@ impl OrderRecord {
     /// found by such a record, or matched with it.
     pub fn is_tombstone(&self) -> bool {
         self.tombstone_until.is_some()
+    }
+
+    /// The accession number as modalities see it: (0008,0050) of worklist answers and so of images.
+    pub fn worklist_accession(&self) -> &str {
+        if self.short_accession.is_empty() {
+            self.order.accession.value()
+        } else {
+            &self.short_accession
+        }
     }
 
     /// Whether some step is still to be done, and so is answered to the worklist.

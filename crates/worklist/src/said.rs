@@ -117,14 +117,16 @@ pub(crate) fn words(code: &Ce, location: &str, findings: &mut Findings) -> Said<
 /// A coded value, each part as a line.
 pub(crate) fn code(reading: &Reading<Ce>, findings: &mut Findings) -> Said<Code> {
     let location = place(reading);
-    Said::from(reading).and_then(|said| {
-        let mut part =
-            |text: &str| said_line(text, &location, findings).this().cloned().unwrap_or_default();
-        let code = said.code();
-        let (value, meaning, scheme) = (part(&code.value), part(&code.meaning), part(&code.scheme));
-        let is_said = !value.is_empty() || !meaning.is_empty();
-        is_said.then_some(Code { value, meaning, scheme }).into()
-    })
+    Said::from(reading).and_then(|said| said_code(&said.code(), &location, findings))
+}
+
+/// A code, each part as a line; nothing when it has neither value nor meaning.
+pub(crate) fn said_code(code: &Code, location: &str, findings: &mut Findings) -> Said<Code> {
+    let mut part =
+        |text: &str| said_line(text, location, findings).this().cloned().unwrap_or_default();
+    let (value, meaning, scheme) = (part(&code.value), part(&code.meaning), part(&code.scheme));
+    let is_said = !value.is_empty() || !meaning.is_empty();
+    is_said.then_some(Code { value, meaning, scheme }).into()
 }
 
 /// A number with its issuer.

@@ -47,6 +47,7 @@ impl Configuration {
     pub fn check(&self) -> Result<(), Fault> {
         self.check_addresses()?;
         self.check_sites()?;
+        self.check_orders()?;
         let reports = self.report_destinations.iter().map(|to| (&to.site, &to.address));
         check_receivers(reports)?;
         check_receivers(self.order_destinations.iter().map(|to| (&to.site, &to.address)))?;

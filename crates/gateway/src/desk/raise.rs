@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use telerad_accession::{SearchKey, index_keys};
+use telerad_accession::SearchKey;
 use telerad_core::{Priority, SiteId};
 use telerad_routing::{lane_name, operation};
 use telerad_store::{Effect, StoreError};
@@ -34,7 +34,7 @@ pub(crate) async fn raise_for(
 ) -> Result<Raised, StoreError> {
     let (store, policy) = (&state.environment.store, state.directory.accession_policy(site));
     let keys: Vec<SearchKey> =
-        orders.iter().flat_map(|order| index_keys(&order.order, &policy)).collect();
+        orders.iter().flat_map(|order| crate::orders::keys(order, &policy)).collect();
     let mut lanes: BTreeMap<String, Priority> = BTreeMap::new();
     for instance in store.instances_by_search(site, &keys).await? {
         if let Some(lane) = intake::lane_with(state, &instance, orders).await? {

@@ -56,7 +56,7 @@ pub(super) fn patient(
 }
 
 /// Equal values of authorities that are equal, agree, or are unknown on one side.
-pub(super) fn same_patient(kept: Option<&PatientId>, said: Option<&PatientId>) -> bool {
+pub(crate) fn same_patient(kept: Option<&PatientId>, said: Option<&PatientId>) -> bool {
     let (Some(kept), Some(said)) = (kept, said) else { return false };
     let issuers = match (kept.issuer(), said.issuer()) {
         (Some(kept), Some(said)) => kept == said || kept.agrees_with(said),

@@ -6,14 +6,14 @@ use telerad_hl7::group::Groups;
 use telerad_hl7::reading::{OrderAction, OrderStatus, OrderView};
 
 use super::{ChangeKind, NewOrder, OrderChange, Rejection, Subject};
-use crate::draft;
+use crate::draft::{self, ReadOrder};
 use crate::finding::{FindingCode, Findings};
 use crate::mapping::Mapping;
 use crate::{EventTime, OrderKey, StepEvent, instant};
 
 /// Reads the groups of a message: all of them, or none.
 pub(super) fn read(
-    views: &[OrderView],
+    views: &[ReadOrder],
     groups: &Groups<'_>,
     message_time: Option<PartialDateTime>,
     mapping: &Mapping,
@@ -133,7 +133,7 @@ fn link_replacements(
 
 /// One order group, and what surrounds it.
 struct Group<'a> {
-    view: &'a OrderView,
+    view: &'a ReadOrder,
     parent: String,
     message_time: Option<PartialDateTime>,
     mapping: &'a Mapping,

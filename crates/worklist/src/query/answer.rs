@@ -3,6 +3,7 @@
 use telerad_core::{AeTitle, Code, EntityIdentifier, Issuer, Patient, PatientId};
 use telerad_dicom::{DataSet, Tag, tags};
 
+use super::texts;
 use crate::record::Clinical;
 use crate::{OrderRecord, PatientRecord, ScheduledStep};
 
@@ -70,6 +71,7 @@ impl Source<'_> {
         Some(match tag {
             tags::PATIENT_NAME => Filled::Text(patient.name.to_dicom()),
             tags::PATIENT_ID => text(id.map_or("", PatientId::value)),
+            TYPE_OF_PATIENT_ID => text(if id.is_some() { "TEXT" } else { "" }),
             tags::ISSUER_OF_PATIENT_ID => text(namespace(issuer)),
             tags::ISSUER_OF_PATIENT_ID_QUALIFIERS_SEQUENCE => {
                 Filled::Items(universal(issuer).into_iter().collect())
@@ -101,10 +103,18 @@ impl Source<'_> {
                         all.push(allergy);
                     }
                 }
-                Filled::Text(all.join("\\"))
+                Filled::Text(texts::values(all.into_iter()))
             }
-            tags::MEDICAL_ALERTS => first(&order.medical_alerts, &kept.medical_alerts),
-            tags::PATIENT_STATE => first(&order.patient_state, &kept.patient_state),
+            tags::MEDICAL_ALERTS => {
+                let alerts = [&order.medical_alerts, &kept.medical_alerts];
+                let alerts = alerts.into_iter().find(|alerts| !alerts.is_empty());
+                Filled::Text(texts::values(alerts.into_iter().map(String::as_str)))
+            }
+            tags::PATIENT_STATE => {
+                let states = [&order.patient_state, &kept.patient_state];
+                let state = states.into_iter().find(|state| !state.is_empty());
+                text(state.map_or("", |state| texts::long(state)))
+            }
             tags::PATIENT_WEIGHT => first(&order.weight_kg, &kept.weight_kg),
             tags::PATIENT_SIZE => first(&order.size_m, &kept.size_m),
             tags::PATIENT_COMMENTS => first(&order.comments, &kept.comments),
@@ -123,7 +133,7 @@ impl Source<'_> {
             issuer_items(id.as_ref().and_then(EntityIdentifier::issuer))
         };
         Some(match tag {
-            tags::ACCESSION_NUMBER => text(order.accession.value()),
+            tags::ACCESSION_NUMBER => text(self.order.worklist_accession()),
             tags::ISSUER_OF_ACCESSION_NUMBER_SEQUENCE => issuer_items(order.accession.issuer()),
             tags::PLACER_ORDER_NUMBER_IMAGING_SERVICE_REQUEST => number(&order.placer_order_number),
             tags::FILLER_ORDER_NUMBER_IMAGING_SERVICE_REQUEST => number(&order.filler_order_number),
@@ -131,12 +141,15 @@ impl Source<'_> {
             tags::ORDER_FILLER_IDENTIFIER_SEQUENCE => issued(&order.filler_order_number),
             tags::STUDY_INSTANCE_UID => text(order.study_instance_uid.as_str()),
             tags::REQUESTED_PROCEDURE_ID => text(&order.requested_procedure_id),
-            tags::REQUESTED_PROCEDURE_DESCRIPTION => conditional(wording(&order.procedure)),
-            tags::REQUESTED_PROCEDURE_CODE_SEQUENCE => code_items(&order.procedure),
+            tags::REQUESTED_PROCEDURE_DESCRIPTION => {
+                conditional(texts::long(wording(&order.procedure)))
+            }
+            tags::REQUESTED_PROCEDURE_CODE_SEQUENCE => code_items([&order.procedure]),
             tags::REQUESTED_PROCEDURE_PRIORITY => text(order.priority.as_dicom()),
             tags::REFERRING_PHYSICIAN_NAME => Filled::Text(order.referring_physician.to_dicom()),
             tags::REQUESTING_PHYSICIAN => Filled::Text(order.requesting_physician.to_dicom()),
-            tags::REASON_FOR_THE_REQUESTED_PROCEDURE => text(&order.reason),
+            tags::REASON_FOR_THE_REQUESTED_PROCEDURE => text(texts::long(&order.reason)),
+            REASON_CODE_SEQUENCE => code_items([&self.order.reason_code]),
             // Type 2 without a source yet: nothing was performed, so nothing is referenced.
             tags::REFERENCED_STUDY_SEQUENCE | tags::REFERENCED_PATIENT_SEQUENCE => {
                 Filled::Items(Vec::new())
@@ -153,17 +166,28 @@ impl Source<'_> {
             tags::ISSUER_OF_ADMISSION_ID_SEQUENCE => {
                 issuer_items(admission.and_then(EntityIdentifier::issuer))
             }
-            tags::CURRENT_PATIENT_LOCATION => text(&record.patient_location),
-            tags::PATIENT_TRANSPORT_ARRANGEMENTS => text(&record.transport),
-            tags::REQUESTING_SERVICE => text(&record.requesting_service),
+            tags::CURRENT_PATIENT_LOCATION => text(texts::long(&record.patient_location)),
+            tags::PATIENT_TRANSPORT_ARRANGEMENTS => text(texts::long(&record.transport)),
+            tags::REQUESTING_SERVICE => text(texts::long(&record.requesting_service)),
             tags::CONFIDENTIALITY_CODE => text(&record.confidentiality),
             tags::REQUESTED_PROCEDURE_COMMENTS => text(&record.comments),
             tags::TIMEZONE_OFFSET_FROM_UTC => conditional(&self.offset()),
-            // Type 2 or 3 without a source: no order says so, and the study is still to be made.
-            tags::SPECIAL_NEEDS
-            | tags::STUDY_DATE
-            | tags::STUDY_TIME
-            | tags::CONFIDENTIALITY_CONSTRAINT_ON_PATIENT_DATA_DESCRIPTION => text(""),
+            tags::SPECIAL_NEEDS => text(texts::long(&record.special_needs)),
+            tags::CONFIDENTIALITY_CONSTRAINT_ON_PATIENT_DATA_DESCRIPTION => {
+                text(texts::long(&record.patient_confidentiality))
+            }
+            tags::INSTITUTION_NAME => text(texts::long(&record.institution)),
+            ROUTE_OF_ADMISSIONS => text(texts::long(&record.patient_class)),
+            ADMITTING_DATE => {
+                let date = record.admitted_at.map(|moment| moment.date().to_string());
+                Filled::Text(date.unwrap_or_default())
+            }
+            ADMITTING_TIME => {
+                let time = record.admitted_at.and_then(|moment| moment.time_text());
+                Filled::Text(time.unwrap_or_default())
+            }
+            // Type 3 without a source: the study is still to be made.
+            tags::STUDY_DATE | tags::STUDY_TIME => text(""),
             _ => return None,
         })
     }
@@ -190,11 +214,15 @@ impl Source<'_> {
             tags::SCHEDULED_PERFORMING_PHYSICIAN_NAME => {
                 Filled::Text(step.performing_physician.to_dicom())
             }
-            tags::SCHEDULED_PROCEDURE_STEP_DESCRIPTION => conditional(&step.description),
-            tags::SCHEDULED_PROTOCOL_CODE_SEQUENCE => code_items(&step.protocol),
+            tags::SCHEDULED_PROCEDURE_STEP_DESCRIPTION => {
+                conditional(texts::long(&step.description))
+            }
+            tags::SCHEDULED_PROTOCOL_CODE_SEQUENCE => {
+                code_items(std::iter::once(&step.protocol).chain(&step.further_protocols))
+            }
             tags::SCHEDULED_PROCEDURE_STEP_ID => text(&step.step_id),
-            tags::SCHEDULED_STATION_NAME => text(&step.station_name),
-            tags::SCHEDULED_PROCEDURE_STEP_LOCATION => text(&step.location),
+            tags::SCHEDULED_STATION_NAME => text(texts::short(&step.station_name)),
+            tags::SCHEDULED_PROCEDURE_STEP_LOCATION => text(texts::short(&step.location)),
             tags::SCHEDULED_PROCEDURE_STEP_STATUS => text(step.status.as_dicom()),
             // Type 2C, to be there when something is to be applied: no order says so yet.
             tags::PRE_MEDICATION | tags::REQUESTED_CONTRAST_AGENT => Filled::Omitted,
@@ -273,16 +301,23 @@ fn wording(code: &Code) -> &str {
     if code.meaning.is_empty() { &code.value } else { &code.meaning }
 }
 
-/// A code item needs value, scheme and meaning (PS3.3 table 8.8-1).
-fn code_items(code: &Code) -> Filled {
-    if !code.is_complete() {
-        return Filled::Omitted;
+/// A code item needs value, scheme and meaning (PS3.3 table 8.8-1); a value that is too long for Code Value is a Long Code
+/// Value, never cut.
+fn code_items<'a>(codes: impl IntoIterator<Item = &'a Code>) -> Filled {
+    let items: Vec<DataSet> = codes.into_iter().filter_map(code_item).collect();
+    if items.is_empty() { Filled::Omitted } else { Filled::Items(items) }
+}
+
+fn code_item(code: &Code) -> Option<DataSet> {
+    if !code.is_complete() || texts::short(&code.scheme) != code.scheme {
+        return None;
     }
     let mut item = DataSet::new();
-    item.set_text(tags::CODE_VALUE, &code.value);
+    let is_long = texts::short(&code.value) != code.value;
+    item.set_text(if is_long { LONG_CODE_VALUE } else { tags::CODE_VALUE }, &code.value);
     item.set_text(tags::CODING_SCHEME_DESIGNATOR, &code.scheme);
-    item.set_text(tags::CODE_MEANING, &code.meaning);
-    Filled::Items(vec![item])
+    item.set_text(tags::CODE_MEANING, texts::long(&code.meaning));
+    Some(item)
 }
 
 fn namespace(issuer: Option<&Issuer>) -> &str {
@@ -316,7 +351,13 @@ fn other_id(id: &PatientId) -> DataSet {
 }
 
 /// What [`Source::answer`] knows outside the step.
-const ROOT_ATTRIBUTES: [Tag; 44] = [
+const ROOT_ATTRIBUTES: [Tag; 50] = [
+    tags::INSTITUTION_NAME,
+    TYPE_OF_PATIENT_ID,
+    ROUTE_OF_ADMISSIONS,
+    ADMITTING_DATE,
+    ADMITTING_TIME,
+    REASON_CODE_SEQUENCE,
     tags::SPECIFIC_CHARACTER_SET,
     tags::STUDY_DATE,
     tags::STUDY_TIME,
@@ -364,8 +405,9 @@ const ROOT_ATTRIBUTES: [Tag; 44] = [
 ];
 
 /// What items of codes, issuers and other identifiers may carry.
-const ITEM_ATTRIBUTES: [Tag; 9] = [
+const ITEM_ATTRIBUTES: [Tag; 10] = [
     tags::CODE_VALUE,
+    LONG_CODE_VALUE,
     tags::CODING_SCHEME_DESIGNATOR,
     tags::CODE_MEANING,
     tags::PATIENT_ID,
@@ -377,6 +419,12 @@ const ITEM_ATTRIBUTES: [Tag; 9] = [
 ];
 
 const TYPE_OF_PATIENT_ID: Tag = Tag(0x0010, 0x0022);
+const LONG_CODE_VALUE: Tag = Tag(0x0008, 0x0119);
+const ROUTE_OF_ADMISSIONS: Tag = Tag(0x0038, 0x0016);
+const ADMITTING_DATE: Tag = Tag(0x0038, 0x0020);
+const ADMITTING_TIME: Tag = Tag(0x0038, 0x0021);
+/// Reason for Requested Procedure Code Sequence.
+const REASON_CODE_SEQUENCE: Tag = Tag(0x0040, 0x100A);
 
 /// What a step's item may carry, which is also what an empty item asks for.
 const STEP_ATTRIBUTES: [Tag; 13] = [

@@ -389,7 +389,9 @@ fn keys(record: &OrderRecord) -> impl Iterator<Item = (Kind, &str)> {
         (Kind::RequestedProcedureId, order.requested_procedure_id.as_str()),
         (Kind::Study, order.study_instance_uid.as_str()),
     ];
-    keys.into_iter().chain(patient)
+    let short = (!record.short_accession.is_empty()).then_some(record.short_accession.as_str());
+    let short = short.map(|number| (Kind::Accession, number));
+    keys.into_iter().chain(patient).chain(short)
 }
 
 /// The titles of a step; the empty one when it has none, since any station may ask for it.

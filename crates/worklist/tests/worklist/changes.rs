@@ -281,7 +281,7 @@ fn a_derived_study_may_be_named_later_but_a_named_one_stays() {
 #[test]
 fn a_message_is_applied_whole_or_not_at_all() {
     let mut site = Site::new();
-    let second = "\nORC|NW\nOBR||||X^Proc^L||||||||||||||A-2|RP-1|SPS-1||||RAD";
+    let second = "\nORC|NW\nOBR||||X^Proc^L||||||||||||||A\\E\\2|RP-1|SPS-1||||RAD";
     let message = order(0, "NW", "", ONE) + second;
     let outcome = site.send(&message);
     assert!(matches!(outcome.disposition, Disposition::Parked(_)));

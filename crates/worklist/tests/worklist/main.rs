@@ -5,6 +5,7 @@ mod charsets;
 mod controls;
 mod convergence;
 mod golden;
+mod goldens;
 mod index;
 mod onward;
 mod patients;
@@ -61,7 +62,9 @@ impl Site {
                 .known
                 .orders
                 .iter()
-                .filter(|record| inbound.orders().contains(&record.key))
+                .filter(|record| {
+                    inbound.orders().contains(&record.key) || !inbound.numbers().is_empty()
+                })
                 .cloned()
                 .collect(),
         };
