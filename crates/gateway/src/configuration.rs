@@ -117,6 +117,12 @@ pub struct Hl7Endpoint {
     /// The largest message accepted, in bytes.
     #[serde(default = "defaults::message_bytes_max")]
     pub message_bytes_max: usize,
+    /// Connections at a time; more are closed at once, since MLLP has no word for "not now".
+    #[serde(default = "defaults::connections_max")]
+    pub connections_max: usize,
+    /// Connections at a time from one host: an interface engine opens one for each of the feeds that it sends on.
+    #[serde(default = "defaults::connections_per_host_max")]
+    pub connections_per_host_max: usize,
     /// Without it, plain text.
     pub tls: Option<Spanned<ListenerTls>>,
 }
@@ -419,6 +425,12 @@ mod defaults {
     }
     pub(super) fn associations_max() -> usize {
         200
+    }
+    pub(super) fn connections_max() -> usize {
+        200
+    }
+    pub(super) fn connections_per_host_max() -> usize {
+        64
     }
     pub(super) fn message_bytes_max() -> usize {
         64 * 1024 * 1024

@@ -189,6 +189,8 @@ fn serve_hl7(
     let environment = &state.environment;
     let config = mllp::ServerConfig {
         clock: Arc::clone(&environment.clock),
+        connections_max: state.configuration.hl7.connections_max,
+        connections_per_peer_max: state.configuration.hl7.connections_per_host_max,
         frame_bytes_max: state.configuration.hl7.message_bytes_max,
         ..mllp::ServerConfig::default()
     };

@@ -24,7 +24,7 @@ usage: cargo xtask <command>
   interop [--quick]           DICOM and HL7 programs of others against the gateway and the library
   bench-peers [--runs N] [--quick]
                               DICOM beside bare TCP, DCMTK and dicom-rs, and its memory
-  bench-store [--quick --kind intake|single|forward|queue]
+  bench-store [--quick --kind intake|single|forward|orders|queue]
                               durable intake, forwarding and a million queued deliveries, beside bare programs, DCMTK and
                               Orthanc
   crash [--kind kill|layer|process|refused|all --count N --seed S --first N]

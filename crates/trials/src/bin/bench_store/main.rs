@@ -2,7 +2,7 @@
 //! and beside Orthanc, on the same machine in the same run.
 //!
 //! ```sh
-//! cargo xtask bench-store [--quick] [--kind intake|single|forward|queue]
+//! cargo xtask bench-store [--quick] [--kind intake|single|forward|orders|queue]
 //! ```
 //!
 //! Whatever is compared takes its turn in each run, so that a busy machine is busy for all; a row shows medians, and the
@@ -14,6 +14,7 @@ mod beside;
 mod ceiling;
 mod folders;
 mod intake;
+mod orders;
 mod queue;
 mod reference;
 mod sender;
@@ -65,6 +66,9 @@ fn trial(verdict: &mut Verdict) -> Result<()> {
     }
     if wanted("forward") {
         beside::compare(verdict, &arguments, &effort, &mut folders)?;
+    }
+    if wanted("orders") {
+        orders::compare(verdict, &arguments, &effort, &mut folders)?;
     }
     if wanted("queue") {
         queue::measure(verdict, &arguments, &effort)?;
