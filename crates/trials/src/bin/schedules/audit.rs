@@ -7,7 +7,7 @@ use telerad::core::Timestamp;
 use telerad::gateway::Event;
 use telerad::routing::{
     DeliveryKey, DeliveryRecord, DeliveryState, Digest, InstanceRecord, NotWantedReason, Relation,
-    StudyDecision,
+    SentEvidence, StudyDecision,
 };
 use telerad::store::memory::MemoryStore;
 use telerad::store::payload::MemoryPayloads;
@@ -16,7 +16,8 @@ use telerad::store::{Deliveries, Instances, ParkedItem, Parking, Payloads, Store
 use crate::copies;
 use crate::executor::timestamp;
 use crate::plan::SOURCES;
-use crate::world::{Log, World, north, uid};
+use crate::urgent;
+use crate::world::{Given, Kept, Log, World, destination_id, north, uid};
 
 /// What the audit rests on.
 pub struct Audit<'a> {
@@ -47,6 +48,7 @@ pub fn audit(world: &World, store: &MemoryStore, payloads: &MemoryPayloads) -> V
     audit.decisions();
     audit.after_delivery();
     copies::check(&mut audit);
+    urgent::check(&mut audit);
     let Audit { findings, outcomes, .. } = audit;
     *world.log() = taken;
     for (kind, count) in outcomes {
@@ -74,7 +76,7 @@ impl Audit<'_> {
         self.findings.push(finding);
     }
 
-    fn count(&mut self, kind: &'static str) {
+    pub fn count(&mut self, kind: &'static str) {
         *self.outcomes.entry(kind).or_default() += 1;
     }
 
@@ -111,7 +113,21 @@ impl Audit<'_> {
             Relation::First => self.first(&kept, &deliveries),
             Relation::UidConflict { .. } => {
                 self.count("a UID in conflict");
-                if !self.is_parked(&name, "uid conflict") {
+                let study = kept.head.study_instance_uid.as_ref().map_or("", |it| it.as_str());
+                // What is only in doubt is parked and told once for its study.
+                let parked = [&name, study].into_iter().find(|it| self.is_parked(it, CONFLICT));
+                let is_told = parked.is_some_and(|subject| {
+                    self.was_told(|event| match event {
+                        Event::UidConflict { sop_instance_uid, .. } => {
+                            sop_instance_uid.as_str() == name
+                        }
+                        Event::PixelsNotCompared { study_instance_uid, .. } => {
+                            study_instance_uid == subject
+                        }
+                        event => is_still_parked(event, subject, CONFLICT),
+                    })
+                });
+                if !is_told {
                     self.find(format!("{name} v{version}: in conflict, and nobody was told"));
                 }
             }
@@ -158,8 +174,11 @@ impl Audit<'_> {
             if !self.is_parked(&name, "no rule") {
                 self.find(format!("{name}: no rule wants it, and it is not parked"));
             }
-            if !self.was_told(|event| matches!(event, Event::NoRule { sop_instance_uid, .. } if sop_instance_uid.as_str() == name))
-            {
+            let is_told = self.was_told(|event| match event {
+                Event::NoRule { sop_instance_uid, .. } => sop_instance_uid.as_str() == name,
+                event => is_still_parked(event, &name, "no rule"),
+            });
+            if !is_told {
                 self.find(format!("{name}: no rule wants it, and nobody was told"));
             }
             return;
@@ -202,6 +221,11 @@ impl Audit<'_> {
         });
         let fault = match &delivery.state {
             DeliveryState::Sent { .. } if has => Ok("sent"),
+            DeliveryState::Sent { evidence: SentEvidence::DuplicateCompared, .. }
+                if self.has_by(number, name, u64::MAX) =>
+            {
+                Ok("held already, and the same")
+            }
             DeliveryState::Sent { .. } => {
                 Err("sent, says the ledger, and its destination has it not")
             }
@@ -307,24 +331,26 @@ impl Audit<'_> {
         let name = delivery.key.sop_instance_uid.as_str();
         let subjects = [name, delivery.study_instance_uid.as_str()];
         let to = delivery.key.destination.as_str();
-        let parked = self.parked.iter().any(|item| {
-            subjects.contains(&item.subject.as_str())
-                && item.evidence.starts_with(&format!("{to}:"))
+        let begins = format!("{to}:");
+        let mut parked = self.parked.iter().filter(|item| {
+            subjects.contains(&item.subject.as_str()) && item.evidence.starts_with(&begins)
         });
-        parked
-            && self.was_told(|event| match event {
+        parked.any(|item| {
+            self.was_told(|event| match event {
                 Event::InstanceFailed { destination, sop_instance_uid, .. } => {
                     destination.as_str() == to && sop_instance_uid.as_str() == name
                 }
-                Event::StudyWaits { .. } | Event::StudyMoved { .. } => true,
-                _ => false,
+                Event::StudyWaits { study_instance_uid, destination, .. } => {
+                    destination.as_str() == to && *study_instance_uid == item.subject
+                }
+                event => is_still_parked(event, &item.subject, &item.reason),
             })
+        })
     }
 
-    /// Whether listeners were told, or a crash came between the record and the word.
+    /// Whether listeners were told. What a crash kept from them is told at the next start.
     fn was_told(&self, is: impl Fn(&Event) -> bool) -> bool {
         self.log.events.iter().any(|(_, event)| is(event))
-            || self.log.ends.iter().any(|(_, crash)| *crash)
     }
 
     /// The first decision of each study is that of its rules, and changes only when a person or an outage moves it.
@@ -394,17 +420,75 @@ impl Audit<'_> {
                 continue;
             }
             let instance = &self.world.plan.instances[answer.instance];
-            let name = &instance.versions[answer.version].sop_instance_uid;
-            let delivered = self.log.copies.iter().any(|it| it.uid == *name && it.at <= answer.at);
-            if delivered {
-                self.count("answered after delivery");
-            } else {
-                let source = SOURCES[answer.source];
+            let name = instance.versions[answer.version].sop_instance_uid.clone();
+            let (source, mut delivered) = (SOURCES[answer.source], 0);
+            for destination in 0..self.world.plan.destinations.len() {
+                match self.standing(destination, &name, answer.at) {
+                    Standing::Delivered => delivered += 1,
+                    Standing::None => {}
+                    Standing::Owed => {
+                        let to = self.name(destination).to_owned();
+                        self.find(format!("{name}: {source} was told that {to} has it"));
+                    }
+                }
+            }
+            if delivered == 0 {
                 self.find(format!("{name}: {source} was told that it is delivered, and it is not"));
+            } else {
+                self.count("answered after delivery");
+            }
+            if delivered > 1 {
+                self.count("answered after several deliveries");
             }
         }
     }
+
+    /// What a destination is owed of an instance when a source is answered.
+    fn standing(&self, destination: usize, name: &str, at: u64) -> Standing {
+        let key = DeliveryKey {
+            site: north(),
+            sop_instance_uid: uid(name),
+            destination: destination_id(self.name(destination)),
+        };
+        if self.has_by(destination, name, at) {
+            return Standing::Delivered;
+        }
+        let said: Vec<_> = history(self.log, &key).filter(|(then, _)| *then <= at).collect();
+        // The answer was decided on a little earlier: what came to the ledger since was not known then.
+        let was_known = said.iter().any(|(then, _)| then + ANSWER_UNDER_WAY < at);
+        let is_taken_back = |it: &DeliveryRecord| match &it.state {
+            DeliveryState::NotWanted { reason } => *reason != NotWantedReason::ClassNotTaken,
+            _ => false,
+        };
+        let mut lately = said.iter().rev();
+        let last = lately.next().is_some_and(|(_, it)| is_taken_back(it));
+        if was_known && !last { Standing::Owed } else { Standing::None }
+    }
+
+    /// Whether a destination has an instance by then, or has shown that it had it.
+    fn has_by(&self, destination: usize, name: &str, at: u64) -> bool {
+        let kept = |it: &&Kept| it.destination == destination && it.uid == name && it.at <= at;
+        let gave =
+            |it: &&Given| it.destination == destination && it.uid == name && it.at <= at && it.same;
+        self.log.copies.iter().find(kept).is_some() || self.log.given.iter().find(gave).is_some()
+    }
 }
+
+/// What is true of a destination when a source is answered.
+enum Standing {
+    Delivered,
+    /// It is not to go there.
+    None,
+    Owed,
+}
+
+fn is_still_parked(event: &Event, about: &str, why: &str) -> bool {
+    matches!(event, Event::StillParked { subject, reason, .. } if subject == about && reason == why)
+}
+
+const CONFLICT: &str = "uid conflict";
+/// An answer arrives up to so many microseconds after it was decided on.
+const ANSWER_UNDER_WAY: u64 = 1_000_000;
 
 /// PS3.7 section 9.1.1.1.9.
 const CLASS_NOT_SUPPORTED: u16 = 0x0122;

@@ -7,14 +7,16 @@ use bytes::BytesMut;
 use telerad::dicom::{Status, tags, uids};
 use telerad::dimse::{AssociateRequest, ContextResult, Rejection};
 use telerad::net::dicom::{
-    AssociationContext, Body, FindAnswers, FindRequest, KeySupport, Offers, ServerConfig, Services,
-    StoreReply, StoreRequest, answers, negotiate, serve_stream,
+    AnyBody, AssociationContext, Body, FindAnswers, FindRequest, InstanceReference, InstanceSource,
+    KeySupport, Offers, Retrieval, RetrieveRequest, ServerConfig, Services, StoreReply,
+    StoreRequest, answers, negotiate, serve_stream,
 };
 use telerad::net::{BoxFuture, Remote, shutdown};
+use telerad_testkit::dicom::Instance;
 
 use crate::plan::{CLASSES, Fault};
 use crate::wire::{Port, Scissors};
-use crate::world::{Kept, Refused, World};
+use crate::world::{Given, Kept, Refused, World};
 
 /// Serves a destination for as long as the schedule goes on.
 pub async fn serve(world: Arc<World>, number: usize, mut port: Port) {
@@ -93,7 +95,10 @@ impl Services for Desk {
         let usual = negotiate(request, Offers::STORAGE_AND_WORKLIST);
         let answers = request.contexts.iter().zip(usual).map(|(context, (id, usual))| {
             let usual = match context.transfer_syntaxes.first() {
-                Some(syntax) if context.abstract_syntax == uids::STUDY_ROOT_FIND => {
+                Some(syntax)
+                    if [uids::STUDY_ROOT_FIND, uids::STUDY_ROOT_GET]
+                        .contains(&&*context.abstract_syntax) =>
+                {
                     ContextResult::Accepted { transfer_syntax: syntax.clone() }
                 }
                 _ => usual,
@@ -132,6 +137,47 @@ impl Services for Desk {
         };
         Box::pin(std::future::ready(Ok(answers(found))))
     }
+
+    fn get(
+        &self,
+        _: AssociationContext,
+        request: RetrieveRequest,
+    ) -> BoxFuture<'static, Result<Retrieval, Status>> {
+        let wanted = request.keys(Default::default()).ok();
+        let wanted = wanted.and_then(|it| it.text(tags::SOP_INSTANCE_UID)).unwrap_or_default();
+        let dice = self.world.executor.dice();
+        let held = self.world.log().said.get(&(self.number, wanted)).cloned();
+        let (Some(held), false) = (held, dice.once_in(4)) else {
+            self.world.reach("asked for what it has, cut");
+            self.scissors.cut();
+            return Box::pin(std::future::pending());
+        };
+        let same = !dice.once_in(3);
+        // An archive writes its own institution into what it keeps.
+        let institution = "ARCHIVE".to_owned();
+        let seed = if same { held.seed } else { held.seed + 7000 };
+        let given = Instance { institution, seed, ..held };
+        self.world.reach(if same { "gives the same image" } else { "gives another image" });
+        let instance = InstanceReference {
+            sop_class_uid: given.sop_class_uid.clone(),
+            sop_instance_uid: given.sop_instance_uid.clone(),
+            transfer_syntax_uid: given.syntax.uid().to_owned(),
+        };
+        let (uid, destination) = (given.sop_instance_uid.clone(), self.number);
+        let source = Box::new(Giving(given));
+        let at = self.world.micros();
+        self.world.log().given.push(Given { destination, uid, at, same });
+        Box::pin(std::future::ready(Ok(Retrieval { instances: vec![instance], source })))
+    }
+}
+
+/// What is given back.
+struct Giving(Instance);
+
+impl InstanceSource for Giving {
+    fn open<'a>(&'a mut self, _: &'a InstanceReference) -> BoxFuture<'a, std::io::Result<AnyBody>> {
+        Box::pin(std::future::ready(Ok(AnyBody::new(self.0.data_set()))))
+    }
 }
 
 impl Desk {
@@ -155,7 +201,12 @@ impl Desk {
         let keep = || self.keep(uid, &data_set, began);
         let copy = match fault {
             Some(Fault::Answers(status)) => match self.answer(uid, status) {
-                Some(status) => return status.into(),
+                Some(status) => {
+                    if status == Status::DUPLICATE_SOP_INSTANCE {
+                        self.note_said(uid, &data_set);
+                    }
+                    return status.into();
+                }
                 None => keep(),
             },
             Some(Fault::CutsLate) => {
@@ -226,6 +277,16 @@ impl Desk {
         }
         self.note_refused(uid, status);
         Some(Status::new(status))
+    }
+
+    /// It says that it has this version.
+    fn note_said(&self, uid: &str, data_set: &[u8]) {
+        let versions = self.world.plan.instances.iter().flat_map(|it| &it.versions);
+        let mut named = versions.filter(|it| it.sop_instance_uid == uid);
+        if let Some(version) = named.find(|it| it.data_set() == *data_set) {
+            let key = (self.number, uid.to_owned());
+            self.world.log().said.insert(key, version.clone());
+        }
     }
 
     fn class_of(&self, uid: &str) -> String {

@@ -18,6 +18,7 @@ mod executor;
 mod plan;
 mod schedule;
 mod source;
+mod urgent;
 mod wire;
 mod world;
 
@@ -112,7 +113,7 @@ const FAILURES_SHOWN: u32 = 3;
 const REPLAYED: u32 = 50;
 
 /// What a long series has to meet, or it proves less than it says.
-const KINDS: [&str; 61] = [
+const KINDS: [&str; 68] = [
     "a UID in conflict",
     "a payload whose time was over",
     "a variant",
@@ -123,9 +124,11 @@ const KINDS: [&str; 61] = [
     "answered A9xx",
     "answered Cxxx",
     "answered after delivery",
+    "answered after several deliveries",
     "answered another failure",
     "answered late",
     "answered with a warning",
+    "asked for what it has, cut",
     "association cut before the answer",
     "association cut within a data set",
     "association rejected for good",
@@ -142,7 +145,10 @@ const KINDS: [&str; 61] = [
     "destination down",
     "destination up",
     "failed",
+    "gives another image",
+    "gives the same image",
     "held",
+    "held already, and the same",
     "held by a person",
     "instance looked for",
     "instance shed",
@@ -173,5 +179,7 @@ const KINDS: [&str; 61] = [
     "source tries again",
     "spool full",
     "spool low",
+    "still parked, told again",
     "study moved",
+    "urgent, and sent in time",
 ];

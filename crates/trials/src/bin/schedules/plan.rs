@@ -43,6 +43,7 @@ pub struct DestinationPlan {
     pub shut_until: Option<u64>,
     pub verifies: bool,
     pub trusts_duplicates: bool,
+    pub compares_duplicates: bool,
     pub faults: Vec<Episode<Fault>>,
 }
 
@@ -285,6 +286,8 @@ impl DestinationPlan {
         }
         if self.trusts_duplicates {
             text += "duplicates = \"same\"\n";
+        } else if self.compares_duplicates {
+            text += "duplicates = \"compare\"\n";
         }
         text
     }
@@ -323,15 +326,21 @@ impl RulePlan {
 fn destination(dice: &Dice, name: &str, horizon: u64) -> DestinationPlan {
     let busy = horizon.min(900);
     let count = dice.pick(&[0, 0, 1, 1, 2, 3]);
-    let faults = (0..count).map(|_| episode(dice, busy, fault(dice)));
+    let mut faults: Vec<_> = (0..count).map(|_| episode(dice, busy, fault(dice))).collect();
+    let (trusts_duplicates, compares_duplicates) = (dice.once_in(3), dice.once_in(2));
+    if compares_duplicates && !trusts_duplicates && dice.once_in(2) {
+        // What is asked for then is rarely met by chance.
+        faults.push(episode(dice, busy, Fault::Answers(0x0111)));
+    }
     DestinationPlan {
         name: name.to_owned(),
         associations: 1 + dice.below(4),
         retry: dice.pick(&[(1, 10), (1, 60), (2, 30)]),
         shut_until: dice.once_in(5).then(|| 2 + dice.below(30)),
         verifies: dice.once_in(3),
-        trusts_duplicates: dice.once_in(3),
-        faults: faults.collect(),
+        trusts_duplicates,
+        compares_duplicates,
+        faults,
     }
 }
 

@@ -210,6 +210,7 @@ fn note(world: &World, event: Event) {
         Event::SpoolFull { .. } => world.reach("spool full"),
         Event::SpoolLow { .. } => world.reach("spool low"),
         Event::StudyMoved { .. } => world.reach("study moved"),
+        Event::StillParked { .. } => world.reach("still parked, told again"),
         Event::StudySentTwice { .. } => world.reach("study sent twice"),
         Event::StudyWaits { .. } => world.reach("study waits after an outage"),
         other => world.tell(format!("event: {other:?}")),

@@ -7,6 +7,7 @@ use telerad::core::{SiteId, Uid};
 use telerad::gateway::{Desk, Event};
 use telerad::routing::{DeliveryKey, DeliveryRecord, DestinationId, InstanceRecord, StudyDecision};
 use telerad::store::{Batch, Effect, ParkedItem};
+use telerad_testkit::dicom::Instance;
 use tokio::sync::Notify;
 
 use crate::disk::sent_in;
@@ -49,6 +50,9 @@ pub struct Log {
     pub answers: Vec<Answered>,
     pub copies: Vec<Kept>,
     pub refusals: Vec<Refused>,
+    pub given: Vec<Given>,
+    /// What destinations have said to have (0111H), as it was sent to them.
+    pub said: BTreeMap<(usize, String), Instance>,
     pub refused_classes: BTreeSet<(usize, String)>,
     pub refused_syntaxes: BTreeSet<usize>,
     pub seen: Vec<(u64, Seen)>,
@@ -87,6 +91,16 @@ pub struct Refused {
     pub destination: usize,
     pub uid: String,
     pub status: u16,
+}
+
+/// An instance that a destination said to have, and gave back when it was asked for it.
+#[derive(Clone, Debug)]
+pub struct Given {
+    pub destination: usize,
+    pub uid: String,
+    pub at: u64,
+    /// It is the image that was sent.
+    pub same: bool,
 }
 
 /// What one batch made durable.
