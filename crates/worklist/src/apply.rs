@@ -2,25 +2,15 @@
 
 mod order;
 mod patient;
+mod schedule;
 
 use telerad_core::Timestamp;
 
 use crate::finding::Finding;
 use crate::inbound::{Inbound, Rejection, Subject};
-use crate::schedule;
-use crate::{OrderRecord, PatientRecord};
+use crate::{Known, OrderRecord, PatientRecord};
 use order::Written;
-pub(crate) use patient::same_patient;
 use patient::{Speaker, known_patient, patient};
-
-/// What the caller found for [`Inbound::patients`] and [`Inbound::orders`].
-#[derive(Clone, Debug, Default)]
-pub struct Known {
-    /// Patients of the site.
-    pub patients: Vec<PatientRecord>,
-    /// Orders of the site.
-    pub orders: Vec<OrderRecord>,
-}
 
 /// What a message ends in: exactly one of these.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -8,11 +8,12 @@ use telerad_hl7::group::{Groups, OrderGroup};
 use telerad_hl7::reading::{OrderAction, OrderSources, OrderValues, OrderView, Reading, StepView};
 use telerad_hl7::{Location, Message, Path, path};
 
+use crate::OrderKey;
 use crate::finding::{FindingCode, Findings};
 use crate::mapping::{
     Mapping, ProtocolSource, Shortening, StationSource, StudyUidPolicy, modality,
 };
-use crate::numbers;
+use crate::numbers::{self, OrderNumbers};
 use crate::person;
 use crate::said::{self, Said};
 
@@ -601,4 +602,14 @@ fn fill<T: Clone>(mine: &mut Said<T>, other: &Said<T>) {
     if mine.is_nothing() {
         mine.clone_from(other);
     }
+}
+
+/// The orders of a message for whose accession number another number stands in, with all their numbers.
+pub(crate) fn stand_ins(views: &[ReadOrder], mapping: &Mapping) -> Vec<(OrderKey, OrderNumbers)> {
+    let unnamed = views.iter().filter(|view| !names_accession(&view.values, mapping));
+    let stand_in = |view: &ReadOrder| {
+        let accession = accession(&view.values, mapping, &mut Findings::default()).ok()?;
+        Some((OrderKey::new(&mapping.site, &accession), OrderNumbers::of(&view.values)))
+    };
+    unnamed.filter_map(stand_in).collect()
 }

@@ -5,10 +5,10 @@ use telerad_hl7::datatype::{Datatype, Ts};
 use telerad_hl7::group::Groups;
 use telerad_hl7::{Message, Path, path};
 
-use crate::draft::{Draft, ReadOrder};
+use crate::draft::{self, Draft, ReadOrder};
 use crate::finding::{FindingCode, Findings};
 use crate::mapping::Mapping;
-use crate::numbers::{self, OrderNumbers};
+use crate::numbers::OrderNumbers;
 use crate::patient::{self, PatientFacts, VisitFacts};
 use crate::said::Said;
 use crate::schedule::{self, Appointment};
@@ -223,7 +223,7 @@ pub fn read(message: &Message, mapping: &Mapping) -> Result<Inbound, Rejection> 
         }
         Kind::Order => {
             let views = ReadOrder::read_all(message, mapping);
-            stand_ins = numbers::stand_ins(&views, mapping);
+            stand_ins = draft::stand_ins(&views, mapping);
             order::read(&views, &groups, event_time, mapping, &mut findings)?
         }
     };

@@ -80,6 +80,7 @@ mod apply;
 mod build;
 mod draft;
 mod finding;
+mod idle;
 mod inbound;
 mod instant;
 mod item;
@@ -93,10 +94,11 @@ mod query;
 pub mod reconcile;
 mod record;
 mod said;
+mod sayings;
 mod schedule;
 mod status;
 
-pub use apply::{Disposition, Effect, Known, Outcome, apply};
+pub use apply::{Disposition, Effect, Outcome, apply};
 pub use finding::{Finding, FindingCode};
 pub use inbound::{Inbound, Rejection, read};
 pub use item::{InvalidItem, read_item};
@@ -110,10 +112,10 @@ pub use onward::{
     Heard, OnwardError, OnwardEvent, OrderForm, Origin, PatientUpdate, PlatformDialect,
     merge_message, order_event, order_message, patient_message,
 };
-pub use precedence::Sayings;
 pub use query::{Found, Query, QueryError, WorklistIndex, encode_answer};
-pub use record::{Clinical, OrderKey, OrderRecord, PatientRecord, ScheduledStep, StepStatus, Told};
+pub use record::{Clinical, Known, OrderKey, OrderRecord, PatientRecord, ScheduledStep, Told};
+pub use sayings::Sayings;
 pub use status::{
     Advance, Effect as StepEffect, EventTime, StartedCancel, StatusRules, StepEvent, StepHistory,
-    UnknownChange, Verdict,
+    StepStatus, UnknownChange, Verdict,
 };

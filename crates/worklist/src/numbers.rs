@@ -4,12 +4,11 @@ use telerad_core::{AccessionNumber, EntityIdentifier, Issuer, Order, PatientId};
 use telerad_hl7::datatype::Ei;
 use telerad_hl7::reading::{OrderValues, Reading};
 
-use crate::apply::same_patient;
-use crate::draft::{self, ReadOrder};
 use crate::finding::{FindingCode, Findings};
 use crate::mapping::Mapping;
+use crate::record::same_patient;
 use crate::said;
-use crate::{Known, OrderKey, OrderRecord};
+use crate::{Known, OrderRecord};
 
 /// Numbers by which a message means an order without naming its accession number, or with one that may be another's.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -99,16 +98,6 @@ fn same(said: Option<&EntityIdentifier>, kept: Option<&EntityIdentifier>) -> boo
 /// Where one side names no issuer, nothing contradicts.
 fn issuers_agree(one: Option<&Issuer>, other: Option<&Issuer>) -> bool {
     one.zip(other).is_none_or(|(one, other)| one == other || one.agrees_with(other))
-}
-
-/// The orders of a message for whose accession number another number stands in, with all their numbers.
-pub(crate) fn stand_ins(views: &[ReadOrder], mapping: &Mapping) -> Vec<(OrderKey, OrderNumbers)> {
-    let unnamed = views.iter().filter(|view| !draft::names_accession(&view.values, mapping));
-    let stand_in = |view: &ReadOrder| {
-        let accession = draft::accession(&view.values, mapping, &mut Findings::default()).ok()?;
-        Some((OrderKey::new(&mapping.site, &accession), OrderNumbers::of(&view.values)))
-    };
-    unnamed.filter_map(stand_in).collect()
 }
 
 /// The filler's number, else the placer's, else the requested procedure's, in the place of an accession number.

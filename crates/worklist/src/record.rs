@@ -6,8 +6,8 @@ use telerad_core::{
     PersonName, SiteId, Timestamp,
 };
 
-use crate::precedence::Sayings;
-use crate::status::{StepEvent, StepHistory};
+use crate::sayings::Sayings;
+use crate::status::{Advance, StepEvent, StepHistory, StepStatus};
 
 /// What an order is kept under: site, issuer of the accession number and accession number, as one printable text.
 ///
@@ -38,69 +38,6 @@ impl OrderKey {
 impl std::fmt::Debug for OrderKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("OrderKey(<redacted>)")
-    }
-}
-
-/// Scheduled Procedure Step Status (0040,0020): the defined terms of PS3.3 section C.4.10 and the three ends that
-/// HL7 orders know.
-#[derive(
-    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
-)]
-pub enum StepStatus {
-    /// `SCHEDULED`
-    #[default]
-    Scheduled,
-    /// `ARRIVED`: the patient is there.
-    Arrived,
-    /// `READY`: the patient is prepared.
-    Ready,
-    /// `STARTED`
-    Started,
-    /// `DEPARTED`: the patient has left.
-    Departed,
-    /// `CANCELED`: withdrawn before it started.
-    Canceled,
-    /// `DISCONTINUED`: given up after it started, or ordered to stop.
-    Discontinued,
-    /// `COMPLETED`
-    Completed,
-}
-
-impl StepStatus {
-    /// Every status, in the order of the type.
-    pub const ALL: [Self; 8] = [
-        Self::Scheduled,
-        Self::Arrived,
-        Self::Ready,
-        Self::Started,
-        Self::Departed,
-        Self::Canceled,
-        Self::Discontinued,
-        Self::Completed,
-    ];
-
-    /// The term of (0040,0020).
-    pub fn as_dicom(self) -> &'static str {
-        match self {
-            Self::Scheduled => "SCHEDULED",
-            Self::Arrived => "ARRIVED",
-            Self::Ready => "READY",
-            Self::Started => "STARTED",
-            Self::Departed => "DEPARTED",
-            Self::Canceled => "CANCELED",
-            Self::Discontinued => "DISCONTINUED",
-            Self::Completed => "COMPLETED",
-        }
-    }
-
-    /// Whether a worklist query sees the step without asking for its status: it is still to be done.
-    pub fn is_open(self) -> bool {
-        matches!(self, Self::Scheduled | Self::Arrived | Self::Ready)
-    }
-
-    /// Whether the step has ended; an order message never leads back from here by itself.
-    pub fn is_ended(self) -> bool {
-        matches!(self, Self::Canceled | Self::Discontinued | Self::Completed)
     }
 }
 
@@ -142,6 +79,23 @@ pub struct ScheduledStep {
     /// What it was told, and when.
     #[serde(default)]
     pub history: StepHistory,
+}
+
+impl ScheduledStep {
+    /// Tells the step an event that was said to happen at this time.
+    ///
+    /// Events are taken in the order of their times. Of equal times, of a missing one, and of two of which only one has
+    /// a zone, the one that arrives later counts as later; times are compared as exactly as both are known.
+    pub fn advance(&mut self, event: StepEvent, said_at: Option<PartialDateTime>) -> Advance {
+        let advance = self.history.tell((self.status, self.is_held), event, said_at);
+        (self.status, self.is_held) = (advance.after, advance.held.1);
+        advance
+    }
+
+    /// Whether the step is to be done, and not held: only then is it on a worklist.
+    pub fn is_open(&self) -> bool {
+        self.status.is_open() && !self.is_held
+    }
 }
 
 /// What staff at the modality must know of the patient.
@@ -351,4 +305,23 @@ impl std::fmt::Debug for PatientRecord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "PatientRecord(site: {}, <redacted>, revision: {})", self.site, self.revision)
     }
+}
+
+/// What the caller found for `Inbound::patients` and `Inbound::orders`.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Patients of the site.
+    pub patients: Vec<PatientRecord>,
+    /// Orders of the site.
+    pub orders: Vec<OrderRecord>,
+}
+
+/// Equal values of authorities that are equal, agree, or are unknown on one side.
+pub(crate) fn same_patient(kept: Option<&PatientId>, said: Option<&PatientId>) -> bool {
+    let (Some(kept), Some(said)) = (kept, said) else { return false };
+    let issuers = match (kept.issuer(), said.issuer()) {
+        (Some(kept), Some(said)) => kept == said || kept.agrees_with(said),
+        _ => true,
+    };
+    kept.value() == said.value() && issuers
 }

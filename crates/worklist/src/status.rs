@@ -1,6 +1,6 @@
 //! How a step's status follows orders, registration, modalities, images, reports and the clock.
 //!
-//! [`ScheduledStep::advance`] is the one way to change a status. It puts each event at its place in time among those
+//! `ScheduledStep::advance` is the one way to change a status. It puts each event at its place in time among those
 //! that are known and goes through them again, so that the same events end in the same state in whatever order they
 //! arrive: an event that comes late never undoes a later one, and is never lost either. What each event does to each
 //! status is the table [`Effect::of`], which has a cell for every pair.
@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 use telerad_core::PartialDateTime;
 
 use crate::instant;
-use crate::precedence::Sayings;
-use crate::{ScheduledStep, StepStatus};
+use crate::sayings::Sayings;
 
-mod idle;
 mod rules;
+mod step_status;
 
 pub use rules::{EventTime, StartedCancel, StatusRules, UnknownChange};
+pub use step_status::StepStatus;
 
 /// What a step may be told.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -181,7 +181,7 @@ pub enum Verdict {
     Taken,
 }
 
-/// What [`ScheduledStep::advance`] did.
+/// What `ScheduledStep::advance` did.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Advance {
     /// Status before.
@@ -255,6 +255,42 @@ impl State {
 }
 
 impl StepHistory {
+    /// Takes an event of a step that is seen with this status, held or not, and says what became of it.
+    pub(crate) fn tell(
+        &mut self,
+        (before, was_held): (StepStatus, bool),
+        event: StepEvent,
+        said_at: Option<PartialDateTime>,
+    ) -> Advance {
+        let known = self.state();
+        if (known.status, known.is_held) != (before, was_held) {
+            // The step comes from a version that remembered nothing.
+            let state =
+                State { status: before, is_held: was_held, before_start: known.before_start };
+            self.base = Some(Base { state, until: None });
+            self.events.clear();
+        }
+        let is_known = said_at.is_some() && self.events.contains(&(event, said_at));
+        let effect = if is_known { None } else { self.insert(event, said_at) };
+        let state = self.state();
+        let is_last = self.events.last() == Some(&(event, said_at));
+        let is_change = (state.status, state.is_held) != (before, was_held);
+        let verdict = match effect {
+            None if is_known => Verdict::Kept,
+            None => Verdict::Older,
+            Some(Effect::Keep) => Verdict::Kept,
+            Some(_) if !is_last && !is_change => Verdict::Older,
+            Some(Effect::Perform(_)) => Verdict::Performed,
+            Some(Effect::Reopen(_)) => Verdict::Reopened,
+            Some(Effect::Stay) => Verdict::Stayed,
+            Some(Effect::Hold | Effect::Release | Effect::Restore | Effect::To(_)) if is_change => {
+                Verdict::Taken
+            }
+            Some(_) => Verdict::Kept,
+        };
+        Advance { before, after: state.status, held: (was_held, state.is_held), verdict, effect }
+    }
+
     fn state(&self) -> State {
         let mut state = self.base.map(|base| base.state).unwrap_or_default();
         for (event, _) in &self.events {
@@ -290,48 +326,5 @@ impl StepHistory {
 /// Most events that a step remembers. A step sees half a dozen.
 const EVENTS_MAX: usize = 24;
 
-impl ScheduledStep {
-    /// Tells the step an event that was said to happen at this time.
-    ///
-    /// Events are taken in the order of their times. Of equal times, of a missing one, and of two of which only one has
-    /// a zone, the one that arrives later counts as later; times are compared as exactly as both are known.
-    pub fn advance(&mut self, event: StepEvent, said_at: Option<PartialDateTime>) -> Advance {
-        let (before, was_held) = (self.status, self.is_held);
-        let known = self.history.state();
-        if (known.status, known.is_held) != (before, was_held) {
-            // The step comes from a version that remembered nothing.
-            let state =
-                State { status: before, is_held: was_held, before_start: known.before_start };
-            self.history.base = Some(Base { state, until: None });
-            self.history.events.clear();
-        }
-        let is_known = said_at.is_some() && self.history.events.contains(&(event, said_at));
-        let effect = if is_known { None } else { self.history.insert(event, said_at) };
-        let state = self.history.state();
-        (self.status, self.is_held) = (state.status, state.is_held);
-        let is_last = self.history.events.last() == Some(&(event, said_at));
-        let is_change = (state.status, state.is_held) != (before, was_held);
-        let verdict = match effect {
-            None if is_known => Verdict::Kept,
-            None => Verdict::Older,
-            Some(Effect::Keep) => Verdict::Kept,
-            Some(_) if !is_last && !is_change => Verdict::Older,
-            Some(Effect::Perform(_)) => Verdict::Performed,
-            Some(Effect::Reopen(_)) => Verdict::Reopened,
-            Some(Effect::Stay) => Verdict::Stayed,
-            Some(Effect::Hold | Effect::Release | Effect::Restore | Effect::To(_)) if is_change => {
-                Verdict::Taken
-            }
-            Some(_) => Verdict::Kept,
-        };
-        Advance { before, after: state.status, held: (was_held, state.is_held), verdict, effect }
-    }
-
-    /// Whether the step is to be done, and not held: only then is it on a worklist.
-    pub fn is_open(&self) -> bool {
-        self.status.is_open() && !self.is_held
-    }
-}
-
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -2,15 +2,16 @@
 
 use telerad_core::{Code, Order, Priority, Timestamp, Uid};
 
-use super::patient::{Speaker, known_patient, patient, same_patient};
-use super::{Effect, Known};
+use super::Effect;
+use super::patient::{Speaker, known_patient, patient};
 use crate::build::{self, Context};
 use crate::draft::{Draft, StepDraft};
 use crate::finding::{FindingCode, Findings};
 use crate::inbound::{ChangeKind, Inbound, NewOrder, OrderChange};
 use crate::precedence::{self, IDENTIFIERS, NUMBERS, Precedence};
+use crate::record::same_patient;
 use crate::{
-    Advance, OrderRecord, ScheduledStep, StartedCancel, StepEffect, StepEvent, StepHistory,
+    Advance, Known, OrderRecord, ScheduledStep, StartedCancel, StepEffect, StepEvent, StepHistory,
     StepStatus, Told, UnknownChange, Verdict, instant,
 };
 

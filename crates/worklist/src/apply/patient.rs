@@ -1,10 +1,10 @@
 //! What a message makes of the patient that it names.
 
-use telerad_core::{Patient, PatientId, Timestamp};
+use telerad_core::{Patient, Timestamp};
 
-use super::{Effect, Known};
-use crate::PatientRecord;
+use super::Effect;
 use crate::inbound::Inbound;
+use crate::{Known, PatientRecord};
 
 /// Who speaks of a patient: registration has the say, an order only repeats it.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -53,14 +53,4 @@ pub(super) fn patient(
     }
     record.updated_at = now;
     Ok(Some(Effect::PutPatient(record)))
-}
-
-/// Equal values of authorities that are equal, agree, or are unknown on one side.
-pub(crate) fn same_patient(kept: Option<&PatientId>, said: Option<&PatientId>) -> bool {
-    let (Some(kept), Some(said)) = (kept, said) else { return false };
-    let issuers = match (kept.issuer(), said.issuer()) {
-        (Some(kept), Some(said)) => kept == said || kept.agrees_with(said),
-        _ => true,
-    };
-    kept.value() == said.value() && issuers
 }
