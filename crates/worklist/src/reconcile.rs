@@ -240,7 +240,9 @@ fn accession(
     let imaged = image.head.accession.as_ref()?;
     let issuer = policy.accession_issuer.as_ref();
     let same = patient::same_issuer(ordered.issuer().or(issuer), imaged.issuer().or(issuer));
-    let (severity, statement) = match (ordered.value() == imaged.value(), same) {
+    // Modalities copy the number that the worklist gave them, which may be a shortened one.
+    let is_equal = [ordered.value(), order.worklist_accession()].contains(&imaged.value());
+    let (severity, statement) = match (is_equal, same) {
         (true, Some(true)) => (Severity::Agree, "is equal"),
         (true, None) => (Severity::Note, "is equal, and it is not known whether its issuer is"),
         (true, Some(false)) => (Severity::Warn, "is equal and of another issuer"),

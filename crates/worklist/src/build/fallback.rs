@@ -23,10 +23,12 @@ pub(super) fn modality(kind: Kind<'_>, mapping: &Mapping, findings: &mut Finding
 pub(super) fn stations(kind: Kind<'_>, mapping: &Mapping, findings: &mut Findings) -> Vec<String> {
     let rules = &mapping.station_ae_titles;
     let rule = rules.iter().find(|rule| rule.applies(kind));
-    let place = || places(mapping, kind).find(|place| !place.ae_titles.is_empty());
     // A place that is for another modality does not do this step.
-    let place =
-        || place().filter(|place| place.modality.as_deref().is_none_or(|m| m == kind.modality));
+    let does = |place: &&LocationRule| {
+        let is_for = place.modality.as_deref().is_none_or(|modality| modality == kind.modality);
+        is_for && !place.ae_titles.is_empty()
+    };
+    let place = || places(mapping, kind).find(does);
     let by_rule = rule.map(|rule| &rule.ae_titles).filter(|titles| !titles.is_empty());
     let (titles, code, text) = if let Some(titles) = by_rule {
         (&titles[..], FindingCode::Derived, "stations by the site's rules")

@@ -188,7 +188,8 @@ fn request(
     }
     obr = physician(obr.field(13, &clinical.medical_alerts), 16, &order.order.requesting_physician);
     if dialect.form == OrderForm::Orm {
-        let accession = dialect.accession(order.order.accession.value());
+        // The number that the images carry, so that the platform finds them.
+        let accession = dialect.accession(order.worklist_accession());
         let [namespace, universal, kind] = hd(dialect.accession_authority.as_ref());
         obr = obr
             .components(18, &[&accession, namespace, universal, kind])
@@ -217,7 +218,7 @@ fn procedure_step(
     order: &OrderRecord,
     dialect: &PlatformDialect,
 ) -> SegmentBuilder {
-    let accession = dialect.accession(order.order.accession.value());
+    let accession = dialect.accession(order.worklist_accession());
     let issuer = dialect.accession_authority.as_ref().or(order.order.accession.issuer());
     let [namespace, universal, kind] = hd(issuer);
     ipc = ipc

@@ -11,6 +11,7 @@ mod onward;
 mod patients;
 mod probe;
 mod query;
+mod schedule;
 
 use telerad_core::{Issuer, SiteId, Timestamp};
 use telerad_dicom::{DataSet, Tag};
