@@ -11,8 +11,8 @@ use telerad::dicom::{DataSet, part10};
 use telerad::gateway::Configuration;
 use telerad::hl7::Message;
 use telerad::worklist::{
-    Disposition, Effect, Known, Mapping, OrderKey, OrderRecord, Outcome, PatientRecord, apply,
-    read, read_item,
+    Disposition, Effect, Inbound, Known, Mapping, OrderKey, OrderRecord, Outcome, PatientRecord,
+    apply, read, read_item,
 };
 
 use crate::read_messages;
@@ -106,18 +106,21 @@ impl Bridge {
                 .filter(|it| is_one_of(it, &inbound.patients()))
                 .cloned()
                 .collect(),
-            orders: inbound
-                .orders()
-                .iter()
-                .filter_map(|key| self.orders.get(key))
-                .cloned()
-                .collect(),
+            orders: self.known_orders(&inbound),
         };
         let Outcome { disposition, effects, findings } = apply(inbound, &known, now);
         for effect in effects {
             self.keep(effect);
         }
         Taken { kind, disposition, findings: findings.iter().map(ToString::to_string).collect() }
+    }
+
+    /// The orders that a message names; all of them where it means one by another number than its accession number.
+    fn known_orders(&self, inbound: &Inbound) -> Vec<OrderRecord> {
+        if !inbound.numbers().is_empty() {
+            return self.orders.values().cloned().collect();
+        }
+        inbound.orders().iter().filter_map(|key| self.orders.get(key)).cloned().collect()
     }
 
     fn take_item(&mut self, item: &DataSet, now: Timestamp) -> Result<()> {

@@ -74,12 +74,12 @@ pub(crate) fn create(
         findings.add(FindingCode::Missing, place, text);
     }
     let fallback = context.mapping.referring_physician == ReferringPhysician::VisitElseOrderer;
-    if let Some(name) = draft.ordering_provider.this().filter(|_| fallback) {
-        if record.order.referring_physician.is_empty() {
-            let text = "referring physician was taken from the ordering provider";
-            findings.add(FindingCode::Derived, "ORC-12", text);
-            record.order.referring_physician = name.clone();
-        }
+    if let Some(name) = draft.ordering_provider.this().filter(|_| fallback)
+        && record.order.referring_physician.is_empty()
+    {
+        let text = "referring physician was taken from the ordering provider";
+        findings.add(FindingCode::Derived, "ORC-12", text);
+        record.order.referring_physician = name.clone();
     }
     if draft.priority.this().is_none() {
         findings.add(FindingCode::Derived, "TQ1-9", "no priority: ROUTINE");

@@ -28,12 +28,10 @@ impl Precedence {
 
     /// Takes out what was said later.
     pub(crate) fn mute(&mut self, later: u32) {
-        let mut bit = 0;
-        for field in self.fields() {
+        for (bit, field) in self.fields().into_iter().enumerate() {
             if later & (1 << bit) != 0 {
                 field.mute();
             }
-            bit += 1;
         }
     }
 
