@@ -1,7 +1,8 @@
 //! What a report or an image may belong to: orders, and the heads of studies that came before any order.
 
 use telerad_accession::{
-    AccessionPolicy, Candidate, CandidateSource, Claim, SearchKey, is_identifying, search_keys,
+    AccessionPolicy, Candidate, CandidateSource, Claim, SearchKey, index_keys, is_identifying,
+    search_keys,
 };
 use telerad_core::{Code, Order, PersonName, Priority, SiteId};
 use telerad_routing::InstanceRecord;
@@ -119,4 +120,15 @@ fn study_head(record: InstanceRecord, policy: &AccessionPolicy) -> Option<Candid
         source: CandidateSource::StudyHead,
         also_known_as: Vec::new(),
     })
+}
+
+/// What an order is found by: also the accession number that modalities see and images carry.
+pub(crate) fn order_keys(record: &OrderRecord, policy: &AccessionPolicy) -> Vec<SearchKey> {
+    let mut keys = index_keys(&record.order, policy);
+    let short = SearchKey::Accession(record.short_accession.clone());
+    if !record.short_accession.is_empty() && !keys.contains(&short) {
+        keys.push(short);
+        keys.sort();
+    }
+    keys
 }

@@ -7,13 +7,11 @@
 //! What is being sent at that moment may still arrive: then the ledger says `Sent`, which is never unmade, whatever was
 //! decided meanwhile.
 
-mod change;
 mod classes;
 mod conflicts;
 mod error;
 mod journey;
 mod messages;
-mod raise;
 mod replay;
 mod signature;
 
@@ -31,9 +29,7 @@ pub use self::journey::Journey;
 pub use self::replay::{Difference, Replay};
 pub use self::signature::{InvalidSignature, Signature};
 
-pub(crate) use self::raise::raise_for;
-
-use self::change::Change;
+use crate::change::Change;
 use crate::event::{Event, Operation};
 use crate::state::{DECISIONS_MAX, State};
 

@@ -242,7 +242,7 @@ async fn decide_on(
     record.relation = routing::relate(&record, &known, |other| pixels.same_as(other));
     let (mark, priority) = order::place(state, &record, &orders);
     record.mark = mark;
-    let (site, keys) = (record.site.clone(), order::keys(state, &record));
+    let keys = order::keys(state, &record);
     let queued = match record.relation {
         Relation::Repeated => queued(state, &record, study.as_ref()).await?,
         _ => Vec::new(),
@@ -258,19 +258,7 @@ async fn decide_on(
         priority,
         groups: routing::GroupFacts { groups: &state.groups, down: Some(&down), sticky: &sticky },
     });
-    let mut effects = vec![
-        Effect::Expect(Expectation::Versions {
-            site: site.clone(),
-            sop_instance_uid: record.sop_instance_uid.clone(),
-            count: known.len(),
-        }),
-        // An instance that no rule wants would else miss the decision that another one makes for the study now.
-        Effect::Expect(Expectation::StudyRevision {
-            site: site.clone(),
-            study_instance_uid: study_of(&record),
-            revision: study.as_ref().map_or(0, |study| study.revision),
-        }),
-    ];
+    let mut effects = unchanged(&record, known.len(), study.as_ref());
     let mut wake = Vec::new();
     for effect in decision.effects {
         effects.push(match effect {
@@ -308,6 +296,28 @@ async fn decide_on(
         tell,
         wake,
     })
+}
+
+/// What the decision rests on.
+fn unchanged(
+    record: &InstanceRecord,
+    versions: usize,
+    study: Option<&routing::StudyDecision>,
+) -> Vec<Effect> {
+    let site = &record.site;
+    vec![
+        Effect::Expect(Expectation::Versions {
+            site: site.clone(),
+            sop_instance_uid: record.sop_instance_uid.clone(),
+            count: versions,
+        }),
+        // An instance that no rule wants would else miss the decision that another one makes for the study now.
+        Effect::Expect(Expectation::StudyRevision {
+            site: site.clone(),
+            study_instance_uid: study_of(record),
+            revision: study.map_or(0, |study| study.revision),
+        }),
+    ]
 }
 
 /// One finding for each study and pair of sources, however many instances they share. That it was told stands in the

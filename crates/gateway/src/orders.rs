@@ -1,18 +1,17 @@
 //! Orders and patients in: HL7 becomes worklist.
 
-use telerad_accession::{
-    AccessionPolicy, Claim, SearchKey, index_keys, is_identifying, search_keys,
-};
+use telerad_accession::{AccessionPolicy, Claim, is_identifying, search_keys};
 use telerad_core::{AccessionNumber, SiteId};
 use telerad_store::{Effect, MessageOutcome, ParkedKind, StoreError};
 use telerad_worklist as worklist;
 use telerad_worklist::OrderRecord;
 
-use crate::desk::raise_for;
+use crate::candidates::order_keys;
 use crate::event::Event;
 use crate::handled::{Answer, Handled, Incoming, park, reject};
 use crate::intake;
 use crate::onward;
+use crate::raise::raise_for;
 use crate::state::State;
 
 /// Applies one ADT or order message to what the site already knows.
@@ -76,7 +75,7 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
 /// report is ever to be matched with it.
 pub(crate) fn put(record: OrderRecord, policy: &AccessionPolicy) -> Effect {
     let is_order = !record.is_tombstone();
-    let keys = if is_order { keys(&record, policy) } else { Vec::new() };
+    let keys = if is_order { order_keys(&record, policy) } else { Vec::new() };
     Effect::Order { record, keys }
 }
 
@@ -112,17 +111,6 @@ async fn onward(
         patients: &patients,
     };
     onward::queue(state, changes).await
-}
-
-/// What an order is found by: also the accession number that modalities see and images carry.
-pub(crate) fn keys(record: &OrderRecord, policy: &AccessionPolicy) -> Vec<SearchKey> {
-    let mut keys = index_keys(&record.order, policy);
-    let short = SearchKey::Accession(record.short_accession.clone());
-    if !record.short_accession.is_empty() && !keys.contains(&short) {
-        keys.push(short);
-        keys.sort();
-    }
-    keys
 }
 
 /// The orders that a message names, and those that it means by other numbers than their accession number.

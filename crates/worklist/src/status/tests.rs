@@ -83,7 +83,7 @@ fn every_cell_of_the_table() {
 }
 
 /// An order that was last written then.
-pub(super) fn order(updated_at: Timestamp) -> OrderRecord {
+pub(crate) fn order(updated_at: Timestamp) -> OrderRecord {
     let order = Order {
         site: SiteId::new("north").unwrap(),
         patient: Patient::default(),

@@ -10,7 +10,7 @@ use telerad_store::{Effect, Expectation, ParkedItem, ParkedKind};
 use crate::deliver::{CONFLICT, FAILED, PARKED};
 
 /// What was read, and what was decided on it.
-pub(super) struct Change<'a> {
+pub(crate) struct Change<'a> {
     site: &'a SiteId,
     study_instance_uid: &'a str,
     study: Option<&'a StudyDecision>,
@@ -20,7 +20,7 @@ pub(super) struct Change<'a> {
 
 impl<'a> Change<'a> {
     /// `before` are all deliveries of the study, or those of one instance; the UID is empty where there is no study.
-    pub(super) fn new(
+    pub(crate) fn new(
         site: &'a SiteId,
         study_instance_uid: &'a str,
         study: Option<&'a StudyDecision>,
@@ -32,7 +32,7 @@ impl<'a> Change<'a> {
     }
 
     /// The deliveries as they are to be.
-    pub(super) fn after(&self) -> impl Iterator<Item = &DeliveryRecord> {
+    pub(crate) fn after(&self) -> impl Iterator<Item = &DeliveryRecord> {
         self.decided.iter().filter_map(|effect| match effect {
             routing::Effect::PutDelivery(delivery) => Some(delivery),
             _ => None,
@@ -40,7 +40,7 @@ impl<'a> Change<'a> {
     }
 
     /// Payloads that have to be kept again: of deliveries that were at their end, or were not there.
-    pub(super) fn wanted_again(&self) -> impl Iterator<Item = &Digest> {
+    pub(crate) fn wanted_again(&self) -> impl Iterator<Item = &Digest> {
         let waits = |it: &DeliveryRecord| {
             matches!(it.state, DeliveryState::Held { .. } | DeliveryState::Pending)
         };
@@ -50,7 +50,7 @@ impl<'a> Change<'a> {
     }
 
     /// All of it, or nothing when something came between.
-    pub(super) fn effects(&self) -> Vec<Effect> {
+    pub(crate) fn effects(&self) -> Vec<Effect> {
         let site = self.site.clone();
         let study_instance_uid = self.study_instance_uid.to_owned();
         let revision = self.study.map_or(0, |study| study.revision);
@@ -76,7 +76,7 @@ impl<'a> Change<'a> {
     }
 
     /// That no instance of the study has come since.
-    pub(super) fn expect_all_known(&self) -> Effect {
+    pub(crate) fn expect_all_known(&self) -> Effect {
         Effect::Expect(Expectation::DeliveriesOfStudy {
             site: self.site.clone(),
             study_instance_uid: self.study_instance_uid.to_owned(),
@@ -85,7 +85,7 @@ impl<'a> Change<'a> {
     }
 
     /// What items are about that wait for a person no longer.
-    pub(super) fn subjects(&self) -> Vec<String> {
+    pub(crate) fn subjects(&self) -> Vec<String> {
         let subjects = |it: &DeliveryRecord| {
             [it.key.sop_instance_uid.as_str().to_owned(), it.study_instance_uid.clone()]
         };
@@ -93,7 +93,7 @@ impl<'a> Change<'a> {
     }
 
     /// Ends the wait of what a person has now decided about, of the items about these subjects.
-    pub(super) fn unpark(&self, parked: &[ParkedItem]) -> Vec<Effect> {
+    pub(crate) fn unpark(&self, parked: &[ParkedItem]) -> Vec<Effect> {
         let decided: Vec<&DeliveryRecord> = self.released().collect();
         let is_about = |item: &ParkedItem, delivery: &DeliveryRecord| {
             let of_delivery = [CONFLICT, FAILED, PARKED].contains(&&*item.reason)

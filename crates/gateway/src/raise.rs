@@ -8,7 +8,8 @@ use telerad_routing::{lane_name, operation};
 use telerad_store::{Effect, StoreError};
 use telerad_worklist::OrderRecord;
 
-use super::change::Change;
+use crate::candidates;
+use crate::change::Change;
 use crate::event::{Event, Operation};
 use crate::intake;
 use crate::state::State;
@@ -34,7 +35,7 @@ pub(crate) async fn raise_for(
 ) -> Result<Raised, StoreError> {
     let (store, policy) = (&state.environment.store, state.directory.accession_policy(site));
     let keys: Vec<SearchKey> =
-        orders.iter().flat_map(|order| crate::orders::keys(order, &policy)).collect();
+        orders.iter().flat_map(|order| candidates::order_keys(order, &policy)).collect();
     let mut lanes: BTreeMap<String, Priority> = BTreeMap::new();
     for instance in store.instances_by_search(site, &keys).await? {
         if let Some(lane) = intake::lane_with(state, &instance, orders).await? {
