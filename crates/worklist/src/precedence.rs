@@ -101,7 +101,7 @@ pub(crate) fn mute_step(step: &mut StepDraft, later: u32) {
     }
 }
 
-fn step_fields(step: &mut StepDraft) -> [&mut dyn Saying; 7] {
+fn step_fields(step: &mut StepDraft) -> [&mut dyn Saying; 9] {
     [
         &mut step.modality,
         &mut step.station_ae_titles,
@@ -110,6 +110,8 @@ fn step_fields(step: &mut StepDraft) -> [&mut dyn Saying; 7] {
         &mut step.start,
         &mut step.performing_physician,
         &mut step.protocol,
+        &mut step.laterality,
+        &mut step.body_site,
     ]
 }
 

@@ -137,7 +137,7 @@ fn sequence() -> impl Strategy<Value = (Vec<(usize, Happening)>, Vec<(usize, Hap
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     /// Neither the status, nor whether the step is held, nor any value that was said depends on the order of arrival.
     #[test]
