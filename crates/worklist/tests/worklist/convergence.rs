@@ -115,8 +115,13 @@ fn tell(site: &mut Site, others: &mut Vec<(StepEvent, usize)>) {
     }
 }
 
+/// ID, status, whether it is held, stations.
+type SeenStep = (String, StepStatus, bool, Vec<String>);
+/// Happenings with their minutes.
+type Timed = Vec<(usize, Happening)>;
+
 /// What a modality, a person and the next message see of an order.
-fn seen(record: &OrderRecord) -> (Vec<String>, Vec<(String, StepStatus, bool, Vec<String>)>) {
+fn seen(record: &OrderRecord) -> (Vec<String>, Vec<SeenStep>) {
     let order = [
         record.clinical.medical_alerts.clone(),
         record.transport.clone(),
@@ -129,9 +134,9 @@ fn seen(record: &OrderRecord) -> (Vec<String>, Vec<(String, StepStatus, bool, Ve
     (order.to_vec(), steps.collect())
 }
 
-fn sequence() -> impl Strategy<Value = (Vec<(usize, Happening)>, Vec<(usize, Happening)>)> {
+fn sequence() -> impl Strategy<Value = (Timed, Timed)> {
     prop::collection::vec(happening(), 1..9).prop_flat_map(|happenings| {
-        let timed: Vec<(usize, Happening)> = happenings.into_iter().enumerate().collect();
+        let timed: Timed = happenings.into_iter().enumerate().collect();
         (Just(timed.clone()), Just(timed).prop_shuffle())
     })
 }
