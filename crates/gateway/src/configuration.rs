@@ -26,7 +26,7 @@ use telerad_routing::{
     DestinationGroup, DestinationId, DuplicatePolicy, LaneRule, LinkId, ResendPolicy, Rule,
     Schedule,
 };
-use telerad_worklist::{AccessionSource, Mapping};
+use telerad_worklist::{AccessionSource, Mapping, PerformedRules};
 use toml::Spanned;
 
 pub use onward::{Hl7CharacterSet, Hl7Version, OrderDestination, OrderFeed, PriorReports};
@@ -80,6 +80,9 @@ pub struct Configuration {
     /// Where the orders of each site go.
     #[serde(rename = "order_destination", default)]
     pub order_destinations: Vec<OrderDestination>,
+    /// Who is told what the modalities of each site perform.
+    #[serde(rename = "mpps_destination", default)]
+    pub mpps_destinations: Vec<MppsDestination>,
     /// Who is told that a report is available.
     #[serde(rename = "announcement", default)]
     pub announcements: Vec<Announcement>,
@@ -155,6 +158,10 @@ pub struct Site {
     /// Whether it sends orders.
     #[serde(default)]
     pub order_feed: OrderFeed,
+    /// Reasons (codes of scheme DCM, such as `110501`, equipment failure) for which a discontinued performed step puts its
+    /// scheduled step back on the worklist. For any other reason the scheduled step is discontinued.
+    #[serde(default)]
+    pub rescheduling_reasons: Vec<String>,
     /// Declared rules by which accession numbers of reports are brought to the site's own form.
     #[serde(default)]
     pub accession_rules: Vec<CanonicalRule>,
@@ -189,6 +196,16 @@ impl Site {
             orders.get_ref().put(&mut mapping);
         }
         mapping
+    }
+
+    /// How this site's performed procedure steps are read.
+    pub fn performed_rules(&self) -> PerformedRules {
+        let policy = self.accession_policy();
+        let mut rules = PerformedRules::new(self.id.get_ref().clone());
+        rules.accession_issuer = policy.default_issuer;
+        rules.patient_authority = policy.patient_authority;
+        rules.rescheduling_reasons.clone_from(&self.rescheduling_reasons);
+        rules
     }
 
     fn issuer(&self, name: Option<&str>) -> Option<Issuer> {
@@ -270,6 +287,8 @@ pub enum WorklistView {
 pub enum Service {
     /// Verification (PS3.4 annex A).
     Echo,
+    /// Modality Performed Procedure Step (PS3.4 section F.7).
+    Mpps,
     /// Storage (PS3.4 annex B).
     Store,
     /// Modality Worklist (PS3.4 annex K).
@@ -334,6 +353,21 @@ pub struct Destination {
     /// What its word is taken for that it holds an instance already (0111H).
     #[serde(default)]
     pub duplicates: DuplicatePolicy,
+    /// Without it, plain text.
+    pub tls: Option<Spanned<DestinationTls>>,
+}
+
+/// Who is told what the modalities of a site perform: its PACS or RIS. It gets every N-CREATE and N-SET that was taken
+/// from them, as it came, in order; what it does not get now it gets later.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MppsDestination {
+    /// The site whose performed steps go there.
+    pub site: Spanned<SiteId>,
+    /// Its called AE title.
+    pub ae_title: AeTitle,
+    /// `host:port`.
+    pub address: Spanned<String>,
     /// Without it, plain text.
     pub tls: Option<Spanned<DestinationTls>>,
 }
@@ -436,7 +470,7 @@ mod defaults {
         64 * 1024 * 1024
     }
     pub(super) fn services() -> Vec<Service> {
-        vec![Service::Echo, Service::Store, Service::Worklist]
+        vec![Service::Echo, Service::Mpps, Service::Store, Service::Worklist]
     }
     pub(super) fn destination_associations() -> usize {
         4

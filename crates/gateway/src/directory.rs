@@ -10,7 +10,7 @@ use telerad_core::{AeTitle, SiteId};
 use telerad_net::Remote;
 use telerad_net::tls::{CertificateMatch, CertificatePolicy, CertificateRefusal};
 use telerad_routing::LaneRules;
-use telerad_worklist::Mapping;
+use telerad_worklist::{Mapping, PerformedRules};
 
 use crate::configuration::{
     Acknowledge, Configuration, Hl7Role, Service, SourcePriority, WorklistView,
@@ -49,6 +49,7 @@ pub(crate) struct Directory {
     policies: BTreeMap<SiteId, AccessionPolicy>,
     /// Of each site, and of each of its facilities that has one of its own.
     mappings: BTreeMap<(SiteId, Option<String>), Mapping>,
+    performed_rules: BTreeMap<SiteId, PerformedRules>,
     /// Which certificates entitle to which names; `None` where no source has to show one.
     callers_proof: Option<CertificatePolicy<AeTitle>>,
     senders_proof: Option<CertificatePolicy<(String, String)>>,
@@ -83,6 +84,10 @@ impl Directory {
             });
             std::iter::once(((id.clone(), None), site.mapping())).chain(of_facilities)
         });
+        let performed_rules = configuration
+            .sites
+            .iter()
+            .map(|site| (site.id.get_ref().clone(), site.performed_rules()));
         let callers_proof = configuration.sources.iter().filter_map(|source| {
             let certificates = source.certificate.as_ref()?.get_ref().0.clone();
             Some((source.ae_title.get_ref().clone(), certificates))
@@ -97,6 +102,7 @@ impl Directory {
             callers_proof: policy(callers_proof),
             senders_proof: policy(senders_proof),
             mappings: mappings.collect(),
+            performed_rules: performed_rules.collect(),
             callers: callers.collect(),
             lanes: LaneRules { rules: lanes.collect() },
             senders: senders.collect(),
@@ -151,6 +157,12 @@ impl Directory {
         let of = |facility| self.mappings.get(&(site.clone(), facility));
         let mapping = of(Some(facility.to_owned())).or_else(|| of(None));
         mapping.cloned().unwrap_or_else(|| Mapping::new(site.clone()))
+    }
+
+    /// How the site's performed procedure steps are read.
+    pub(crate) fn performed_rules(&self, site: &SiteId) -> PerformedRules {
+        let rules = self.performed_rules.get(site).cloned();
+        rules.unwrap_or_else(|| PerformedRules::new(site.clone()))
     }
 }
 

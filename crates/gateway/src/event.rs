@@ -160,6 +160,46 @@ pub enum Event {
         /// In plain words.
         cause: String,
     },
+    /// A modality has begun or ended a performed procedure step.
+    PerformedStep {
+        /// The site it belongs to.
+        site: SiteId,
+        /// Which one.
+        sop_instance_uid: Uid,
+        /// (0040,0252)
+        status: &'static str,
+    },
+    /// It is not certain which order a performed procedure step belongs to: no step was moved, and a person has to look.
+    PerformedStepParked {
+        /// The site it belongs to.
+        site: SiteId,
+        /// Which one.
+        sop_instance_uid: Uid,
+        /// Why.
+        reason: String,
+    },
+    /// What a modality said of a performed procedure step was refused, and the modality told why.
+    PerformedStepRefused {
+        /// The site it belongs to.
+        site: SiteId,
+        /// Which one.
+        sop_instance_uid: Uid,
+        /// Which modality.
+        calling: AeTitle,
+        /// (0000,0900)
+        status: u16,
+        /// Why.
+        reason: &'static str,
+    },
+    /// What is performed is not what was scheduled, or was not to be done any more. Both are kept.
+    PerformedOtherwise {
+        /// The site it belongs to.
+        site: SiteId,
+        /// Which performed procedure step.
+        sop_instance_uid: Uid,
+        /// What differs, by place and rule.
+        finding: String,
+    },
     /// Whether two versions of an instance have the same pixels is not known, and nothing else speaks against it; they are
     /// treated as different: the second is kept, parked and not delivered. Told once for each study and pair of sources.
     PixelsNotCompared {
@@ -314,6 +354,16 @@ pub enum Event {
         sop_instance_uid: Uid,
         /// What differs, by name.
         differs: Vec<String>,
+    },
+    /// A modality's staff had selected the wrong entry of the worklist (DCM 110514): the scheduled steps are as they were,
+    /// and images of these studies carry data of another order.
+    WrongEntrySelected {
+        /// The site it belongs to.
+        site: SiteId,
+        /// Which performed procedure step.
+        sop_instance_uid: Uid,
+        /// (0020,000D) of each study that it names.
+        study_instance_uids: Vec<Uid>,
     },
     /// More steps match a worklist query than are answered: those that start last are missing there.
     WorklistCut {

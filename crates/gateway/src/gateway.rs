@@ -12,7 +12,9 @@ use crate::event::Event;
 use crate::messages::Receiver;
 use crate::services::Provider;
 use crate::state::State;
-use crate::{deliver, garbage, outbox, room, steps, still_parked, stranded, undecided, worklists};
+use crate::{
+    deliver, garbage, outbox, performed, room, steps, still_parked, stranded, undecided, worklists,
+};
 
 /// A running gateway. Dropping it asks everything to stop; [`Gateway::stop`] also waits for the end.
 pub struct Gateway {
@@ -52,6 +54,7 @@ impl Gateway {
             (dicom_listener.local_address(), hl7_listener.local_address());
         let mut ends = deliver::start(&state, &connector, &shutdown);
         ends.extend(outbox::start(&state, &connector, &shutdown));
+        ends.extend(performed::relay::start(&state, &connector, &shutdown));
         ends.push(serve_dicom(&state, dicom_listener, &shutdown));
         ends.push(serve_hl7(&state, hl7_listener, &shutdown));
         let watched = (Arc::clone(&state), shutdown.clone());

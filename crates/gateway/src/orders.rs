@@ -11,6 +11,7 @@ use crate::event::Event;
 use crate::handled::{Answer, Handled, Incoming, park, reject};
 use crate::intake;
 use crate::onward;
+use crate::performed::link_waiting;
 use crate::raise::raise_for;
 use crate::state::State;
 
@@ -27,8 +28,8 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
         patients: store.patients(site, &inbound.patients()).await?,
         orders: known_orders(state, site, &inbound).await?,
     };
-    let applied = worklist::apply(inbound, &known, state.now());
-    let findings = applied.findings.iter().map(ToString::to_string).collect();
+    let mut applied = worklist::apply(inbound, &known, state.now());
+    let mut findings: Vec<String> = applied.findings.iter().map(ToString::to_string).collect();
     let doubted = applied
         .findings
         .iter()
@@ -51,6 +52,8 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
     if let Some(reason) = doubt(state, &policy, &known, &applied.effects).await? {
         return Ok(park(state, incoming, ParkedKind::Message, reason, findings));
     }
+    let awaited = link_waiting(state, site, &known, &mut applied.effects).await?;
+    findings.extend(awaited.findings);
     let changed = more_or_less_urgent(&known, &applied.effects);
     let raised = raise_for(state, site, &changed, &incoming.message.control_id()).await?;
     let messages: Vec<Effect> = changed.iter().map(|order| raise_messages(order)).collect();
@@ -63,9 +66,14 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
     Ok(Handled {
         outcome,
         answer: Answer::accept(),
-        effects: effects.chain(onward.effects).chain(raised.effects).chain(messages).collect(),
+        effects: effects
+            .chain(onward.effects)
+            .chain(raised.effects)
+            .chain(messages)
+            .chain(awaited.effects)
+            .collect(),
         findings,
-        events: events.into_iter().chain(raised.events).collect(),
+        events: events.into_iter().chain(raised.events).chain(awaited.events).collect(),
         turns: raised.turns,
         wake: onward.wake,
     })

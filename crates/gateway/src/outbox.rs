@@ -31,7 +31,7 @@ use tokio::sync::oneshot;
 use crate::event::Event;
 use crate::receivers::{Receiver, receivers};
 use crate::state::State;
-use link::Link;
+pub(crate) use link::Link;
 
 mod link;
 
@@ -53,7 +53,7 @@ pub(crate) fn start<C: Connector>(
         );
         let pump = Pump {
             state: Arc::clone(state),
-            link: Link::new(&receiver),
+            link: Link::new(&receiver.name),
             receiver,
             shutdown: shutdown.clone(),
             answered: None,
@@ -73,13 +73,13 @@ pub(crate) fn start<C: Connector>(
 /// not count, nor does an answer from before the last try show that the receiver lives.
 const TRIES_MAX: u32 = 5;
 /// A message that the receiver cannot process now (AR) this often, over about a quarter of an hour, is set aside.
-const REJECTIONS_MAX: u32 = 20;
+pub(crate) const REJECTIONS_MAX: u32 = 20;
 /// Messages among which the probe is chosen.
 const PROBES_MAX: usize = 32;
 /// An idle pump looks at its queue this often, whatever bells it may have missed.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// At a stop, a message in flight gets this long, as long as the servers give to what comes in.
-const DRAIN_MAX: Duration = Duration::from_secs(30);
+pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(30);
 /// The longest pause between two tries of a message.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
@@ -228,43 +228,14 @@ impl Pump {
         }
     }
 
-    /// Records what became of a message, with the receiver's own words about it, and tells of it once it is durable.
+    /// Records what became of a message; see [`record`].
     async fn record(
         &self,
         before: &OutboundMessage,
         message: OutboundMessage,
         words: &str,
     ) -> Result<(), Unrecorded> {
-        let (receiver, control_id) = (self.receiver.name.clone(), message.control_id.clone());
-        let mut effects = vec![Effect::Outbound(message.clone())];
-        if let Some((event, detail)) = told(before, &message) {
-            let detail = format!("{receiver}: {detail}: {words}");
-            effects.push(self.state.journal(&message.site, &message.id, event, &detail));
-        }
-        if let OutboundState::SetAside { reason } = &message.state {
-            effects.push(Effect::Park(ParkedItem {
-                id: self.state.new_id(),
-                site: message.site.clone(),
-                kind: ParkedKind::Message,
-                reason: "message set aside".to_owned(),
-                evidence: format!("{receiver}: {reason}: {words}"),
-                subject: message.id.clone(),
-                parked_at: self.state.now(),
-            }));
-        }
-        self.state.commit(effects).await?;
-        match message.state {
-            OutboundState::Pending => {}
-            OutboundState::Answered { .. } => {
-                tracing::info!(%receiver, %control_id, "message delivered");
-                self.state.tell(Event::MessageDelivered { receiver, control_id });
-            }
-            OutboundState::SetAside { reason: cause } => {
-                tracing::warn!(%receiver, %control_id, "message set aside: {cause}");
-                self.state.tell(Event::MessageSetAside { receiver, control_id, cause });
-            }
-        }
-        Ok(())
+        Ok(record(&self.state, &self.receiver.name, before, message, words).await?)
     }
 
     /// A message that left without an answer may have arrived. It is sent again, after others.
@@ -323,8 +294,48 @@ impl Pump {
     }
 }
 
+/// Records what became of a message, with the receiver's own words about it, and tells of it once it is durable.
+pub(crate) async fn record(
+    state: &State,
+    receiver: &str,
+    before: &OutboundMessage,
+    message: OutboundMessage,
+    words: &str,
+) -> Result<(), StoreError> {
+    let (receiver, control_id) = (receiver.to_owned(), message.control_id.clone());
+    let mut effects = vec![Effect::Outbound(message.clone())];
+    if let Some((event, detail)) = told(before, &message) {
+        let detail = format!("{receiver}: {detail}: {words}");
+        effects.push(state.journal(&message.site, &message.id, event, &detail));
+    }
+    if let OutboundState::SetAside { reason } = &message.state {
+        effects.push(Effect::Park(ParkedItem {
+            id: state.new_id(),
+            site: message.site.clone(),
+            kind: ParkedKind::Message,
+            reason: "message set aside".to_owned(),
+            evidence: format!("{receiver}: {reason}: {words}"),
+            subject: message.id.clone(),
+            parked_at: state.now(),
+        }));
+    }
+    state.commit(effects).await?;
+    match message.state {
+        OutboundState::Pending => {}
+        OutboundState::Answered { .. } => {
+            tracing::info!(%receiver, %control_id, "message delivered");
+            state.tell(Event::MessageDelivered { receiver, control_id });
+        }
+        OutboundState::SetAside { reason: cause } => {
+            tracing::warn!(%receiver, %control_id, "message set aside: {cause}");
+            state.tell(Event::MessageSetAside { receiver, control_id, cause });
+        }
+    }
+    Ok(())
+}
+
 /// What may be sent now. A message that waits longer than any pause was queued before the clock was set back.
-async fn due(
+pub(crate) async fn due(
     state: &State,
     receiver: &str,
     now: Timestamp,
@@ -383,13 +394,13 @@ fn told(before: &OutboundMessage, after: &OutboundMessage) -> Option<(&'static s
 }
 
 /// Doubles from a quarter of a second, with jitter so that many gateways do not return at once.
-fn pause(state: &State, tries: u32) -> Duration {
+pub(crate) fn pause(state: &State, tries: u32) -> Duration {
     let base = Duration::from_millis(250 << tries.min(8)).min(PAUSE_MAX);
     let jitter = state.environment.rng.next_u64() % 256;
     base.mul_f64(0.75 + jitter as f64 / 1024.0)
 }
 
-fn set_aside(queued: &OutboundMessage, reason: String) -> OutboundMessage {
+pub(crate) fn set_aside(queued: &OutboundMessage, reason: String) -> OutboundMessage {
     OutboundMessage { state: OutboundState::SetAside { reason }, ..queued.clone() }
 }
 

@@ -30,16 +30,14 @@ pub(crate) struct Receiver {
     pub(crate) dialect: RisDialect,
 }
 
-impl Receiver {
-    /// Under which name its breaker is kept. A receiver's own name has characters that no destination's has; the digest keeps
-    /// apart what looks alike without them, and apart from every destination that somebody would name.
-    pub(crate) fn breaker_id(&self) -> Result<DestinationId, InvalidDestinationId> {
-        let digest = Digest::of(self.name.as_bytes()).to_string();
-        let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
-        let name: String = self.name.chars().map(plain).take(NAME_LETTERS).collect();
-        let digest: String = digest.chars().take(DIGEST_LETTERS).collect();
-        DestinationId::new(&format!("{name}.{digest}"))
-    }
+/// Under which name a receiver's breaker is kept. A receiver's own name has characters that no destination's has; the
+/// digest keeps apart what looks alike without them, and apart from every destination that somebody would name.
+pub(crate) fn breaker_id(receiver: &str) -> Result<DestinationId, InvalidDestinationId> {
+    let digest = Digest::of(receiver.as_bytes()).to_string();
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
+    let name: String = receiver.chars().map(plain).take(NAME_LETTERS).collect();
+    let digest: String = digest.chars().take(DIGEST_LETTERS).collect();
+    DestinationId::new(&format!("{name}.{digest}"))
 }
 
 /// Of the 64 characters of a destination's name.

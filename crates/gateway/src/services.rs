@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use telerad_dicom::Status;
+use telerad_dicom::{Status, uids};
 use telerad_dimse::{AssociateRequest, ContextResult, Rejection};
 use telerad_net::dicom::{
-    AssociationContext, Body, FindAnswers, FindRequest, Offers, Services, StoreReply, StoreRequest,
-    is_storable, negotiate,
+    AssociationContext, Body, FindAnswers, FindRequest, NReply, NRequest, Offers, Services,
+    StoreReply, StoreRequest, is_storable, negotiate,
 };
 use telerad_net::{BoxFuture, Remote, Shutdown};
 
 use crate::configuration::Service;
 use crate::state::State;
 use crate::watermarks::Room;
-use crate::{intake, modality_worklist};
+use crate::{intake, modality_worklist, performed};
 
 /// Hands each service to its flow.
 pub(crate) struct Provider {
@@ -60,7 +60,11 @@ impl Services for Provider {
     fn negotiate(&self, request: &AssociateRequest) -> Vec<(u8, ContextResult)> {
         let caller = self.state.directory.caller(&request.calling);
         let may = |service| caller.is_some_and(|caller| caller.may(service));
-        let offers = Offers { storage: may(Service::Store), worklist: may(Service::Worklist) };
+        let offers = Offers {
+            storage: may(Service::Store),
+            worklist: may(Service::Worklist),
+            performed_steps: may(Service::Mpps),
+        };
         negotiate(request, offers)
     }
 
@@ -81,5 +85,18 @@ impl Services for Provider {
     ) -> BoxFuture<'static, Result<Box<dyn FindAnswers>, Status>> {
         let state = Arc::clone(&self.state);
         Box::pin(async move { modality_worklist::find(&state, &context, request).await })
+    }
+
+    fn n_service(
+        &self,
+        context: AssociationContext,
+        abstract_syntax: &str,
+        request: NRequest,
+    ) -> BoxFuture<'static, NReply> {
+        if abstract_syntax != uids::MODALITY_PERFORMED_PROCEDURE_STEP {
+            return Box::pin(std::future::ready(Status::SOP_CLASS_NOT_SUPPORTED.into()));
+        }
+        let state = Arc::clone(&self.state);
+        Box::pin(async move { performed::serve(&state, &context, request).await })
     }
 }

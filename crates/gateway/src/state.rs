@@ -50,7 +50,9 @@ impl State {
         let deliveries: BTreeMap<DestinationId, Arc<Bell>> =
             deliveries.map(|to| (to.id.get_ref().clone(), Arc::default())).collect();
         let receivers = crate::receivers::receivers(&configuration);
-        let receivers = receivers.into_iter().map(|to| (to.name, Arc::default())).collect();
+        let relays = crate::performed::relay::queues(&configuration);
+        let queues = receivers.into_iter().map(|to| to.name).chain(relays);
+        let receivers = queues.map(|name| (name, Arc::default())).collect();
         let groups = configuration.groups.iter().map(|group| group.get_ref().clone()).collect();
         let rules = configuration.rules.iter().map(|rule| rule.get_ref().clone()).collect();
         Self {

@@ -32,7 +32,10 @@ async fn queues(state: &State) -> Result<Vec<String>, StoreError> {
         .filter(|queue| destinations.iter().all(|known| known.id.get_ref() != queue))
         .map(|queue| queue.as_str().to_owned());
     let receivers = receivers(&state.configuration);
-    let known: BTreeSet<&str> = receivers.iter().map(|receiver| receiver.name.as_str()).collect();
+    let relays: Vec<String> = crate::performed::relay::queues(&state.configuration).collect();
+    let known: BTreeSet<&str> = (receivers.iter().map(|receiver| receiver.name.as_str()))
+        .chain(relays.iter().map(String::as_str))
+        .collect();
     let messages = store.outbound_destinations().await?;
     let messages = messages.into_iter().filter(|name| !known.contains(name.as_str()));
     Ok(stranded.chain(messages).collect())

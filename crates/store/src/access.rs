@@ -11,7 +11,7 @@ use telerad_routing::{
     BreakerRecord, DeliveryKey, DeliveryRecord, DestinationId, Digest, GroupId, InstanceRecord,
     StickyMember, StudyDecision,
 };
-use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
+use telerad_worklist::{OrderKey, OrderRecord, PatientRecord, PerformedStep};
 
 use crate::subject::{JourneyKey, JourneySubject};
 use crate::{Batch, JournalEntry, MessageRecord, OutboundMessage, ParkedItem, Receipt, StoreError};
@@ -29,6 +29,7 @@ pub trait Store:
     + Journeys
     + Orders
     + Patients
+    + PerformedSteps
     + Reports
     + Messages
     + Parking
@@ -256,6 +257,33 @@ pub trait Patients {
     ) -> StoreFuture<'a, Vec<PatientRecord>>;
 }
 
+/// What modalities say they perform.
+pub trait PerformedSteps {
+    /// A performed step of this site by its SOP Instance UID.
+    fn performed_step<'a>(
+        &'a self,
+        site: &'a SiteId,
+        sop_instance_uid: &'a Uid,
+    ) -> StoreFuture<'a, Option<PerformedStep>>;
+
+    /// The performed steps of this site that name a study, in the order they were created.
+    fn performed_steps_of_study<'a>(
+        &'a self,
+        site: &'a SiteId,
+        study_instance_uid: &'a str,
+    ) -> StoreFuture<'a, Vec<PerformedStep>>;
+
+    /// The performed steps of this site that are linked with an order, in the order they were created.
+    fn performed_steps_of_order<'a>(
+        &'a self,
+        site: &'a SiteId,
+        key: &'a OrderKey,
+    ) -> StoreFuture<'a, Vec<PerformedStep>>;
+
+    /// The performed steps of this site that are in progress, in the order they were created.
+    fn open_performed_steps<'a>(&'a self, site: &'a SiteId) -> StoreFuture<'a, Vec<PerformedStep>>;
+}
+
 /// Reports.
 pub trait Reports {
     /// A report.
@@ -422,6 +450,8 @@ pub struct Counts {
     pub parked: u64,
     /// Patients.
     pub patients: u64,
+    /// Performed procedure steps.
+    pub performed_steps: u64,
     /// Reports.
     pub reports: u64,
     /// Studies with a decision.

@@ -7,7 +7,7 @@ use telerad_routing::{
     BreakerRecord, DeliveryKey, DeliveryRecord, DeliveryState, DestinationId, Digest,
     InstanceRecord, StickyMember, StudyDecision,
 };
-use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
+use telerad_worklist::{OrderKey, OrderRecord, PatientRecord, PerformedStep};
 
 use crate::collect::is_disposable;
 use crate::index;
@@ -29,6 +29,13 @@ pub(crate) trait Rows {
 
     fn patient_revision(&mut self, site: &SiteId, id: &str) -> Result<Option<u64>, StoreError>;
     fn put_patient(&mut self, id: &str, record: &PatientRecord) -> Result<(), StoreError>;
+
+    fn performed_step_revision(
+        &mut self,
+        site: &SiteId,
+        uid: &Uid,
+    ) -> Result<Option<u64>, StoreError>;
+    fn put_performed_step(&mut self, record: &PerformedStep) -> Result<(), StoreError>;
 
     fn digests(&mut self, site: &SiteId, uid: &Uid) -> Result<Vec<Digest>, StoreError>;
     /// Every version of an instance that has this payload, at any site.
@@ -133,6 +140,11 @@ fn apply_effect(effect: Effect, rows: &mut impl Rows) -> Result<Change, StoreErr
             let found = rows.patient_revision(&record.site, &id)?;
             record.revision = next(RecordKind::Patient, record.revision, found)?;
             rows.put_patient(&id, &record)?;
+        }
+        Effect::PerformedStep(mut record) => {
+            let found = rows.performed_step_revision(&record.site, &record.sop_instance_uid)?;
+            record.revision = next(RecordKind::PerformedStep, record.revision, found)?;
+            rows.put_performed_step(&record)?;
         }
         Effect::Instance { record, keys } => {
             let known = rows.digests(&record.site, &record.sop_instance_uid)?;

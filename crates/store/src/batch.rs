@@ -8,7 +8,7 @@ use telerad_report::ReportRecord;
 use telerad_routing::{
     BreakerRecord, DeliveryKey, DeliveryRecord, Digest, InstanceRecord, StickyMember, StudyDecision,
 };
-use telerad_worklist::{OrderRecord, PatientRecord};
+use telerad_worklist::{OrderRecord, PatientRecord, PerformedStep};
 
 use crate::{JournalEntry, MessageRecord, OutboundMessage, ParkedItem};
 
@@ -47,7 +47,7 @@ impl FromIterator<Effect> for Batch {
 
 /// One change, or one thing that must hold for the batch to be written.
 ///
-/// Orders, patients, reports and study decisions carry the `revision` they were read at, 0 for a new one; another
+/// Orders, patients, performed steps, reports and study decisions carry the `revision` they were read at, 0 for a new one; another
 /// revision in the store is a conflict, and what is written has the next one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -67,6 +67,8 @@ pub enum Effect {
     },
     /// Writes a patient under its primary identifier; it is found by each of its identifiers.
     Patient(PatientRecord),
+    /// Writes a performed procedure step under its site and SOP Instance UID.
+    PerformedStep(PerformedStep),
     /// Keeps an instance. One that is there already, by site, SOP Instance UID and digest, stays as it is.
     Instance {
         /// The instance.

@@ -122,6 +122,8 @@ pub enum RecordKind {
     Parked,
     /// [`PatientRecord`](telerad_worklist::PatientRecord)
     Patient,
+    /// [`PerformedStep`](telerad_worklist::PerformedStep)
+    PerformedStep,
     /// [`ReportRecord`](telerad_report::ReportRecord)
     Report,
     /// [`StickyMember`](telerad_routing::StickyMember)
@@ -142,6 +144,7 @@ impl std::fmt::Display for RecordKind {
             Self::Outbound => "outbound message",
             Self::Parked => "parked item",
             Self::Patient => "patient",
+            Self::PerformedStep => "performed step",
             Self::Report => "report",
             Self::Sticky => "sticky member",
             Self::Study => "study decision",

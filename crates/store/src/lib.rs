@@ -56,7 +56,7 @@ mod watched;
 
 pub use access::{
     Counts, Deliveries, DeliveryCount, Destinations, Instances, Journal, Journeys, Messages,
-    Orders, Outbox, Parking, Patients, Reports, Store, StoreFuture,
+    Orders, Outbox, Parking, Patients, PerformedSteps, Reports, Store, StoreFuture,
 };
 pub use batch::{Batch, Effect, Expectation, Receipt};
 pub use collect::{CollectError, Collected, Retention, collect};

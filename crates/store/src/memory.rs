@@ -2,6 +2,7 @@
 
 mod journey;
 mod outbox;
+mod performed;
 mod queue;
 mod read;
 mod rows;
@@ -16,7 +17,7 @@ use telerad_routing::{
     BreakerRecord, DeliveryKey, DeliveryRecord, DestinationId, Digest, GroupId, InstanceRecord,
     StickyMember, StudyDecision,
 };
-use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
+use telerad_worklist::{OrderKey, OrderRecord, PatientRecord, PerformedStep};
 
 use crate::access::{Counts, Store, StoreFuture};
 use crate::apply::apply;
@@ -115,6 +116,9 @@ struct Tables {
     patients: Table<(SiteId, String), PatientRecord>,
     patient_ids: Table<(SiteId, String, String), ()>,
 
+    performed_steps: Table<(SiteId, Uid), (Sequence, PerformedStep)>,
+    performed_step_keys: Table<(SiteId, PerformedKey, Sequence), Uid>,
+
     instances: Table<(SiteId, Uid, Sequence), InstanceRecord>,
     instance_keys: Table<Head, (SiteId, Uid, Sequence)>,
     studies: Table<(SiteId, String), StudyDecision>,
@@ -148,6 +152,14 @@ struct Delivery {
 
 /// Site, what is searched, where it leads.
 type JourneyRow = (SiteId, Searched, JourneySubject);
+
+/// What a performed step is found by.
+#[derive(Clone, Eq, Ord, PartialEq, PartialOrd)]
+enum PerformedKey {
+    Open,
+    Order(OrderKey),
+    Study(String),
+}
 
 /// Site, key, study, identity: what a study is found by.
 type Head = (SiteId, SearchKey, String, String);
@@ -199,6 +211,8 @@ impl Tables {
             order_keys,
             patients,
             patient_ids,
+            performed_steps,
+            performed_step_keys,
             instances,
             instance_keys,
             studies,
@@ -231,6 +245,7 @@ impl Tables {
             outbound_pending: count(self.outbound_pending.len()),
             parked: count(self.parked.len()),
             patients: count(self.patients.len()),
+            performed_steps: count(self.performed_steps.len()),
             reports: count(self.reports.len()),
             studies: count(self.studies.len()),
         }

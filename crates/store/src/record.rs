@@ -96,6 +96,9 @@ pub enum ParkedKind {
     Instance,
     /// A message in that is no report, or one out that was set aside; the subject is its id.
     Message,
+    /// A performed procedure step without a certain order, by its SOP Instance UID, or a study whose modality had selected the
+    /// wrong entry of its worklist, by its Study Instance UID.
+    PerformedStep,
     /// A report without a certain order.
     Report,
 }

@@ -13,6 +13,7 @@ mod journey;
 mod migration;
 mod outbox;
 mod parking;
+mod performed;
 mod queue;
 mod read;
 mod row;

@@ -9,11 +9,11 @@ use telerad_routing::{
     BreakerRecord, DeliveryKey, DeliveryRecord, DestinationId, Digest, GroupId, InstanceRecord,
     StickyMember, StudyDecision,
 };
-use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
+use telerad_worklist::{OrderKey, OrderRecord, PatientRecord, PerformedStep};
 
 use crate::access::{
     Counts, Deliveries, DeliveryCount, Destinations, Instances, Journal, Journeys, Messages,
-    Orders, Outbox, Parking, Patients, Reports, Store, StoreFuture,
+    Orders, Outbox, Parking, Patients, PerformedSteps, Reports, Store, StoreFuture,
 };
 use crate::{
     Batch, JournalEntry, JourneyKey, JourneySubject, MessageRecord, OutboundMessage, ParkedItem,
@@ -131,6 +131,12 @@ reads! {
     Patients {
         patients(site: &'a SiteId, ids: &'a [PatientId]) -> Vec<PatientRecord>;
         patients_by_value(site: &'a SiteId, value: &'a str) -> Vec<PatientRecord>;
+    }
+    PerformedSteps {
+        performed_step(site: &'a SiteId, uid: &'a Uid) -> Option<PerformedStep>;
+        performed_steps_of_study(site: &'a SiteId, uid: &'a str) -> Vec<PerformedStep>;
+        performed_steps_of_order(site: &'a SiteId, key: &'a OrderKey) -> Vec<PerformedStep>;
+        open_performed_steps(site: &'a SiteId) -> Vec<PerformedStep>;
     }
     Reports {
         report(key: &'a ReportKey) -> Option<ReportRecord>;

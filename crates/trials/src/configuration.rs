@@ -103,7 +103,7 @@ address = "127.0.0.1:{announcement}"
             writeln!(
                 text,
                 "[[source]]\nsite = \"north\"\nae_title = \"{title}\"\n\
-                 services = [\"echo\", \"store\", \"worklist\"]{entitled}"
+                 services = [\"echo\", \"mpps\", \"store\", \"worklist\"]{entitled}"
             )?;
         }
         let mut ids = Vec::new();

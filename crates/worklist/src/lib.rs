@@ -1,4 +1,5 @@
-//! HL7 orders and ADT in, Modality Worklist answers out, and orders onward to a reading platform.
+//! HL7 orders and ADT in, Modality Worklist answers out, performed procedure steps in, and orders onward to a
+//! reading platform.
 //!
 //! **What it is.** [`read`] takes a message apart by what a site declares in its [`Mapping`]; [`apply`] turns it, with
 //! what is known, into effects to write; [`Query`] answers a modality from the records that are kept. Every message
@@ -68,12 +69,14 @@
 //! **Limits.** Messages and identifiers are bounded where they are parsed (telerad-hl7, telerad-dicom). Merges, links
 //! and moves of patients are parked as "not supported yet". Parent and child orders are linked by the parent's number
 //! only. A step remembers 24 events and an order 24 of what was told of all its steps. One order has one
-//! study. An appointment means one order; who performs (AIP) is not taken from it.
+//! study. An appointment means one order; who performs (AIP) is not taken from it. A performed step
+//! keeps its attributes as they are now, not as each N-SET said them.
 //!
 //! **Standard.** HL7 2.3.1 to 2.5.1: ADT^A01, A04, A05, A08, A28, A31 (and visit events for the patient's attributes),
 //! ORM^O01 with or without ZDS, OMI^O23, OMG^O19, SIU^S12 to S24 and S26 for the times and places of known orders; order
 //! control by table 0119; IHE RAD TF-2 RAD-4, RAD-13, RAD-48 and table B-1. DICOM PS3.4 annex K: all required and optional keys of table K.6-1; [`Query`] states how each is matched,
-//! [`encode_answer`] in which character set answers are. [`WorklistIndex`] answers as [`Query::answers`] does, at the
+//! [`encode_answer`] in which character set answers are. PS3.4
+//! section F.7 with table F.7.2-1: [`Creation`] and [`Change`]. [`WorklistIndex`] answers as [`Query::answers`] does, at the
 //! cost of what is found. [`read_item`] takes over the items that another worklist server keeps as files.
 
 mod apply;
@@ -88,6 +91,7 @@ mod mapping;
 mod numbers;
 mod onward;
 mod patient;
+mod performed;
 mod person;
 mod precedence;
 mod query;
@@ -111,6 +115,10 @@ pub use numbers::OrderNumbers;
 pub use onward::{
     Heard, OnwardError, OnwardEvent, OrderForm, Origin, PatientUpdate, PlatformDialect,
     merge_message, order_event, order_message, patient_message,
+};
+pub use performed::{
+    Alert, Applied, Attributes, Awaited, Change, Creation, KnownPerformed, Link, LinkedBy,
+    PerformedRules, PerformedStatus, PerformedStep, Refusal, ScheduledReference, await_order,
 };
 pub use query::{Found, Query, QueryError, WorklistIndex, encode_answer};
 pub use record::{Clinical, Known, OrderKey, OrderRecord, PatientRecord, ScheduledStep, Told};

@@ -52,6 +52,7 @@ impl Configuration {
         check_receivers(reports)?;
         check_receivers(self.order_destinations.iter().map(|to| (&to.site, &to.address)))?;
         self.check_prefixes()?;
+        check_receivers(self.mpps_destinations.iter().map(|to| (&to.site, &to.address)))?;
         check_receivers(self.announcements.iter().map(|to| (&to.site, &to.address)))?;
         self.check_rules()?;
         self.check_lanes()?;
@@ -64,6 +65,7 @@ impl Configuration {
         let peers = (self.destinations.iter().map(|to| &to.address))
             .chain(self.report_destinations.iter().map(|to| &to.address))
             .chain(self.order_destinations.iter().map(|to| &to.address))
+            .chain(self.mpps_destinations.iter().map(|to| &to.address))
             .chain(self.announcements.iter().map(|to| &to.address));
         for address in listeners.into_iter().chain(peers) {
             let port = address
@@ -94,6 +96,7 @@ impl Configuration {
             .chain(self.hl7_sources.iter().map(|source| &source.site))
             .chain(self.report_destinations.iter().map(|to| &to.site))
             .chain(self.order_destinations.iter().map(|to| &to.site))
+            .chain(self.mpps_destinations.iter().map(|to| &to.site))
             .chain(self.announcements.iter().map(|to| &to.site));
         for site in references {
             if !known.contains(site.get_ref().as_str()) {

@@ -46,7 +46,7 @@ fn a_good_configuration_is_read() {
     let policy = configuration.sites[0].accession_policy();
     assert_eq!(policy.rules.len(), 1);
     assert_eq!(policy.default_issuer.unwrap().namespace.as_deref(), Some("NORTH"));
-    assert_eq!(configuration.sources[0].services.len(), 3);
+    assert_eq!(configuration.sources[0].services.len(), 4);
 }
 
 #[test]

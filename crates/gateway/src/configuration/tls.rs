@@ -109,6 +109,7 @@ impl Configuration {
         (self.destinations.iter().map(|to| (&to.address, to.tls.as_ref())))
             .chain(self.report_destinations.iter().map(|to| (&to.address, to.tls.as_ref())))
             .chain(self.order_destinations.iter().map(|to| (&to.address, to.tls.as_ref())))
+            .chain(self.mpps_destinations.iter().map(|to| (&to.address, to.tls.as_ref())))
             .chain(self.announcements.iter().map(|to| (&to.address, to.tls.as_ref())))
     }
 

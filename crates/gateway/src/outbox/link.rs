@@ -9,11 +9,11 @@ use telerad_routing::{
 use telerad_store::{Effect, StoreError};
 
 use crate::event::Event;
-use crate::receivers::Receiver;
+use crate::receivers::breaker_id;
 use crate::state::State;
 
 /// The breaker of one receiver. HL7 has nothing like C-ECHO: after an outage the first message is the probe.
-pub(super) struct Link {
+pub(crate) struct Link {
     receiver: String,
     id: Result<DestinationId, InvalidDestinationId>,
     breaker: Breaker,
@@ -26,10 +26,10 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(receiver: &Receiver) -> Self {
+    pub(crate) fn new(receiver: &str) -> Self {
         Self {
-            receiver: receiver.name.clone(),
-            id: receiver.breaker_id(),
+            receiver: receiver.to_owned(),
+            id: breaker_id(receiver),
             breaker: Breaker::new(RetryPolicy::default()),
             cause: String::new(),
             is_restored: false,
@@ -37,17 +37,17 @@ impl Link {
         }
     }
 
-    pub(super) fn is_restored(&self) -> bool {
+    pub(crate) fn is_restored(&self) -> bool {
         self.is_restored
     }
 
     /// Whether the receiver works, as far as is known.
-    pub(super) fn is_up(&self) -> bool {
+    pub(crate) fn is_up(&self) -> bool {
         self.breaker.state() == BreakerState::Closed
     }
 
     /// An outage that an earlier run met goes on until a message is answered.
-    pub(super) async fn restore(&mut self, state: &State) -> Result<(), StoreError> {
+    pub(crate) async fn restore(&mut self, state: &State) -> Result<(), StoreError> {
         let records = state.environment.store.breakers().await?;
         if let Some(record) = records.iter().find(|it| Ok(&it.destination) == self.id.as_ref()) {
             self.breaker = Breaker::restore(RetryPolicy::default(), record);
@@ -58,13 +58,13 @@ impl Link {
     }
 
     /// How long the receiver is left alone; `None` when it may be tried.
-    pub(super) fn pause(&self, now: Timestamp) -> Option<Duration> {
+    pub(crate) fn pause(&self, now: Timestamp) -> Option<Duration> {
         let until = self.breaker.retry_at().filter(|_| !self.breaker.may_try(now))?;
         Some(until.since(now))
     }
 
     /// A message goes out: in an outage whose pause is over it is the probe.
-    pub(super) fn begin(&mut self, now: Timestamp) {
+    pub(crate) fn begin(&mut self, now: Timestamp) {
         if self.breaker.permit(now) == Permit::Echo {
             self.breaker.on_echo();
             let _one = self.breaker.permit(now);
@@ -72,22 +72,22 @@ impl Link {
     }
 
     /// Nothing is on its way any more; what showed neither that the receiver works nor that it does not was no probe.
-    pub(super) fn end(&mut self, now: Timestamp) {
+    pub(crate) fn end(&mut self, now: Timestamp) {
         self.breaker.give_back(now);
     }
 
-    pub(super) fn answered(&mut self, state: &State) {
+    pub(crate) fn answered(&mut self, state: &State) {
         self.note(state, Breaker::on_success, "");
     }
 
-    pub(super) fn fault(&mut self, state: &State, scope: FaultScope, cause: &str) {
+    pub(crate) fn fault(&mut self, state: &State, scope: FaultScope, cause: &str) {
         let (now, random) = (state.now(), state.environment.rng.next_u64());
         self.note(state, |breaker| breaker.on_fault(scope, now, random), cause);
     }
 
     /// Writes the breaker, when it has changed. What cannot be written is written later: it says how a receiver does, not
     /// what became of a message.
-    pub(super) async fn save(&mut self, state: &State) {
+    pub(crate) async fn save(&mut self, state: &State) {
         let Ok(id) = &self.id else { return };
         if !self.is_unsaved {
             return;

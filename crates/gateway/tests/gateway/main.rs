@@ -12,6 +12,7 @@ mod lifecycle;
 mod onward;
 mod orders;
 mod outbox;
+mod performed;
 mod reports;
 mod sites;
 mod steps;

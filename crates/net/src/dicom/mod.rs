@@ -73,7 +73,7 @@ pub use negotiation::{Offers, grant_receiving, is_storable, negotiate};
 pub use peer::{Peer, Timeouts};
 pub use pool::{Pool, PoolConfig, PoolCounts, PoolError, Pooled};
 pub use quirks::Quirks;
-pub use relay::NServiceRelay;
+pub use relay::{NServiceRelay, RelayError};
 pub use reports::EventReports;
 pub use retrieve::{InstanceReference, InstanceSource, Retrieval, RetrieveRequest};
 pub use retrieve_scu::RetrieveOutcome;

@@ -11,19 +11,22 @@ pub struct Offers {
     pub storage: bool,
     /// C-FIND on the modality worklist.
     pub worklist: bool,
+    /// N-CREATE and N-SET of performed procedure steps (MPPS).
+    pub performed_steps: bool,
 }
 
 impl Offers {
     /// Storage and the worklist.
-    pub const STORAGE_AND_WORKLIST: Self = Self { storage: true, worklist: true };
+    pub const STORAGE_AND_WORKLIST: Self =
+        Self { storage: true, worklist: true, performed_steps: false };
     /// C-ECHO only.
-    pub const NONE: Self = Self { storage: false, worklist: false };
+    pub const NONE: Self = Self { storage: false, worklist: false, performed_steps: false };
 }
 
 /// Answers the proposed contexts of a request.
 ///
 /// An instance is kept in the encoding in which it arrives, so for storage classes the first proposed transfer
-/// syntax is accepted, whatever it is. A query has to be understood, so for the worklist the first proposed one that is
+/// syntax is accepted, whatever it is. A query has to be understood, and so has a performed step: for these the first proposed one that is
 /// uncompressed.
 pub fn negotiate(request: &AssociateRequest, offers: Offers) -> Vec<(u8, ContextResult)> {
     request.contexts.iter().map(|context| (context.id, answer(context, offers))).collect()
@@ -43,12 +46,15 @@ pub fn grant_receiving(request: &AssociateRequest) -> UserItems {
 
 fn answer(context: &ProposedContext, offers: Offers) -> ContextResult {
     let wanted = |syntax: &&String| match context.abstract_syntax.as_str() {
-        uids::MODALITY_WORKLIST_FIND => QUERY_SYNTAXES.contains(&syntax.as_str()),
+        uids::MODALITY_WORKLIST_FIND | uids::MODALITY_PERFORMED_PROCEDURE_STEP => {
+            QUERY_SYNTAXES.contains(&syntax.as_str())
+        }
         _ => !syntax.is_empty(),
     };
     let offered = match context.abstract_syntax.as_str() {
         uids::VERIFICATION => true,
         uids::MODALITY_WORKLIST_FIND => offers.worklist,
+        uids::MODALITY_PERFORMED_PROCEDURE_STEP => offers.performed_steps,
         class => offers.storage && is_storable(class),
     };
     if !offered {

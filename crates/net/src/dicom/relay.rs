@@ -46,7 +46,19 @@ impl NServiceRelay {
         Self { patience, ..self }
     }
 
-    async fn pass_on(&self, request: &NRequest) -> Result<NReply, NotRelayed> {
+    /// Passes one request on; the other side's reply, whatever its status.
+    ///
+    /// # Errors
+    /// [`RelayError`] when no reply came within the time that [`Self::within`] says. The other side may have acted all the
+    /// same, unless it is [`RelayError::Pool`] or [`RelayError::DataSet`].
+    pub async fn relay(&self, request: &NRequest) -> Result<NReply, RelayError> {
+        let clock = self.pool.clock();
+        let deadline = after(clock.now(), self.patience);
+        let passed_on = until(clock, deadline, self.pass_on(request)).await;
+        passed_on.unwrap_or(Err(RelayError::Timeout))
+    }
+
+    async fn pass_on(&self, request: &NRequest) -> Result<NReply, RelayError> {
         let mut transfer_syntaxes = vec![request.transfer_syntax_uid.clone()];
         // Everybody takes this one (PS3.5 section 10.1).
         if request.transfer_syntax_uid != uids::IMPLICIT_VR_LITTLE_ENDIAN {
@@ -56,7 +68,7 @@ impl NServiceRelay {
         let contexts = vec![ProposedContext { id: 1, abstract_syntax, transfer_syntaxes }];
         let mut association = self.pool.checkout(&self.peer, contexts).await?;
         match self.ask(&mut association, request).await {
-            Err(NotRelayed::Association(error))
+            Err(RelayError::Association(error))
                 if association.is_stale(&error.fault) && may_be_repeated(request) =>
             {
                 self.pool.renew(&mut association).await?;
@@ -70,7 +82,7 @@ impl NServiceRelay {
         &self,
         association: &mut ClientAssociation,
         request: &NRequest,
-    ) -> Result<NReply, NotRelayed> {
+    ) -> Result<NReply, RelayError> {
         let asked = request.transfer_syntax_uid.as_str();
         let of_class = |it: &&AcceptedContext| it.abstract_syntax == request.sop_class_uid;
         let mut accepted = association.accepted().iter().filter(of_class);
@@ -95,10 +107,7 @@ fn may_be_repeated(request: &NRequest) -> bool {
 
 impl NServiceScp for NServiceRelay {
     async fn n_service(&self, _context: AssociationContext, request: NRequest) -> NReply {
-        let clock = self.pool.clock();
-        let deadline = after(clock.now(), self.patience);
-        let passed_on = until(clock, deadline, self.pass_on(&request)).await;
-        match passed_on.unwrap_or(Err(NotRelayed::Timeout)) {
+        match self.relay(&request).await {
             Ok(reply) => reply,
             Err(error) => {
                 tracing::warn!(?request, "not relayed: {error}");
@@ -116,14 +125,20 @@ impl std::fmt::Debug for NServiceRelay {
     }
 }
 
+/// Why a request was not answered by the other side.
 #[derive(Debug, thiserror::Error)]
-enum NotRelayed {
+#[non_exhaustive]
+pub enum RelayError {
+    /// The association failed; the request may have arrived.
     #[error(transparent)]
     Association(#[from] AssociationError),
+    /// The data set cannot be encoded for the other side; it was not sent.
     #[error("data set: {0}")]
     DataSet(#[from] DataSetError),
+    /// There is no association; nothing was sent.
     #[error(transparent)]
     Pool(#[from] PoolError),
+    /// No reply came in time; the request may have arrived.
     #[error("no reply in time")]
     Timeout,
 }

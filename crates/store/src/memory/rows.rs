@@ -7,7 +7,7 @@ use telerad_routing::{
     BreakerRecord, DeliveryKey, DeliveryRecord, DeliveryState, DestinationId, Digest, GroupId,
     InstanceRecord, StickyMember, StudyDecision,
 };
-use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
+use telerad_worklist::{OrderKey, OrderRecord, PatientRecord, PerformedStep};
 
 use super::{Delivery, Pending, Sequence, Tables};
 use crate::apply::Rows;
@@ -72,6 +72,20 @@ impl Rows for Tables {
             self.patient_ids.put(entry, ());
         }
         self.patients.put(key, record.clone());
+        Ok(())
+    }
+
+    fn performed_step_revision(
+        &mut self,
+        site: &SiteId,
+        uid: &Uid,
+    ) -> Result<Option<u64>, StoreError> {
+        let known = self.performed_steps.get(&(site.clone(), uid.clone()));
+        Ok(known.map(|(_, known)| known.revision))
+    }
+
+    fn put_performed_step(&mut self, record: &PerformedStep) -> Result<(), StoreError> {
+        self.keep_performed_step(record);
         Ok(())
     }
 

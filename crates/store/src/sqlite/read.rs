@@ -342,6 +342,7 @@ pub(super) fn counts(connection: &Connection) -> Result<Counts, StoreError> {
         outbound_pending: count("outbound WHERE state = 'pending'")?,
         parked: count("parked")?,
         patients: count("patient")?,
+        performed_steps: count("performed_step")?,
         reports: count("report")?,
         studies: count("study")?,
     })

@@ -8,10 +8,11 @@ use telerad_routing::{
     BreakerRecord, DeliveryKey, DeliveryRecord, DestinationId, Digest, InstanceRecord,
     StickyMember, StudyDecision,
 };
-use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
+use telerad_worklist::{OrderKey, OrderRecord, PatientRecord, PerformedStep};
 
 use super::journey;
 use super::outbox;
+use super::performed;
 use super::queue::DELIVERIES_OF_INSTANCE;
 use super::row::{self, bodies, body, execute, first};
 use crate::apply::Rows;
@@ -93,6 +94,19 @@ impl Rows for SqliteRows<'_> {
             .ids
             .iter()
             .try_for_each(|other| execute(self.0, sql, params![site, index::id_text(other)?, id]))
+    }
+
+    fn performed_step_revision(
+        &mut self,
+        site: &SiteId,
+        uid: &Uid,
+    ) -> Result<Option<u64>, StoreError> {
+        let sql = "SELECT revision FROM performed_step WHERE site = ?1 AND sop_instance_uid = ?2";
+        revision(self.0, sql, [site.as_str(), uid.as_str()])
+    }
+
+    fn put_performed_step(&mut self, record: &PerformedStep) -> Result<(), StoreError> {
+        performed::put(self.0, record)
     }
 
     fn digests(&mut self, site: &SiteId, uid: &Uid) -> Result<Vec<Digest>, StoreError> {
@@ -277,7 +291,7 @@ impl Rows for SqliteRows<'_> {
 }
 
 /// Revisions count writes, so they never come near the sign bit.
-fn stored(revision: u64) -> i64 {
+pub(super) fn stored(revision: u64) -> i64 {
     i64::try_from(revision).unwrap_or(i64::MAX)
 }
 

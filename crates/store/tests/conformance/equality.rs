@@ -8,7 +8,7 @@ use telerad_routing::{DeliveryState, Digest, Relation, StudyMark};
 use telerad_store::memory::MemoryStore;
 use telerad_store::sqlite::{SqliteOptions, SqliteStore};
 use telerad_store::{Batch, Effect, Expectation, MessageOutcome, OutboundState, Store, Unanswered};
-use telerad_worklist::StepStatus;
+use telerad_worklist::{PerformedStatus, StepStatus};
 
 fn owner() -> impl Strategy<Value = &'static str> {
     prop_oneof![Just("north"), Just("south")]
@@ -157,6 +157,16 @@ fn other_effect() -> impl Strategy<Value = Effect> {
             record.revision = revision;
             Effect::Report(record)
         }),
+        (owner(), number(), prop::option::of(number()), any::<bool>(), 0..3_u64).prop_map(
+            |(owner, number, order, ended, revision)| {
+                let mut record = performed(owner, number, order);
+                if ended {
+                    record.status = PerformedStatus::Completed;
+                }
+                record.revision = revision;
+                Effect::PerformedStep(record)
+            }
+        ),
         (id(), id(), time(), any::<bool>()).prop_map(|(id, control_id, received_at, applied)| {
             let mut record = message(&id, &control_id);
             record.received_at = at(received_at);

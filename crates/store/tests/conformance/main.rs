@@ -67,6 +67,7 @@ conformance! {
     later_effects_of_a_batch_see_earlier_ones
     an_order_is_written_only_at_the_revision_it_was_read_at
     patients_studies_and_reports_have_revisions_too
+    a_performed_step_is_found_by_study_by_order_and_while_it_goes_on
     orders_are_found_by_their_present_keys
     open_orders_are_chosen_by_day_and_never_missed_for_want_of_one
     a_patient_is_found_by_each_identifier_exactly

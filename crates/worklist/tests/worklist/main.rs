@@ -9,6 +9,7 @@ mod goldens;
 mod index;
 mod onward;
 mod patients;
+mod performed;
 mod probe;
 mod query;
 mod schedule;

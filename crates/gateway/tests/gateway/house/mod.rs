@@ -3,6 +3,7 @@
 mod application;
 mod archive;
 mod clock;
+mod department;
 mod network;
 mod senders;
 mod storage;
@@ -21,6 +22,7 @@ use tokio::sync::broadcast::error::TryRecvError;
 pub use application::{Application, Reply};
 pub use archive::{Answer, Archive};
 pub use clock::HouseClock;
+pub use department::Department;
 pub use network::Network;
 pub use senders::{case_of, request, send_over};
 pub use storage::{Bad, Commits, FullDisk, Verdict};

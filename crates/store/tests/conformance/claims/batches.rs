@@ -23,7 +23,7 @@ pub(crate) async fn a_batch_is_written_whole_or_not_at_all(Given { store, .. }: 
     assert_eq!(everything(&*store).await, empty);
 
     let receipt = store.commit(one_of_each("north")).await.unwrap();
-    assert_eq!(receipt, Receipt { changed: 12, unchanged: 0 });
+    assert_eq!(receipt, Receipt { changed: 13, unchanged: 0 });
     let written = everything(&*store).await;
     assert_ne!(written, empty);
 
@@ -108,6 +108,11 @@ pub(crate) async fn a_site_never_sees_another(Given { store, .. }: Given) {
     assert!(store.orders_by_search(&north, &keys).await.unwrap().is_empty());
     assert!(store.open_orders(&north, None).await.unwrap().is_empty());
     assert!(store.patients(&north, &[patient_id("P1", "MRN")]).await.unwrap().is_empty());
+    assert!(store.performed_step(&north, &uid(1)).await.unwrap().is_none());
+    assert!(store.performed_steps_of_study(&north, &study_uid(1)).await.unwrap().is_empty());
+    let leaked = order_key("south", 1);
+    assert!(store.performed_steps_of_order(&north, &leaked).await.unwrap().is_empty());
+    assert!(store.open_performed_steps(&north).await.unwrap().is_empty());
     let order = order_key("south", 1);
     assert!(store.reports_of_order(&north, order.as_str()).await.unwrap().is_empty());
     assert!(store.parked(Some(&north), None, usize::MAX).await.unwrap().is_empty());

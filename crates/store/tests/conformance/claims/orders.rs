@@ -1,7 +1,7 @@
-//! Orders, patients and reports.
+//! Orders, patients, performed steps and reports.
 
 use telerad_store::{Batch, Effect, Expectation};
-use telerad_worklist::StepStatus;
+use telerad_worklist::{PerformedStatus, StepStatus};
 
 use crate::Given;
 use crate::fixture::*;
@@ -209,4 +209,39 @@ pub(crate) async fn a_patient_without_identifier_cannot_be_kept(Given { store, .
         revision: 0,
     };
     store.commit(Batch::new().with(Effect::Expect(unwritten))).await.unwrap();
+}
+
+pub(crate) async fn a_performed_step_is_found_by_study_by_order_and_while_it_goes_on(
+    Given { store, .. }: Given,
+) {
+    let north = site("north");
+    let put = |record| store.commit(Batch::new().with(Effect::PerformedStep(record)));
+    // The second one of the same study and order.
+    let mut second = performed("north", 2, Some(1));
+    second.scheduled[0].study_instance_uid = telerad_core::Uid::new(&study_uid(1)).unwrap();
+    put(performed("north", 1, None)).await.unwrap();
+    put(second).await.unwrap();
+    let error = put(performed("north", 1, None)).await.unwrap_err();
+    assert_eq!(error.to_string(), "conflict on performed step: read at revision 0, now at 1");
+    let numbers = |found: Vec<telerad_worklist::PerformedStep>| {
+        found.into_iter().map(|step| step.sop_instance_uid).collect::<Vec<_>>()
+    };
+    let order = order_key("north", 1);
+    let by_study =
+        async || numbers(store.performed_steps_of_study(&north, &study_uid(1)).await.unwrap());
+    let by_order = async || numbers(store.performed_steps_of_order(&north, &order).await.unwrap());
+    let open = async || numbers(store.open_performed_steps(&north).await.unwrap());
+    assert_eq!(by_study().await, [uid(1), uid(2)]);
+    assert_eq!(by_order().await, [uid(2)]);
+    assert_eq!(open().await, [uid(1), uid(2)]);
+    // It ends, and its order has come.
+    let mut ended = performed("north", 1, Some(1));
+    (ended.status, ended.revision) = (PerformedStatus::Completed, 1);
+    put(ended).await.unwrap();
+    assert_eq!(by_study().await, [uid(1), uid(2)]);
+    assert_eq!(by_order().await, [uid(1), uid(2)]);
+    assert_eq!(open().await, [uid(2)]);
+    let kept = store.performed_step(&north, &uid(1)).await.unwrap().unwrap();
+    assert_eq!((kept.revision, kept.status), (2, PerformedStatus::Completed));
+    assert_eq!(store.counts().await.unwrap().performed_steps, 2);
 }

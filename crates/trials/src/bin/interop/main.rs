@@ -9,6 +9,7 @@
 mod files;
 mod orthanc;
 mod peers;
+mod performed;
 mod storescp;
 mod tls;
 mod worklist;
@@ -56,6 +57,7 @@ fn trial(verdict: &mut Verdict) -> Result<()> {
     let carried = cases.iter().find(|case| case.origin == Origin::Carried);
     let case = carried.context("there is no file to send over TLS")?;
     tls::check(verdict, &arguments, &folder.path().join("tls"), case)?;
+    performed::check(verdict, &arguments, &folder.path().join("performed"))?;
     if verdict.failed() > 0 {
         verdict::note(format!("logs and files are in {}", folder.keep().display()));
     }
