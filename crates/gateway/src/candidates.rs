@@ -6,7 +6,7 @@ use telerad_accession::{
 };
 use telerad_core::{Code, Order, PersonName, Priority, SiteId};
 use telerad_routing::InstanceRecord;
-use telerad_store::StoreError;
+use telerad_store::{Effect, StoreError};
 use telerad_worklist::{OrderKey, OrderRecord};
 
 use crate::state::State;
@@ -66,6 +66,14 @@ pub(crate) async fn orders_and_studies(
     }
     candidates.append(&mut heads);
     Ok(candidates)
+}
+
+/// An order as it is to be written. What was told of an order that is not known itself is found by nothing: no image and no
+/// report is ever to be matched with it.
+pub(crate) fn put_order(record: OrderRecord, policy: &AccessionPolicy) -> Effect {
+    let is_order = !record.is_tombstone();
+    let keys = if is_order { order_keys(&record, policy) } else { Vec::new() };
+    Effect::Order { record, keys }
 }
 
 /// An order as a candidate.

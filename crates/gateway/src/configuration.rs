@@ -372,6 +372,13 @@ pub struct MppsDestination {
     pub tls: Option<Spanned<DestinationTls>>,
 }
 
+impl MppsDestination {
+    /// The name of its queue: stable across restarts.
+    pub(crate) fn queue(&self) -> String {
+        format!("mpps {} {}", self.site.get_ref(), self.address.get_ref())
+    }
+}
+
 /// Where the reports of a site go: its RIS.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

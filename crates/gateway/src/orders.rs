@@ -6,7 +6,7 @@ use telerad_store::{Effect, MessageOutcome, ParkedKind, StoreError};
 use telerad_worklist as worklist;
 use telerad_worklist::OrderRecord;
 
-use crate::candidates::order_keys;
+use crate::candidates::put_order;
 use crate::event::Event;
 use crate::handled::{Answer, Handled, Incoming, park, reject};
 use crate::intake;
@@ -61,7 +61,7 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
     let findings = findings.into_iter().chain(onward.findings).collect();
     let effects = applied.effects.into_iter().map(|effect| match effect {
         worklist::Effect::PutPatient(record) => Effect::Patient(record),
-        worklist::Effect::PutOrder(record) => put(record, &policy),
+        worklist::Effect::PutOrder(record) => put_order(record, &policy),
     });
     Ok(Handled {
         outcome,
@@ -77,14 +77,6 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
         turns: raised.turns,
         wake: onward.wake,
     })
-}
-
-/// An order as it is to be written. What was told of an order that is not known itself is found by nothing: no image and no
-/// report is ever to be matched with it.
-pub(crate) fn put(record: OrderRecord, policy: &AccessionPolicy) -> Effect {
-    let is_order = !record.is_tombstone();
-    let keys = if is_order { order_keys(&record, policy) } else { Vec::new() };
-    Effect::Order { record, keys }
 }
 
 /// The record of an order that was known itself, before it became this one.

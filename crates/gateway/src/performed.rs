@@ -16,9 +16,9 @@ use telerad_worklist::{
     PerformedStep, Refusal,
 };
 
+use crate::candidates::put_order;
 use crate::configuration::Service;
 use crate::event::Event;
-use crate::orders::put;
 use crate::state::{DECISIONS_MAX, State};
 
 mod awaited;
@@ -150,7 +150,7 @@ impl Said<'_> {
         let wake: Vec<String> = passed_on.iter().map(|it| it.destination.clone()).collect();
         effects.extend(passed_on.into_iter().map(Effect::Outbound));
         let policy = state.directory.accession_policy(site);
-        effects.extend(applied.orders.into_iter().map(|record| put(record, &policy)));
+        effects.extend(applied.orders.into_iter().map(|record| put_order(record, &policy)));
         for finding in applied.findings.iter().filter(|it| it.code == FindingCode::Disagreement) {
             events.push(Event::PerformedOtherwise {
                 site: site.clone(),

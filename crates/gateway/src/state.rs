@@ -10,7 +10,7 @@ use tokio::sync::{Notify, Semaphore, broadcast};
 
 use crate::answers::Answers;
 use crate::bell::Bell;
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, MppsDestination};
 use crate::directory::Directory;
 use crate::environment::Environment;
 use crate::event::Event;
@@ -50,7 +50,7 @@ impl State {
         let deliveries: BTreeMap<DestinationId, Arc<Bell>> =
             deliveries.map(|to| (to.id.get_ref().clone(), Arc::default())).collect();
         let receivers = crate::receivers::receivers(&configuration);
-        let relays = crate::performed::relay::queues(&configuration);
+        let relays = configuration.mpps_destinations.iter().map(MppsDestination::queue);
         let queues = receivers.into_iter().map(|to| to.name).chain(relays);
         let receivers = queues.map(|name| (name, Arc::default())).collect();
         let groups = configuration.groups.iter().map(|group| group.get_ref().clone()).collect();

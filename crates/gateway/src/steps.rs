@@ -8,10 +8,10 @@ use telerad_routing::StudyMark;
 use telerad_store::{Effect, StoreError};
 use telerad_worklist::{OrderKey, OrderRecord, ScheduledStep, StepEvent};
 
+use crate::candidates::put_order;
 use crate::configuration::{Site, Steps};
 use crate::event::Event;
 use crate::handled::Handled;
-use crate::orders;
 use crate::state::State;
 
 /// Ends the steps of sites that have a rule for it, now and then, until the end.
@@ -147,7 +147,7 @@ async fn write(
 fn written(state: &State, site: &SiteId, record: OrderRecord, event: StepEvent) -> Vec<Effect> {
     let study = record.order.study_instance_uid.as_str();
     let journal = state.journal(site, study, "steps ended", word(event));
-    vec![orders::put(record, &state.directory.accession_policy(site)), journal]
+    vec![put_order(record, &state.directory.accession_policy(site)), journal]
 }
 
 fn ended_event(record: &OrderRecord, by: StepEvent) -> Event {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use telerad_store::StoreError;
 
+use crate::configuration::MppsDestination;
 use crate::event::Event;
 use crate::receivers::receivers;
 use crate::state::State;
@@ -32,7 +33,8 @@ async fn queues(state: &State) -> Result<Vec<String>, StoreError> {
         .filter(|queue| destinations.iter().all(|known| known.id.get_ref() != queue))
         .map(|queue| queue.as_str().to_owned());
     let receivers = receivers(&state.configuration);
-    let relays: Vec<String> = crate::performed::relay::queues(&state.configuration).collect();
+    let relays = state.configuration.mpps_destinations.iter();
+    let relays: Vec<String> = relays.map(MppsDestination::queue).collect();
     let known: BTreeSet<&str> = (receivers.iter().map(|receiver| receiver.name.as_str()))
         .chain(relays.iter().map(String::as_str))
         .collect();

@@ -141,11 +141,7 @@ fn apply_effect(effect: Effect, rows: &mut impl Rows) -> Result<Change, StoreErr
             record.revision = next(RecordKind::Patient, record.revision, found)?;
             rows.put_patient(&id, &record)?;
         }
-        Effect::PerformedStep(mut record) => {
-            let found = rows.performed_step_revision(&record.site, &record.sop_instance_uid)?;
-            record.revision = next(RecordKind::PerformedStep, record.revision, found)?;
-            rows.put_performed_step(&record)?;
-        }
+        Effect::PerformedStep(record) => performed_step(record, rows)?,
         Effect::Instance { record, keys } => {
             let known = rows.digests(&record.site, &record.sop_instance_uid)?;
             if known.contains(&record.digest) {
@@ -199,6 +195,12 @@ fn apply_effect(effect: Effect, rows: &mut impl Rows) -> Result<Change, StoreErr
         Effect::Expect(expectation) => return expect(&expectation, rows),
     }
     Ok(Change::Written)
+}
+
+fn performed_step(mut record: PerformedStep, rows: &mut impl Rows) -> Result<(), StoreError> {
+    let found = rows.performed_step_revision(&record.site, &record.sop_instance_uid)?;
+    record.revision = next(RecordKind::PerformedStep, record.revision, found)?;
+    rows.put_performed_step(&record)
 }
 
 /// The revision to write, when the one that was read is still the one in the store.

@@ -18,19 +18,8 @@ use telerad_routing::FaultScope;
 use telerad_store::{OutboundMessage, OutboundState, StoreError, Unanswered};
 use tokio::sync::oneshot;
 
-use crate::configuration::{Configuration, MppsDestination};
 use crate::outbox::{self, DRAIN_MAX, LOOK_AGAIN, Link};
 use crate::state::State;
-
-/// The name of a relay's queue: stable across restarts.
-pub(crate) fn queue(to: &MppsDestination) -> String {
-    format!("mpps {} {}", to.site.get_ref(), to.address.get_ref())
-}
-
-/// Every queue that a configuration names.
-pub(crate) fn queues(configuration: &Configuration) -> impl Iterator<Item = String> {
-    configuration.mpps_destinations.iter().map(queue)
-}
 
 /// What is queued of one request: a message to each system of the site.
 pub(super) fn effects(
@@ -45,7 +34,7 @@ pub(super) fn effects(
     to.map(|to| OutboundMessage {
         id: state.new_id(),
         site: site.clone(),
-        destination: queue(to),
+        destination: to.queue(),
         sequence: uid.to_owned(),
         subject: uid.to_owned(),
         control_id: format!("{} {uid}", operation_name(&request.operation)),
@@ -83,7 +72,7 @@ pub(crate) fn start<C: Connector>(
         let (called, calling): (AeTitle, AeTitle) =
             (to.ae_title.clone(), state.configuration.dicom.ae_title.clone());
         let peer = Peer::new(to.address.get_ref().clone(), called, calling);
-        let queue = queue(to);
+        let queue = to.queue();
         let pump = Pump {
             state: Arc::clone(state),
             link: Link::new(&queue),

@@ -6,7 +6,6 @@ use telerad_worklist::{OrderKey, PerformedStatus, PerformedStep};
 
 use super::SqliteStore;
 use super::row::{bodies, body, execute, first};
-use super::rows::stored;
 use crate::access::{PerformedSteps, StoreFuture};
 use crate::index::json;
 use crate::{RecordKind, StoreError};
@@ -19,7 +18,11 @@ pub(super) fn put(connection: &Connection, record: &PerformedStep) -> Result<(),
         ON CONFLICT (site, sop_instance_uid) DO UPDATE SET revision = excluded.revision,
             body = excluded.body";
     let body = json(RecordKind::PerformedStep, record)?;
-    execute(connection, sql, params![site, uid, stored(record.revision), body])?;
+    execute(
+        connection,
+        sql,
+        params![site, uid, i64::try_from(record.revision).unwrap_or(i64::MAX), body],
+    )?;
     let sql = "SELECT number FROM performed_step WHERE site = ?1 AND sop_instance_uid = ?2";
     let number: Option<i64> = first(connection, sql, [site, uid], |row| row.get(0))?;
     execute(connection, "DELETE FROM performed_step_key WHERE number = ?1", [number])?;

@@ -291,7 +291,7 @@ impl Rows for SqliteRows<'_> {
 }
 
 /// Revisions count writes, so they never come near the sign bit.
-pub(super) fn stored(revision: u64) -> i64 {
+fn stored(revision: u64) -> i64 {
     i64::try_from(revision).unwrap_or(i64::MAX)
 }
 
