@@ -375,7 +375,7 @@ fn an_order_comes_back_as_it_went() {
 
 #[test]
 fn every_event_of_an_order_comes_back() {
-    use OnwardEvent::{Cancel, Change, Complete, Discontinue, New};
+    use OnwardEvent::{Cancel, Change, Complete, Discontinue, Hold, New, Release, Start};
     let change = changed(ORDER, "XO", 1).replace("short of breath", "chest pain");
     let urgent = changed(&change, "XO", 2).replace("|20261124110000|S", "|20261124110000|R");
     for form in FORMS {
@@ -388,11 +388,16 @@ fn every_event_of_an_order_comes_back() {
             .replace("SC||||IP|P-1^RIS|F-1^RIS&1.9&ISO||", "SC|P-1^RIS|F-1^RIS&1.9&ISO||IP");
         let complete = started.replace("||IP|", "||CM|");
         round_trip(&[ORDER, &complete], &dialect, &[New, Complete]);
+        let (hold, release) = (changed(ORDER, "HD", 1), changed(ORDER, "RL", 2));
+        round_trip(&[ORDER, &hold, &release], &dialect, &[New, Hold, Release]);
+        // Withdrawn, and ordered again later.
+        let again = changed(ORDER, "NW", 4);
+        round_trip(&[ORDER, &cancel, &again], &dialect, &[New, Cancel, New]);
         let discontinue = changed(ORDER, "DC", 3);
         round_trip(
             &[ORDER, &started, &discontinue],
             &dialect,
-            &[New, OnwardEvent::Start, Discontinue],
+            &[New, Start, Discontinue],
         );
     }
 }
