@@ -273,13 +273,10 @@ async fn decide_on(
             routing::Effect::Stick(member) => Effect::Sticky(member),
         });
     }
-    let is_decided = effects.iter().any(|it| matches!(it, Effect::Study(_)));
-    let mut tell = Vec::new();
-    if study.is_none() && is_decided {
-        let queued = onward::built_from_images(state, &record, priority).await?;
-        effects.extend(queued.effects);
-        tell = queued.wake;
-    }
+    let tell = match &study {
+        None => build_order(state, &record, priority, &mut effects).await?,
+        Some(_) => Vec::new(),
+    };
     let doubt = doubt::note(state, &record, &known, study.as_ref(), &pixels, &mut effects);
     effects.extend(reports_to_people(state, &record, &doubt, decision.no_rule));
     let sent_twice =
@@ -318,6 +315,21 @@ fn unchanged(
             revision: study.map_or(0, |study| study.revision),
         }),
     ]
+}
+
+/// An order for a study that is decided now, where its site sends none; the receivers whose queues grow.
+async fn build_order(
+    state: &State,
+    record: &InstanceRecord,
+    priority: Priority,
+    effects: &mut Vec<Effect>,
+) -> Result<Vec<String>, StoreError> {
+    if !effects.iter().any(|it| matches!(it, Effect::Study(_))) {
+        return Ok(Vec::new());
+    }
+    let queued = onward::built_from_images(state, record, priority).await?;
+    effects.extend(queued.effects);
+    Ok(queued.wake)
 }
 
 /// One finding for each study and pair of sources, however many instances they share. That it was told stands in the
@@ -443,9 +455,7 @@ fn announce(state: &State, record: &InstanceRecord, decided: &Decided) {
     let (site, uid) = (&record.site, &record.sop_instance_uid);
     let (mark, wake) = (decided.mark, &decided.wake);
     ring(state, wake);
-    for bell in decided.tell.iter().filter_map(|receiver| state.receiver_bell(receiver)) {
-        bell.notify_one();
-    }
+    onward::ring(state, &decided.tell);
     tracing::info!(
         %site, source = %record.source, sop_instance_uid = %uid, bytes = record.bytes, mark,
         destinations = wake.len(), "instance received"

@@ -82,6 +82,31 @@ pub(crate) async fn queue(state: &State, changes: Changes<'_>) -> Result<Queued,
     Ok(queue.queued)
 }
 
+/// The same for one order that changes by itself.
+pub(crate) async fn queue_order(
+    state: &State,
+    cause: &str,
+    before: &OrderRecord,
+    after: &OrderRecord,
+) -> Result<Queued, StoreError> {
+    let changes = Changes {
+        site: &after.order.site,
+        cause,
+        orders_before: std::slice::from_ref(before),
+        patients_before: &[],
+        orders: &[after],
+        patients: &[],
+    };
+    queue(state, changes).await
+}
+
+/// Wakes those whose queues have grown.
+pub(crate) fn ring(state: &State, receivers: &[String]) {
+    for bell in receivers.iter().filter_map(|receiver| state.receiver_bell(receiver)) {
+        bell.notify_one();
+    }
+}
+
 fn platforms<'a>(
     receivers: &'a [Receiver],
     site: &'a SiteId,

@@ -12,6 +12,7 @@ use crate::candidates::put_order;
 use crate::configuration::{Site, Steps};
 use crate::event::Event;
 use crate::handled::Handled;
+use crate::onward;
 use crate::state::State;
 
 /// Ends the steps of sites that have a rule for it, now and then, until the end.
@@ -49,8 +50,9 @@ async fn pass(state: &State, shutdown: &Shutdown, site: &Site) -> Result<(), Sto
         if shutdown.is_requested() {
             return Ok(());
         }
+        let before = record.clone();
         let Some((record, event)) = ended(state, &site.steps, record).await? else { continue };
-        match write(state, id, record, event).await {
+        match write(state, id, &before, record, event).await {
             // It has changed meanwhile, and is looked at the next time.
             Err(StoreError::Conflict { .. }) => {}
             written => written?,
@@ -111,7 +113,8 @@ pub(crate) fn told(
     is_changed.then_some(record)
 }
 
-/// Ends the steps of orders that have a final report now, together with the message that brought it.
+/// Ends the steps of orders that have a final report now, together with the message that brought it. The platform that has
+/// read the study is not told that it is done.
 pub(crate) async fn reported(
     state: &State,
     site: &SiteId,
@@ -133,12 +136,17 @@ pub(crate) async fn reported(
 async fn write(
     state: &State,
     site: &SiteId,
+    before: &OrderRecord,
     record: OrderRecord,
     event: StepEvent,
 ) -> Result<(), StoreError> {
     let ended = ended_event(&record, event);
     let study = record.order.study_instance_uid.clone();
-    state.commit(written(state, site, record, event)).await?;
+    let onward = onward::queue_order(state, study.as_str(), before, &record).await?;
+    let mut effects = written(state, site, record, event);
+    effects.extend(onward.effects);
+    state.commit(effects).await?;
+    onward::ring(state, &onward.wake);
     tracing::info!(%site, study = study.as_str(), "steps ended: {}", word(event));
     state.tell(ended);
     Ok(())

@@ -302,3 +302,15 @@ async fn no_order_is_built_for_a_site_that_sends_them() {
     house.settle().await;
     assert_eq!((platform.came(), house.parked().await.len()), (0, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_ends_by_silence_is_cancelled_at_the_platform_too() {
+    let rule = "patient_authority = \"NORTH-MRN\"\nsteps = { idle_hours = 24 }";
+    let toml = toml("").replacen("patient_authority = \"NORTH-MRN\"", rule, 1);
+    let mut house = House::open_with(&toml);
+    let platform = Application::open(&house.network, PLATFORM);
+    accepted(&house, &orm_o01(&order(1, 1, "NW", 0))).await;
+    house.let_pass(Duration::from_secs(4 * 86_400)).await;
+    sent(&mut house, 2).await;
+    assert_eq!(told(&platform), ["O01 NW P1 N-A1", "O01 CA P1 N-A1"]);
+}

@@ -394,10 +394,6 @@ fn every_event_of_an_order_comes_back() {
         let again = changed(ORDER, "NW", 4);
         round_trip(&[ORDER, &cancel, &again], &dialect, &[New, Cancel, New]);
         let discontinue = changed(ORDER, "DC", 3);
-        round_trip(
-            &[ORDER, &started, &discontinue],
-            &dialect,
-            &[New, Start, Discontinue],
-        );
+        round_trip(&[ORDER, &started, &discontinue], &dialect, &[New, Start, Discontinue]);
     }
 }
