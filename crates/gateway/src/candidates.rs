@@ -9,6 +9,7 @@ use telerad_routing::InstanceRecord;
 use telerad_store::{Effect, StoreError};
 use telerad_worklist::{OrderKey, OrderRecord};
 
+use crate::patients;
 use crate::state::State;
 
 /// What an image says about itself.
@@ -65,6 +66,7 @@ pub(crate) async fn orders_and_studies(
         heads.push(head);
     }
     candidates.append(&mut heads);
+    patients::know_aliases(state, site, &claim.patient, policy, &mut candidates).await?;
     Ok(candidates)
 }
 

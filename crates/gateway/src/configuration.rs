@@ -26,7 +26,7 @@ use telerad_routing::{
     DestinationGroup, DestinationId, DuplicatePolicy, LaneRule, LinkId, ResendPolicy, Rule,
     Schedule,
 };
-use telerad_worklist::{AccessionSource, Mapping, PerformedRules};
+use telerad_worklist::{AccessionSource, AdtFeed, AdtPolicy, Mapping, PerformedRules};
 use toml::Spanned;
 
 pub use onward::{Hl7CharacterSet, Hl7Version, OrderDestination, OrderFeed, PriorReports};
@@ -152,6 +152,9 @@ pub struct Site {
     /// Facilities of the site that write their orders otherwise.
     #[serde(rename = "facility", default)]
     pub facilities: Vec<Facility>,
+    /// How ADT messages are taken: merged identifiers, inverse merges, arrival and departure.
+    #[serde(default)]
+    pub adt: AdtPolicy,
     /// For how many hours after it came in the data set of an instance is kept, when every destination has it or does not
     /// want it. Without it data sets are kept for good. What is still to be sent, or waits for a person, is never removed.
     pub keep_hours: Option<u64>,
@@ -184,6 +187,7 @@ impl Site {
     pub fn mapping(&self) -> Mapping {
         let policy = self.accession_policy();
         let mut mapping = Mapping::new(self.id.get_ref().clone());
+        mapping.adt = self.adt.clone();
         mapping.accession_issuer = policy.default_issuer;
         mapping.patient_authority = policy.patient_authority;
         mapping.modality_by_procedure.clone_from(&self.modality_by_procedure);
@@ -307,6 +311,10 @@ pub struct Hl7Source {
     pub facility: String,
     /// What it is.
     pub role: Hl7Role,
+    /// Whether patients are registered by ADT messages beside its orders: `none` lets what its orders say of a patient be
+    /// the newest there is, `present` never. Without it, orders speak for patients of whom no ADT message has spoken.
+    #[serde(default)]
+    pub adt_feed: AdtFeed,
     /// The certificate that it has to show, besides calling itself so. Once one source has to, all have to.
     pub certificate: Option<Spanned<SourceCertificate>>,
 }

@@ -12,6 +12,7 @@ mod conflicts;
 mod error;
 mod journey;
 mod messages;
+mod patients;
 mod replay;
 mod signature;
 

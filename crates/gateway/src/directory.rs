@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use telerad_accession::AccessionPolicy;
 use telerad_core::{AeTitle, SiteId};
+use telerad_hl7::Message;
 use telerad_net::Remote;
 use telerad_net::tls::{CertificateMatch, CertificatePolicy, CertificateRefusal};
 use telerad_routing::LaneRules;
-use telerad_worklist::{Mapping, PerformedRules};
+use telerad_worklist::{AdtFeed, Mapping, PerformedRules};
 
 use crate::configuration::{
     Acknowledge, Configuration, Hl7Role, Service, SourcePriority, WorklistView,
@@ -38,6 +39,7 @@ impl Caller {
 pub(crate) struct Sender {
     pub(crate) site: SiteId,
     pub(crate) role: Hl7Role,
+    pub(crate) adt_feed: AdtFeed,
 }
 
 /// Callers, senders and sites by name.
@@ -70,7 +72,8 @@ impl Directory {
         });
         let senders = configuration.hl7_sources.iter().map(|source| {
             let name = (source.application.get_ref().clone(), source.facility.clone());
-            (name, Sender { site: source.site.get_ref().clone(), role: source.role })
+            let (site, adt_feed) = (source.site.get_ref().clone(), source.adt_feed);
+            (name, Sender { site, role: source.role, adt_feed })
         });
         let policies = configuration
             .sites
@@ -126,6 +129,12 @@ impl Directory {
 
     pub(crate) fn sender(&self, application: &str, facility: &str) -> Option<&Sender> {
         self.senders.get(&(application.to_owned(), facility.to_owned()))
+    }
+
+    /// Whether the sender of a message has an ADT feed beside it.
+    pub(crate) fn adt_feed(&self, message: &Message) -> AdtFeed {
+        let sender = self.sender(&message.sending_application(), &message.sending_facility());
+        sender.map(|sender| sender.adt_feed).unwrap_or_default()
     }
 
     /// Whether this peer has proved that it may call itself so.

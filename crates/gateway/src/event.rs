@@ -114,6 +114,14 @@ pub enum Event {
         /// Which instance.
         sop_instance_uid: Uid,
     },
+    /// A known patient identifier came with another name and birth date at once: another patient may have been given it. The
+    /// message waits for a person, and nothing of the patient has changed.
+    PossibleOverlay {
+        /// The site it belongs to.
+        site: SiteId,
+        /// MSH-10 of the message.
+        control_id: String,
+    },
     /// An order or patient message was applied or found to change nothing.
     MessageApplied {
         /// The site it belongs to.
@@ -391,6 +399,8 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Operation {
+    /// Taken for the same patient's, although name and birth date are others.
+    AcceptOverlay,
     /// Not to be sent any more.
     Cancel,
     /// Looked at by a person, and to stay as it is.
@@ -399,6 +409,8 @@ pub enum Operation {
     Hold,
     /// To be sent before others.
     Raise,
+    /// Another patient's, and not to be applied.
+    RefuseOverlay,
     /// To be sent after all.
     Release,
     /// To be applied once more: a message that is kept.
@@ -409,12 +421,17 @@ pub enum Operation {
     Reroute,
     /// To be sent again.
     Resend,
+    /// A merge of two patients is taken back.
+    Unmerge,
 }
 
 impl Operation {
     /// The word that the journal uses.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::AcceptOverlay => "overlay accepted",
+            Self::RefuseOverlay => "overlay refused",
+            Self::Unmerge => "merge undone",
             Self::Cancel => "cancelled",
             Self::Close => "closed",
             Self::Hold => "held",

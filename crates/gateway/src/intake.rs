@@ -238,9 +238,9 @@ async fn decide_on(
 ) -> Result<Decided, StoreError> {
     let pixels = pixels::compare(state, &record, &known.versions).await;
     known.heed_orders(state, &record).await?;
-    let Known { orders, study, versions: known, orders_at } = known;
+    let Known { orders, candidates, study, versions: known, orders_at } = known;
     record.relation = routing::relate(&record, &known, |other| pixels.same_as(other));
-    let (mark, priority) = order::place(state, &record, &orders);
+    let (mark, priority) = order::place(state, &record, &orders, &candidates);
     record.mark = mark;
     let keys = order::keys(state, &record);
     let queued = match record.relation {

@@ -49,6 +49,7 @@ mod onward;
 mod order_changes;
 mod orders;
 mod outbox;
+mod patients;
 mod performed;
 mod pixels;
 mod raise;

@@ -9,25 +9,38 @@ use telerad_worklist::OrderRecord;
 use crate::candidates::put_order;
 use crate::event::Event;
 use crate::handled::{Answer, Handled, Incoming, park, reject};
-use crate::intake;
 use crate::onward;
 use crate::performed::link_waiting;
 use crate::raise::raise_for;
 use crate::state::State;
+use crate::{intake, patients};
+
+/// What is done with a known patient identifier that comes with another name and birth date.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Overlay {
+    /// A person has said that it is the same patient's.
+    Accept,
+    Park,
+}
 
 /// Applies one ADT or order message to what the site already knows.
 pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Handled, StoreError> {
+    handle_with(state, incoming, Overlay::Park).await
+}
+
+/// The same, as a person has decided.
+pub(crate) async fn handle_with(
+    state: &State,
+    incoming: Incoming<'_>,
+    overlay: Overlay,
+) -> Result<Handled, StoreError> {
     let (site, store) = (incoming.site, &state.environment.store);
-    let facility = incoming.message.sending_facility();
-    let mapping = state.directory.mapping(site, &facility);
-    let inbound = match worklist::read(incoming.message, &mapping) {
+    let inbound = match read(state, incoming, overlay) {
         Ok(inbound) => inbound,
         Err(refused) => return Ok(reject(refused.condition, &refused.location, &refused.text)),
     };
-    let known = worklist::Known {
-        patients: store.patients(site, &inbound.patients()).await?,
-        orders: known_orders(state, site, &inbound).await?,
-    };
+    let orders = known_orders(state, site, &inbound).await?;
+    let known = patients::known(&**store, site, &inbound, orders).await?;
     let mut applied = worklist::apply(inbound, &known, state.now());
     let mut findings: Vec<String> = applied.findings.iter().map(ToString::to_string).collect();
     let doubted = applied
@@ -41,7 +54,7 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
         worklist::Disposition::Applied => MessageOutcome::Applied,
         worklist::Disposition::NoChange => MessageOutcome::NoChange,
         worklist::Disposition::Parked(reason) => {
-            return Ok(park(state, incoming, ParkedKind::Message, &reason, findings));
+            return Ok(parked(state, incoming, &reason, findings));
         }
         worklist::Disposition::Rejected(refused) => {
             let refused = reject(refused.condition, &refused.location, &refused.text);
@@ -59,6 +72,7 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
     let messages: Vec<Effect> = changed.iter().map(|order| raise_messages(order)).collect();
     let onward = onward(state, incoming, &known, &applied.effects).await?;
     let findings = findings.into_iter().chain(onward.findings).collect();
+    let merges = patients::journal(state, site, &known, &applied.effects);
     let effects = applied.effects.into_iter().map(|effect| match effect {
         worklist::Effect::PutPatient(record) => Effect::Patient(record),
         worklist::Effect::PutOrder(record) => put_order(record, &policy),
@@ -71,12 +85,39 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
             .chain(raised.effects)
             .chain(messages)
             .chain(awaited.effects)
+            .chain(merges)
             .collect(),
         findings,
         events: events.into_iter().chain(raised.events).chain(awaited.events).collect(),
         turns: raised.turns,
         wake: onward.wake,
     })
+}
+
+/// The message by its site's mapping, as its sender and a person have it.
+fn read(
+    state: &State,
+    incoming: Incoming<'_>,
+    overlay: Overlay,
+) -> Result<worklist::Inbound, worklist::Rejection> {
+    let facility = incoming.message.sending_facility();
+    let mut mapping = state.directory.mapping(incoming.site, &facility);
+    mapping.adt.feed = state.directory.adt_feed(incoming.message);
+    let inbound = worklist::read(incoming.message, &mapping)?;
+    Ok(match overlay {
+        Overlay::Accept => inbound.accepting_overlay(),
+        Overlay::Park => inbound,
+    })
+}
+
+/// A message that waits; that it may be about another patient is told.
+fn parked(state: &State, incoming: Incoming<'_>, reason: &str, findings: Vec<String>) -> Handled {
+    let parked = park(state, incoming, ParkedKind::Message, reason, findings);
+    let overlay = (reason == worklist::POSSIBLE_OVERLAY).then(|| Event::PossibleOverlay {
+        site: incoming.site.clone(),
+        control_id: incoming.message.control_id(),
+    });
+    Handled { events: Vec::from_iter(overlay), ..parked }
 }
 
 /// The record of an order that was known itself, before it became this one.

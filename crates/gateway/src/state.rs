@@ -111,7 +111,7 @@ impl State {
     }
 
     pub(crate) async fn commit(&self, effects: Vec<Effect>) -> Result<Receipt, StoreError> {
-        let changes_orders = effects.iter().any(|it| matches!(it, Effect::Order { .. }));
+        let changes_orders = effects.iter().any(|it| changes_orders(it));
         let _change = changes_orders.then(|| self.order_changes.begin());
         let note = self.worklists.note(&effects);
         let result = self.environment.store.commit(Batch { effects }).await;
@@ -134,6 +134,15 @@ impl State {
             event: event.to_owned(),
             detail: detail.to_owned(),
         })
+    }
+}
+
+/// Whether what is decided about images may be decided otherwise: orders, and who is who.
+fn changes_orders(effect: &Effect) -> bool {
+    match effect {
+        Effect::Order { .. } => true,
+        Effect::Patient(record) => !record.is_current() || !record.aliases.is_empty(),
+        _ => false,
     }
 }
 

@@ -3,12 +3,16 @@
 mod order;
 mod patient;
 mod schedule;
+mod visit;
 
 use telerad_core::Timestamp;
 
-use crate::finding::Finding;
-use crate::inbound::{Inbound, Rejection, Subject};
-use crate::{Known, OrderRecord, PatientRecord};
+use crate::Known;
+use crate::effect::Effect;
+use crate::finding::{Finding, Findings};
+use crate::inbound::{Inbound, Subject};
+use crate::merge::World;
+use crate::stop::{Rejection, Stop};
 use order::Written;
 use patient::{Speaker, known_patient, patient};
 
@@ -26,16 +30,6 @@ pub enum Disposition {
     Rejected(Rejection),
 }
 
-/// A record to write. Its revision is the one it was read at; the store compares and increments.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "a handful of effects live for one call")]
-pub enum Effect {
-    /// An order with its steps.
-    PutOrder(OrderRecord),
-    /// A patient.
-    PutPatient(PatientRecord),
-}
-
 /// What to write, in one transaction, before the message is acknowledged, and what to tell.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -49,27 +43,49 @@ pub struct Outcome {
 
 /// Applies a message to what is known: all of it, or nothing.
 pub fn apply(mut inbound: Inbound, known: &Known, now: Timestamp) -> Outcome {
-    let resolved = inbound.resolve(known);
+    let mut findings = std::mem::take(&mut inbound.findings);
+    let settled = patient::settle(&mut inbound, known, &mut findings);
+    inbound.findings = findings;
+    let resolved = settled.and_then(|()| Ok(inbound.resolve(known)?));
     let mut findings = inbound.findings.clone();
-    let result = resolved.and_then(|()| match &inbound.subject {
-        Subject::Appointment(appointment) => known_patient(known, &inbound).and_then(|_| {
-            let moved = schedule::apply(appointment, &inbound, known, now, &mut findings)?;
-            let is_news = moved.as_ref().is_some_and(|(_, is_news)| *is_news);
-            let effects = moved.into_iter().map(|(record, _)| Effect::PutOrder(record));
-            Ok(Written { effects: effects.collect(), is_news })
-        }),
-        Subject::Nothing => Ok(Written { effects: Vec::new(), is_news: false }),
-        Subject::Parked(reason) => Err(reason.clone()),
-        Subject::Patient => patient(&inbound, known, Speaker::Adt, now).map(|effect| Written {
-            is_news: effect.is_some(),
-            effects: effect.into_iter().collect(),
-        }),
-        Subject::Orders(changes) => order::orders(&inbound, changes, known, now, &mut findings),
-    });
+    let result = resolved.and_then(|()| written(&inbound, known, now, &mut findings));
     let (disposition, effects) = match result {
         Ok(Written { effects, is_news: false }) => (Disposition::NoChange, effects),
         Ok(Written { effects, .. }) => (Disposition::Applied, effects),
-        Err(reason) => (Disposition::Parked(reason), Vec::new()),
+        Err(Stop::Ignore) => (Disposition::NoChange, Vec::new()),
+        Err(Stop::Park(reason)) => (Disposition::Parked(reason), Vec::new()),
+        Err(Stop::Reject(rejection)) => (Disposition::Rejected(rejection), Vec::new()),
     };
     Outcome { disposition, effects, findings: findings.into_vec() }
+}
+
+/// What the message writes.
+fn written(
+    inbound: &Inbound,
+    known: &Known,
+    now: Timestamp,
+    findings: &mut Findings,
+) -> Result<Written, Stop> {
+    match &inbound.subject {
+        Subject::Appointment(appointment) => {
+            known_patient(known, inbound)?;
+            let moved = schedule::apply(appointment, inbound, known, now, findings)?;
+            let is_news = moved.as_ref().is_some_and(|(_, is_news)| *is_news);
+            let effects = moved.into_iter().map(|(record, _)| Effect::PutOrder(record));
+            Ok(Written { effects: effects.collect(), is_news })
+        }
+        Subject::Nothing => Ok(Written::from(Vec::new())),
+        Subject::Parked(reason) => Err(Stop::Park(reason.clone())),
+        Subject::Patient(event) => {
+            let said = patient(inbound, known, Speaker::Adt, now, findings)?;
+            let orders = visit::orders(inbound, *event, known, now, findings);
+            Ok(Written::from(said.into_iter().chain(orders).collect::<Vec<_>>()))
+        }
+        Subject::Identities(changes) => {
+            let mut world = World::new(known, &inbound.mapping, &inbound.control_id, now);
+            changes.iter().try_for_each(|change| world.apply(change, findings))?;
+            Ok(Written::from(world.effects()))
+        }
+        Subject::Orders(changes) => Ok(order::orders(inbound, changes, known, now, findings)?),
+    }
 }

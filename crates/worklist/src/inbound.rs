@@ -5,28 +5,19 @@ use telerad_hl7::datatype::{Datatype, Ts};
 use telerad_hl7::group::Groups;
 use telerad_hl7::{Message, Path, path};
 
+use crate::adt::VisitEvent;
 use crate::draft::{self, Draft, ReadOrder};
 use crate::finding::{FindingCode, Findings};
+use crate::identity::{self, IdentityChange};
 use crate::mapping::Mapping;
 use crate::numbers::OrderNumbers;
 use crate::patient::{self, PatientFacts, VisitFacts};
 use crate::said::Said;
 use crate::schedule::{self, Appointment};
+use crate::stop::Rejection;
 use crate::{Known, OrderKey, StepEvent};
 
 mod order;
-
-/// Why a message is refused: the sender must mend it, and sending it again will not help.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{text} (condition {condition}{})", if location.is_empty() { String::new() } else { format!(" at {location}") })]
-pub struct Rejection {
-    /// HL7 table 0357.
-    pub condition: u16,
-    /// Where, as an ERL: `ORC^1^1`; empty for the message as a whole.
-    pub location: String,
-    /// In words, without patient data.
-    pub text: String,
-}
 
 /// A message that was understood, before it meets what is known.
 ///
@@ -41,14 +32,26 @@ pub struct Inbound {
     /// Orders that are known under a number which stands in for their accession number, unless another has it.
     pub(crate) stand_ins: Vec<(OrderKey, OrderNumbers)>,
     pub(crate) findings: Findings,
+    pub(crate) control_id: String,
+    pub(crate) overlay: Overlay,
+}
+
+/// What is done when a known identifier comes with another name and birth date.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Overlay {
+    /// A person has said that it is the same patient.
+    Accept,
+    Park,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Subject {
     /// When and where an order is to be done.
     Appointment(Box<Appointment>),
-    /// Create or update a patient.
-    Patient,
+    /// Changes of who is who, in the order of the message.
+    Identities(Vec<IdentityChange>),
+    /// Create or update a patient, and what follows for the visit.
+    Patient(VisitEvent),
     /// Changes of orders, in the order of the message.
     Orders(Vec<OrderChange>),
     /// Nothing to do.
@@ -94,6 +97,44 @@ impl Inbound {
     /// The patients to look up; none when the message is not about one.
     pub fn patients(&self) -> Vec<PatientId> {
         self.facts.ids.first().cloned().into_iter().collect()
+    }
+
+    /// The values of the patient identifiers to look up: patients who have one of them under whatever authority, since
+    /// whose it is, is decided here. Then [`Known::missing`](crate::Known::missing) is to be looked up until it is empty.
+    pub fn patient_values(&self) -> Vec<String> {
+        let of_message = self.facts.primary_value();
+        let mut values: Vec<String> = match &self.subject {
+            Subject::Identities(changes) => {
+                changes.iter().flat_map(IdentityChange::values).map(str::to_owned).collect()
+            }
+            Subject::Nothing | Subject::Parked(_) => Vec::new(),
+            Subject::Appointment(_) | Subject::Orders(_) | Subject::Patient(_) => {
+                of_message.into_iter().map(str::to_owned).collect()
+            }
+        };
+        values.sort();
+        values.dedup();
+        values
+    }
+
+    /// Whether the orders of the patients that were found are to be looked up too, and those that name one of
+    /// [`Self::patient_values`].
+    pub fn wants_orders_of_patients(&self) -> bool {
+        match &self.subject {
+            Subject::Identities(_) => true,
+            Subject::Patient(event) => *event != VisitEvent::Register,
+            Subject::Appointment(_)
+            | Subject::Nothing
+            | Subject::Orders(_)
+            | Subject::Parked(_) => false,
+        }
+    }
+
+    /// Takes a known identifier that comes with another name and birth date for the same patient's, because a person has
+    /// said so.
+    #[must_use]
+    pub fn accepting_overlay(self) -> Self {
+        Self { overlay: Overlay::Accept, ..self }
     }
 
     /// Numbers by which further orders are to be looked up: the message means an order without naming its accession
@@ -164,31 +205,24 @@ pub fn read(message: &Message, mapping: &Mapping) -> Result<Inbound, Rejection> 
     let (code, event) = (message.message_code(), message.trigger_event());
     let kind = kind(&code, &event)?;
     let is_fragment = message.is_fragment();
-    let whole = message.with_additions().map_err(|_| Rejection {
-        condition: 100,
-        location: "ADD^1".to_owned(),
-        text: "additions cannot be joined".to_owned(),
-    })?;
+    let whole = message.with_additions().map_err(|_| additions())?;
     let message = &*whole;
     let mut findings = Findings::default();
     let groups = Groups::of(message);
     unused(message, &groups, &mut findings);
     let facts = patient::read(message, &groups, mapping, &mut findings);
     let visit = patient::read_visit(message, &groups, mapping, &mut findings);
-    let mut numbers = vec![path!("PID-3")];
-    if let Kind::Order = kind {
-        numbers.extend(mapping.accession_sources.iter().map(|source| Path::from(*source)));
-        numbers.extend([path!("IPC-3"), path!("ZDS-1")]);
-    }
-    let doubtful = patient::doubtful_number(message, &numbers);
+    let doubtful = doubtful_number(message, &kind, mapping);
     let event_time = message.segment("MSH").and_then(|header| Ts::read(header.field(7)).lenient());
     let mut stand_ins = Vec::new();
     let subject = match kind {
-        Kind::Unsupported => Subject::Parked(format!("{code}^{event} is not supported yet")),
         // The rest of it is elsewhere: half a list of identifiers or steps is not what the sender says.
         _ if is_fragment => Subject::Parked("the message is one part of several".to_owned()),
         _ if groups.orders().count() > GROUPS_MAX => {
             Subject::Parked(format!("more than {GROUPS_MAX} order groups in one message"))
+        }
+        Kind::Identity if doubtful.is_none() => {
+            identities(message, &groups, mapping, &mut findings)?
         }
         _ if message.segments_with_id("PID").count() > 1 => {
             Subject::Parked("several PID segments in one message".to_owned())
@@ -201,12 +235,8 @@ pub fn read(message: &Message, mapping: &Mapping) -> Result<Inbound, Rejection> 
             let place = doubtful.map(|place| place.to_string()).unwrap_or_default();
             Subject::Parked(format!("bytes of {place} contradict the character set"))
         }
-        Kind::Visit => {
-            let text = "visit event: only the patient's attributes were used";
-            findings.add(FindingCode::Ignored, "EVN-1", text);
-            Subject::Patient
-        }
-        Kind::Patient => Subject::Patient,
+        Kind::Identity => Subject::Nothing,
+        Kind::Patient(event) => Subject::Patient(event),
         Kind::Order if facts.ids.first().is_some_and(|id| id.value().contains('\\')) => {
             Subject::Parked(
                 "patient identifier has a backslash, which DICOM cannot carry".to_owned(),
@@ -227,7 +257,47 @@ pub fn read(message: &Message, mapping: &Mapping) -> Result<Inbound, Rejection> 
             order::read(&views, &groups, event_time, mapping, &mut findings)?
         }
     };
-    Ok(Inbound { mapping: mapping.clone(), event_time, facts, visit, subject, stand_ins, findings })
+    Ok(Inbound {
+        mapping: mapping.clone(),
+        event_time,
+        facts,
+        visit,
+        subject,
+        stand_ins,
+        findings,
+        control_id: message.control_id(),
+        overlay: Overlay::Park,
+    })
+}
+
+fn additions() -> Rejection {
+    let text = "additions cannot be joined".to_owned();
+    Rejection { condition: 100, location: "ADD^1".to_owned(), text }
+}
+
+fn doubtful_number(message: &Message, kind: &Kind, mapping: &Mapping) -> Option<Path> {
+    let mut numbers = vec![path!("PID-3")];
+    if let Kind::Order = kind {
+        numbers.extend(mapping.accession_sources.iter().map(|source| Path::from(*source)));
+        numbers.extend([path!("IPC-3"), path!("ZDS-1")]);
+    }
+    if let Kind::Identity = kind {
+        numbers.extend(identity::NUMBERS);
+    }
+    patient::doubtful_number(message, &numbers)
+}
+
+fn identities(
+    message: &Message,
+    groups: &Groups<'_>,
+    mapping: &Mapping,
+    findings: &mut Findings,
+) -> Result<Subject, Rejection> {
+    Ok(match identity::read(message, groups, mapping, findings)? {
+        Ok(changes) if changes.is_empty() => Subject::Nothing,
+        Ok(changes) => Subject::Identities(changes),
+        Err(reason) => Subject::Parked(reason),
+    })
 }
 
 /// Most order groups of one message; real ones have a few.
@@ -235,11 +305,10 @@ const GROUPS_MAX: usize = 1000;
 
 enum Kind {
     Appointment,
+    Identity,
     Order,
-    Patient,
+    Patient(VisitEvent),
     Slots,
-    Unsupported,
-    Visit,
 }
 
 fn kind(code: &str, event: &str) -> Result<Kind, Rejection> {
@@ -247,17 +316,15 @@ fn kind(code: &str, event: &str) -> Result<Kind, Rejection> {
         Err(Rejection { condition, location: format!("MSH^1^9^1^{component}"), text })
     };
     match (code, event) {
-        ("ADT", "A01" | "A04" | "A05" | "A08" | "A28" | "A31") => Ok(Kind::Patient),
-        ("ADT", "A02" | "A03" | "A06" | "A07" | "A10" | "A11" | "A12" | "A13" | "A38") => {
-            Ok(Kind::Visit)
-        }
-        // Merges, moves, links, swaps and deletions change whose data it is: guessing at them is not safe.
         (
             "ADT",
             "A17" | "A18" | "A23" | "A24" | "A29" | "A30" | "A34" | "A35" | "A36" | "A37" | "A39"
             | "A40" | "A41" | "A42" | "A43" | "A44" | "A45" | "A46" | "A47" | "A48" | "A49" | "A50"
             | "A51",
-        ) => Ok(Kind::Unsupported),
+        ) => Ok(Kind::Identity),
+        ("ADT", event) if VisitEvent::of(event).is_some() => {
+            Ok(Kind::Patient(VisitEvent::of(event).unwrap_or(VisitEvent::Register)))
+        }
         // ORM has one event; some senders leave it out.
         ("ORM", "O01" | "") | ("OMI", "O23") | ("OMG", "O19") => Ok(Kind::Order),
         (
@@ -296,8 +363,8 @@ fn unused(message: &Message, groups: &Groups<'_>, findings: &mut Findings) {
 }
 
 /// Segments that are read, or that say nothing about a worklist.
-const KNOWN: [&str; 28] = [
-    "MSH", "SFT", "EVN", "PID", "PD1", "PV1", "PV2", "AL1", "NK1", "GT1", "IN1", "IN2", "IN3",
-    "DG1", "ROL", "ORC", "OBR", "TQ1", "NTE", "OBX", "IPC", "ZDS", "SCH", "RGS", "AIS", "AIG",
-    "AIL", "AIP",
+const KNOWN: [&str; 29] = [
+    "MSH", "SFT", "EVN", "PID", "PD1", "MRG", "PV1", "PV2", "AL1", "NK1", "GT1", "IN1", "IN2",
+    "IN3", "DG1", "ROL", "ORC", "OBR", "TQ1", "NTE", "OBX", "IPC", "ZDS", "SCH", "RGS", "AIS",
+    "AIG", "AIL", "AIP",
 ];

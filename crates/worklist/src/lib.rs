@@ -62,32 +62,44 @@
 //! it, and what is derived (a start, a station, a protocol from the procedure) comes from the message that created the
 //! step.
 //!
+//! **Who is who.** A merge (A40 and its older forms, A47) moves the orders of the prior identifier, by authority, and writes
+//! down what it moved ([`Merge`]), so that [`undo_merge`] puts exactly that back; the prior identifier stays as an alias
+//! ([`PatientRecord::aliases`]) for whoever matches reports and images. Links (A24) are cross references and move nothing.
+//! A merge of something into itself, the inverse of an earlier one and a message about a merged identifier are settled as
+//! [`AdtPolicy`] says, and never make a new patient. A known identifier with another name and birth date at once is a
+//! [`POSSIBLE_OVERLAY`].
+//!
 //! **Onward.** [`order_event`] says what a platform has to be told of an order, [`order_message`] says it in the platform's
 //! [`PlatformDialect`] (ORM^O01 or OMI^O23), [`patient_message`] and [`merge_message`] tell of patients (A08 or A31, A40).
 //! A text that does not fit its character set is an error. Numbers of physicians are not kept, and so not told.
 //!
-//! **Limits.** Messages and identifiers are bounded where they are parsed (telerad-hl7, telerad-dicom). Merges, links
-//! and moves of patients are parked as "not supported yet". Parent and child orders are linked by the parent's number
+//! **Limits.** Messages and identifiers are bounded where they are parsed (telerad-hl7, telerad-dicom). Swaps
+//! of beds (A17) and deletions (A23, A29) are parked by name; an account or a visit that moves to another patient (A44, A45)
+//! too, since nobody says which orders go along. Parent and child orders are linked by the parent's number
 //! only. A step remembers 24 events and an order 24 of what was told of all its steps. One order has one
 //! study. An appointment means one order; who performs (AIP) is not taken from it. A performed step
 //! keeps its attributes as they are now, not as each N-SET said them.
 //!
-//! **Standard.** HL7 2.3.1 to 2.5.1: ADT^A01, A04, A05, A08, A28, A31 (and visit events for the patient's attributes),
-//! ORM^O01 with or without ZDS, OMI^O23, OMG^O19, SIU^S12 to S24 and S26 for the times and places of known orders; order
+//! **Standard.** HL7 2.3.1 to 2.5.1: ADT^A01 to A08, A10 to A13, A28, A31, A38 for patients, locations and
+//! admissions, A18, A24, A30, A34 to A37, A39 to A50 for who is who, ORM^O01 with or without ZDS, OMI^O23, OMG^O19, SIU^S12 to S24 and S26 for the times and places of known orders; order
 //! control by table 0119; IHE RAD TF-2 RAD-4, RAD-13, RAD-48 and table B-1. DICOM PS3.4 annex K: all required and optional keys of table K.6-1; [`Query`] states how each is matched,
 //! [`encode_answer`] in which character set answers are. PS3.4
 //! section F.7 with table F.7.2-1: [`Creation`] and [`Change`]. [`WorklistIndex`] answers as [`Query::answers`] does, at the
 //! cost of what is found. [`read_item`] takes over the items that another worklist server keeps as files.
 
+mod adt;
 mod apply;
 mod build;
 mod draft;
+mod effect;
 mod finding;
+mod identity;
 mod idle;
 mod inbound;
 mod instant;
 mod item;
 mod mapping;
+mod merge;
 mod numbers;
 mod onward;
 mod patient;
@@ -101,16 +113,20 @@ mod said;
 mod sayings;
 mod schedule;
 mod status;
+mod stop;
 
-pub use apply::{Disposition, Effect, Outcome, apply};
+pub use adt::{AdtFeed, AdtPolicy, ArrivalEvent, InverseMerge, MergedIdentifier};
+pub use apply::{Disposition, Outcome, apply};
+pub use effect::Effect;
 pub use finding::{Finding, FindingCode};
-pub use inbound::{Inbound, Rejection, read};
+pub use inbound::{Inbound, read};
 pub use item::{InvalidItem, read_item};
 pub use mapping::{
     AccessionSource, InvalidAccessionSource, InvalidMissingStart, InvalidOrderField, LocationRule,
     Mapping, MissingStart, OrderField, OtherPatientId, PatientConfidentiality, ProtocolSource,
     ReferringPhysician, Shortening, StationRule, StationSource, StudyUidPolicy,
 };
+pub use merge::{UndoError, undo_merge};
 pub use numbers::OrderNumbers;
 pub use onward::{
     Heard, OnwardError, OnwardEvent, OrderForm, Origin, PatientUpdate, PlatformDialect,
@@ -121,9 +137,12 @@ pub use performed::{
     PerformedRules, PerformedStatus, PerformedStep, Refusal, ScheduledReference, await_order,
 };
 pub use query::{Found, Query, QueryError, WorklistIndex, encode_answer};
-pub use record::{Clinical, Known, OrderKey, OrderRecord, PatientRecord, ScheduledStep, Told};
+pub use record::{
+    Clinical, Known, Merge, MovedOrder, OrderKey, OrderRecord, PatientRecord, ScheduledStep, Told,
+};
 pub use sayings::Sayings;
 pub use status::{
     Advance, Effect as StepEffect, EventTime, StartedCancel, StatusRules, StepEvent, StepHistory,
     StepStatus, UnknownChange, Verdict,
 };
+pub use stop::{POSSIBLE_OVERLAY, Rejection};

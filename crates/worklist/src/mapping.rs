@@ -6,6 +6,7 @@ use serde::Deserialize;
 use telerad_core::{AeTitle, Issuer, SiteId};
 
 use crate::StatusRules;
+use crate::adt::AdtPolicy;
 
 mod modality;
 mod shortening;
@@ -69,6 +70,8 @@ pub struct Mapping {
     pub patient_confidentiality: PatientConfidentiality,
     /// Institution Name (0008,0080) of orders that name no ordering facility (ORC-21).
     pub institution: Option<String>,
+    /// How patient administration messages are taken.
+    pub adt: AdtPolicy,
 }
 
 impl Mapping {
@@ -100,6 +103,7 @@ impl Mapping {
             other_patient_ids: Vec::new(),
             patient_confidentiality: PatientConfidentiality::default(),
             institution: None,
+            adt: AdtPolicy::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use telerad_core::{
 use telerad_hl7::datatype::{Ce, Cx, Datatype, Ts};
 use telerad_hl7::group::{Groups, Placed};
 use telerad_hl7::reading::{Observation, PatientSources, PatientView, Reading};
-use telerad_hl7::{Field, Message, Path, TextDoubt};
+use telerad_hl7::{Field, Message, Path, Segment, TextDoubt};
 
 use crate::finding::{FindingCode, Findings};
 use crate::mapping::{Mapping, PatientConfidentiality};
@@ -45,6 +45,10 @@ pub(crate) struct VisitFacts {
 }
 
 impl PatientFacts {
+    pub(crate) fn primary_value(&self) -> Option<&str> {
+        self.ids.first().map(PatientId::value)
+    }
+
     /// Changes what is kept of the patient. PID-3 is sent whole: its repetitions replace the ones kept (HL7 2.5.1
     /// section 2.10.4, snapshot mode).
     pub(crate) fn put_patient(&self, patient: &mut Patient) {
@@ -87,7 +91,7 @@ pub(crate) fn read(
 ) -> PatientFacts {
     let mut facts = PatientFacts::default();
     if let Some(view) = PatientView::read_all(message, &PatientSources::default()).first() {
-        facts.ids = identifiers(&view.identifiers, mapping, findings);
+        facts.ids = identifiers(&view.identifiers, "PID-3", mapping, findings);
         other_identifiers(message, mapping, &mut facts.ids, findings);
         facts.name = person::patient_name(view, findings);
         facts.birth_date = birth_date(&view.values.birth, findings);
@@ -106,6 +110,24 @@ pub(crate) fn read(
     let notes = notes.chain(of_patients.flat_map(|observation| &observation.notes));
     facts.comments = comments(notes);
     facts
+}
+
+/// Reads one PID of several, and nothing else.
+pub(crate) fn read_person(
+    message: &Message,
+    view: &PatientView,
+    pid: Segment<'_>,
+    mapping: &Mapping,
+    findings: &mut Findings,
+) -> PatientFacts {
+    PatientFacts {
+        ids: identifiers(&view.identifiers, "PID-3", mapping, findings),
+        name: person::patient_name(view, findings),
+        birth_date: birth_date(&view.values.birth, findings),
+        sex: sex(&view.values.sex, findings),
+        is_name_damaged: message.doubt(pid.field(5)) == Some(TextDoubt::Lost),
+        ..PatientFacts::default()
+    }
 }
 
 /// Names and birth dates that may not be what the sender wrote; whether letters of the name are lost.
@@ -266,17 +288,22 @@ pub(crate) fn said_lines<'a>(notes: impl Iterator<Item = &'a str>) -> Said<Strin
     if lines.is_empty() { Said::Nothing } else { Said::This(lines.join("\r\n")) }
 }
 
-/// PID-3: the identifier of the site's authority first, then the others in their order.
-fn identifiers(all: &[Cx], mapping: &Mapping, findings: &mut Findings) -> Vec<PatientId> {
+/// PID-3, or another list of identifiers: that of the site's authority first, then the others in their order.
+pub(crate) fn identifiers(
+    all: &[Cx],
+    place: &str,
+    mapping: &Mapping,
+    findings: &mut Findings,
+) -> Vec<PatientId> {
     let authority = mapping.patient_authority.as_ref();
     let mut ids: Vec<PatientId> = Vec::new();
     let mut primary = None;
     if all.len() > IDENTIFIERS_MAX {
         let text = format!("more than {IDENTIFIERS_MAX} identifiers: the others are not used");
-        findings.add(FindingCode::Ignored, "PID-3", text);
+        findings.add(FindingCode::Ignored, place, text);
     }
     for cx in all.iter().take(IDENTIFIERS_MAX) {
-        let Some(id) = identifier(cx, mapping, findings) else { continue };
+        let Some(id) = identifier(cx, place, mapping, findings) else { continue };
         let agrees = |id: &PatientId| match (id.issuer(), authority) {
             (Some(issuer), Some(authority)) => issuer.agrees_with(authority),
             _ => false,
@@ -297,12 +324,17 @@ fn identifiers(all: &[Cx], mapping: &Mapping, findings: &mut Findings) -> Vec<Pa
             (Some(_), Some(authority)) => format!("the one of {authority} is primary"),
             _ => "the first is primary".to_owned(),
         };
-        findings.add(FindingCode::Ambiguous, "PID-3", format!("several identifiers: {taken}"));
+        findings.add(FindingCode::Ambiguous, place, format!("several identifiers: {taken}"));
     }
     ids
 }
 
-fn identifier(cx: &Cx, mapping: &Mapping, findings: &mut Findings) -> Option<PatientId> {
+fn identifier(
+    cx: &Cx,
+    place: &str,
+    mapping: &Mapping,
+    findings: &mut Findings,
+) -> Option<PatientId> {
     if cx.id_number.is_empty() || !cx.is_of_patient() {
         return None;
     }
@@ -311,9 +343,9 @@ fn identifier(cx: &Cx, mapping: &Mapping, findings: &mut Findings) -> Option<Pat
             Some(authority) => format!("no assigning authority: {authority} assumed"),
             None => "no assigning authority, and the site declares none".to_owned(),
         };
-        findings.add(FindingCode::Assumed, "PID-3.4", text);
+        findings.add(FindingCode::Assumed, format!("{place}.4"), text);
     }
-    let id = said::valid(cx.patient_id(), "PID-3", findings);
+    let id = said::valid(cx.patient_id(), place, findings);
     id.this().map(|id| id.clone().or_issuer(mapping.patient_authority.as_ref()))
 }
 

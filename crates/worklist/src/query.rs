@@ -218,7 +218,7 @@ impl Query {
         // A record that was merged away is no longer current; the order's own patient stands until it is moved.
         let current: HashMap<(&SiteId, &PatientId), &PatientRecord> = patients
             .iter()
-            .filter(|record| record.merged_into.is_none())
+            .filter(|record| record.is_current())
             .filter_map(|record| Some(((&record.site, record.patient.primary_id()?), record)))
             .collect();
         let mut found = Vec::new();

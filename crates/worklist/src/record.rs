@@ -281,6 +281,24 @@ pub struct PatientRecord {
     pub clinical: Clinical,
     /// The identifier that took this one's place.
     pub merged_into: Option<PatientId>,
+    /// What the merge moved, so that it can be undone; with `merged_into` only.
+    #[serde(default)]
+    pub merge: Option<Merge>,
+    /// Identifiers that were merged into this one, each that of a record of its own.
+    #[serde(default)]
+    pub aliases: Vec<PatientId>,
+    /// Identifiers of records that are said to be of the same person (A24): a cross reference, which moves nothing.
+    #[serde(default)]
+    pub links: Vec<PatientId>,
+    /// Whether an ADT message has spoken of the patient, and not only orders.
+    #[serde(default)]
+    pub is_registered: bool,
+    /// Known from a merge only: nobody else has spoken of it.
+    #[serde(default)]
+    pub is_from_merge: bool,
+    /// Left by a merge that was undone, and never said by anybody else: as if it were not known.
+    #[serde(default)]
+    pub is_void: bool,
     /// When it was last written.
     pub updated_at: Timestamp,
     /// The revision it was read at; 0 = new.
@@ -295,9 +313,55 @@ impl PatientRecord {
             patient,
             clinical: Clinical::default(),
             merged_into: None,
+            merge: None,
+            aliases: Vec::new(),
+            links: Vec::new(),
+            is_registered: false,
+            is_from_merge: false,
+            is_void: false,
             updated_at: now,
             revision: 0,
         }
+    }
+}
+
+impl PatientRecord {
+    /// Whether what it says of the patient counts: it was not merged away, and is known from more than a merge that was
+    /// undone.
+    pub fn is_current(&self) -> bool {
+        self.merged_into.is_none() && !self.is_void
+    }
+}
+
+/// What a merge did, on the record of the identifier that it ended. `Debug` prints no values.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Merge {
+    /// The orders that went to the surviving patient.
+    pub moved: Vec<MovedOrder>,
+    /// MSH-10 of the message that asked for it.
+    pub control_id: String,
+    /// When it was done.
+    pub merged_at: Timestamp,
+}
+
+impl std::fmt::Debug for Merge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Merge(message {}, {} orders)", self.control_id, self.moved.len())
+    }
+}
+
+/// An order that a merge moved. `Debug` prints no values.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+pub struct MovedOrder {
+    /// The order.
+    pub key: OrderKey,
+    /// Whose it was, as it said so.
+    pub patient: Patient,
+}
+
+impl std::fmt::Debug for MovedOrder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MovedOrder(<redacted>)")
     }
 }
 
@@ -308,12 +372,26 @@ impl std::fmt::Debug for PatientRecord {
 }
 
 /// What the caller found for `Inbound::patients` and `Inbound::orders`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Known {
     /// Patients of the site.
     pub patients: Vec<PatientRecord>,
     /// Orders of the site.
     pub orders: Vec<OrderRecord>,
+}
+
+impl Known {
+    /// Patients that others were merged into and that are not here: to be looked up too, until there are none.
+    pub fn missing(&self) -> Vec<PatientId> {
+        let is_here = |id: &&PatientId| {
+            self.patients.iter().any(|record| record.patient.primary_id() == Some(id))
+        };
+        let wanted = self.patients.iter().filter_map(|record| record.merged_into.as_ref());
+        let mut missing: Vec<PatientId> = wanted.filter(|id| !is_here(id)).cloned().collect();
+        missing.sort();
+        missing.dedup();
+        missing
+    }
 }
 
 /// Equal values of authorities that are equal, agree, or are unknown on one side.

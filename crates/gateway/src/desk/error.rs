@@ -2,6 +2,7 @@
 
 use telerad_routing::{DestinationId, OperationError};
 use telerad_store::StoreError;
+use telerad_worklist::UndoError;
 
 /// Why something that a person asked for was not done; nothing was changed then.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -10,6 +11,18 @@ pub enum DeskError {
     /// What it rests on changed again and again. Ask again.
     #[error("it is being changed by others all the time; ask again")]
     Busy,
+    /// The merge cannot be undone as things stand.
+    #[error(transparent)]
+    Merge(#[from] UndoError),
+    /// What waits there is no message that may be about another patient, or waits no longer.
+    #[error("no possible overlay waits under this id")]
+    NotAnOverlay,
+    /// The message cannot be applied, for another reason than the one that it waited for.
+    #[error("the message cannot be applied: {reason}")]
+    NotApplied {
+        /// In words, without patient data.
+        reason: String,
+    },
     /// The report has no version that stands, or nobody gets reports of this site.
     #[error("there is nothing to send, or nobody who gets it")]
     NothingToSend,
@@ -67,7 +80,10 @@ impl DeskError {
         match self {
             Self::Busy | Self::Payloads { .. } => true,
             Self::Store(error) => error.is_retryable(),
-            Self::NotSetAside
+            Self::Merge(_)
+            | Self::NotAnOverlay
+            | Self::NotApplied { .. }
+            | Self::NotSetAside
             | Self::NothingInConflict
             | Self::NothingToSend
             | Self::Operation(_)

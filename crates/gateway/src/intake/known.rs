@@ -1,5 +1,6 @@
 //! What the decision about an instance rests on.
 
+use telerad_accession::Candidate;
 use telerad_routing::{InstanceRecord, StudyDecision};
 use telerad_store::StoreError;
 use telerad_worklist::OrderRecord;
@@ -11,6 +12,8 @@ use crate::state::State;
 /// What is stored of an instance, its study and its orders.
 pub(super) struct Known {
     pub(super) orders: Vec<OrderRecord>,
+    /// The same, with what is known of their patients.
+    pub(super) candidates: Vec<Candidate>,
     pub(super) study: Option<StudyDecision>,
     pub(super) versions: Vec<InstanceRecord>,
     pub(super) orders_at: Option<OrdersAt>,
@@ -27,7 +30,8 @@ impl Known {
             order::orders(state, record),
             store.study(site, &study_uid),
         )?;
-        Ok(Self { orders, study, versions, orders_at })
+        let candidates = order::candidates_of(state, record, &orders).await?;
+        Ok(Self { orders, candidates, study, versions, orders_at })
     }
 
     /// Reads the orders again when one has changed: comparing two versions takes seconds.
@@ -39,6 +43,7 @@ impl Known {
         if !self.is_current(state) {
             self.orders_at = state.order_changes.now();
             self.orders = order::orders(state, record).await?;
+            self.candidates = order::candidates_of(state, record, &self.orders).await?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use telerad_store::StoreError;
 use telerad_worklist::OrderRecord;
 
 use crate::candidates;
+use crate::patients;
 use crate::state::State;
 
 /// Links the instance to an order when an order-side and a patient-side identifier agree; never otherwise. Its lane
@@ -15,7 +16,9 @@ pub(super) async fn find_order(
     state: &State,
     record: &InstanceRecord,
 ) -> Result<(StudyMark, Priority), StoreError> {
-    Ok(place(state, record, &orders(state, record).await?))
+    let orders = orders(state, record).await?;
+    let candidates = candidates_of(state, record, &orders).await?;
+    Ok(place(state, record, &orders, &candidates))
 }
 
 /// The lane of an instance with these orders as they are to be; `None` when it belongs to none of them.
@@ -28,7 +31,8 @@ pub(crate) async fn lane_with(
     let mut known = orders(state, record).await?;
     known.retain(|other| !is_changed(other.key.as_str()));
     known.extend(changed.iter().copied().cloned());
-    let (mark, lane) = place(state, record, &known);
+    let candidates = candidates_of(state, record, &known).await?;
+    let (mark, lane) = place(state, record, &known, &candidates);
     let is_named = match mark {
         StudyMark::Matched { order_key } => is_changed(&order_key),
         StudyMark::Mismatch { order_key, .. } => order_key.split(KEYS).any(is_changed),
@@ -46,6 +50,19 @@ pub(super) async fn orders(
     state.environment.store.orders_by_search(&record.site, &keys).await
 }
 
+/// The orders as candidates for the instance, with what merges say of their patients.
+pub(super) async fn candidates_of(
+    state: &State,
+    record: &InstanceRecord,
+    orders: &[OrderRecord],
+) -> Result<Vec<accession::Candidate>, StoreError> {
+    let (site, policy) = (&record.site, state.directory.accession_policy(&record.site));
+    let mut candidates: Vec<_> = orders.iter().cloned().map(candidates::candidate).collect();
+    let claimed = &record.head.patient;
+    patients::know_aliases(state, site, claimed, &policy, &mut candidates).await?;
+    Ok(candidates)
+}
+
 /// What an instance and its orders find each other by.
 pub(super) fn keys(state: &State, record: &InstanceRecord) -> Vec<accession::SearchKey> {
     let policy = state.directory.accession_policy(&record.site);
@@ -57,6 +74,7 @@ pub(super) fn place(
     state: &State,
     record: &InstanceRecord,
     orders: &[OrderRecord],
+    candidates: &[accession::Candidate],
 ) -> (StudyMark, Priority) {
     let policy = state.directory.accession_policy(&record.site);
     let claim = candidates::claim(record);
@@ -64,9 +82,7 @@ pub(super) fn place(
         lane(state.directory.lanes(), order.map(facts).as_ref(), record)
     };
     let lane_by = |key: &str| lane_of(orders.iter().find(|it| it.key.as_str() == key));
-    let candidates: Vec<accession::Candidate> =
-        orders.iter().cloned().map(candidates::candidate).collect();
-    match accession::decide(&claim, &candidates, &policy) {
+    match accession::decide(&claim, candidates, &policy) {
         accession::Decision::Match { key, .. } => {
             let lane = lane_by(&key);
             (StudyMark::Matched { order_key: key }, lane)

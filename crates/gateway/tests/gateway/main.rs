@@ -9,6 +9,7 @@ mod garbage;
 mod house;
 mod intake;
 mod lifecycle;
+mod merges;
 mod onward;
 mod orders;
 mod outbox;

@@ -4,6 +4,7 @@ use telerad_core::{Code, Order, Priority, Timestamp, Uid};
 
 use super::Effect;
 use super::patient::{Speaker, known_patient, patient};
+use crate::adt::AdtFeed;
 use crate::build::{self, Context};
 use crate::draft::{Draft, StepDraft};
 use crate::finding::{FindingCode, Findings};
@@ -19,6 +20,12 @@ use crate::{
 pub(super) struct Written {
     pub(super) effects: Vec<Effect>,
     pub(super) is_news: bool,
+}
+
+impl From<Vec<Effect>> for Written {
+    fn from(effects: Vec<Effect>) -> Self {
+        Self { is_news: !effects.is_empty(), effects }
+    }
 }
 
 /// The records that all changes of a message leave.
@@ -41,11 +48,16 @@ pub(super) fn orders(
     // An order that comes late does not bring back what the patient was called then.
     let has_say = |change: &OrderChange| {
         let later = find(&change.key).map_or(0, |record| record.said.later(change.at));
-        matches!(change.kind, ChangeKind::New(_)) && later & IDENTIFIERS == 0
+        let speaks = match change.kind {
+            ChangeKind::New(_) => true,
+            ChangeKind::Amend { .. } => inbound.mapping.adt.feed == AdtFeed::None,
+            _ => false,
+        };
+        speaks && later & IDENTIFIERS == 0
     };
     let mut effects = Vec::new();
     if changes.iter().any(has_say) {
-        effects.extend(patient(inbound, known, Speaker::Order, now)?);
+        effects.extend(patient(inbound, known, Speaker::Order, now, findings)?);
     }
     let mut is_news = !effects.is_empty();
     for key in inbound.orders() {
@@ -216,6 +228,10 @@ impl Place<'_> {
         draft: &Draft,
         findings: &mut Findings,
     ) -> Result<OrderRecord, String> {
+        if self.inbound.mapping.adt.feed == AdtFeed::None {
+            self.put(&mut record, draft, true, findings)?;
+            return Ok(record);
+        }
         let mut said = record.order.patient.clone();
         self.inbound.facts.put_patient(&mut said);
         if said != record.order.patient {

@@ -103,7 +103,7 @@ impl WorklistIndex {
         let Some(id) = record.patient.primary_id() else { return };
         let Some(number) = self.known_person(id) else { return };
         let Some(person) = self.people.get_mut(number) else { return };
-        let is_kept = record.merged_into.is_none();
+        let is_kept = record.is_current();
         person.packed = is_kept.then(|| pack(record, &mut self.room));
         let name = fold::name(&record.patient.name);
         for order in person.orders.clone() {

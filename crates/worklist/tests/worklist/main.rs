@@ -1,5 +1,6 @@
 //! Claims about worklists: from HL7 messages to answers.
 
+mod adt;
 mod changes;
 mod charsets;
 mod controls;
@@ -7,6 +8,7 @@ mod convergence;
 mod golden;
 mod goldens;
 mod index;
+mod merges;
 mod onward;
 mod patients;
 mod performed;
@@ -14,12 +16,12 @@ mod probe;
 mod query;
 mod schedule;
 
-use telerad_core::{Issuer, SiteId, Timestamp};
+use telerad_core::{Issuer, PatientId, SiteId, Timestamp};
 use telerad_dicom::{DataSet, Tag};
 use telerad_hl7::Message;
 use telerad_worklist::{
-    Disposition, Effect, Known, Mapping, OrderRecord, Outcome, PatientRecord, Query, Rejection,
-    apply, read,
+    Disposition, Effect, Inbound, Known, Mapping, OrderRecord, Outcome, PatientRecord, Query,
+    Rejection, apply, read,
 };
 
 /// A site that keeps what messages make of it.
@@ -50,26 +52,7 @@ impl Site {
     fn try_send_bytes(&mut self, bytes: Vec<u8>) -> Result<Outcome, Rejection> {
         let message = Message::parse(bytes).unwrap();
         let inbound = read(&message, &self.mapping)?;
-        let known = Known {
-            patients: self
-                .known
-                .patients
-                .iter()
-                .filter(|record| {
-                    record.patient.primary_id().is_some_and(|id| inbound.patients().contains(id))
-                })
-                .cloned()
-                .collect(),
-            orders: self
-                .known
-                .orders
-                .iter()
-                .filter(|record| {
-                    inbound.orders().contains(&record.key) || !inbound.numbers().is_empty()
-                })
-                .cloned()
-                .collect(),
-        };
+        let known = self.looked_up(&inbound);
         self.second += 1;
         let outcome = apply(inbound, &known, Timestamp::from_micros(self.second * 1_000_000));
         // What is known already may be kept as said again.
@@ -79,6 +62,47 @@ impl Site {
             self.write(effect.clone());
         }
         Ok(outcome)
+    }
+
+    /// What a caller finds for a message, and nothing else.
+    fn looked_up(&self, inbound: &Inbound) -> Known {
+        let values = inbound.patient_values();
+        let has_value =
+            |ids: &[PatientId]| ids.iter().any(|id| values.iter().any(|value| value == id.value()));
+        let is_of = |record: &PatientRecord| record.site == self.mapping.site;
+        let mut known = Known::default();
+        for record in &self.known.patients {
+            if is_of(record) && has_value(&record.patient.ids) {
+                known.patients.push(record.clone());
+            }
+        }
+        loop {
+            let missing = known.missing();
+            let more = self.known.patients.iter().filter(|record| {
+                is_of(record) && record.patient.primary_id().is_some_and(|id| missing.contains(id))
+            });
+            let more: Vec<_> = more.cloned().collect();
+            if more.is_empty() {
+                break;
+            }
+            known.patients.extend(more);
+        }
+        let keys = inbound.orders();
+        let found: Vec<&PatientId> =
+            known.patients.iter().filter_map(|record| record.patient.primary_id()).collect();
+        for record in &self.known.orders {
+            let ids = &record.order.patient.ids;
+            let is_found = ids.iter().any(|id| found.iter().any(|it| it.value() == id.value()));
+            let is_wanted = inbound.wants_orders_of_patients() && (has_value(ids) || is_found);
+            let by_number = !inbound.numbers().is_empty();
+            if keys.contains(&record.key)
+                || by_number
+                || (record.order.site == self.mapping.site && is_wanted)
+            {
+                known.orders.push(record.clone());
+            }
+        }
+        known
     }
 
     fn send(&mut self, text: &str) -> Outcome {

@@ -61,6 +61,7 @@ fn an_update_shows_in_the_worklist_at_once() {
         ORC|NW
         OBR||||X^Proc^L||||||||||||||A-1|RP-1|SPS-1||||CT",
     );
+    site.send(&adt("A08", "4711^^^NORTH-MRN||Roe^Jane||19700102|F"));
     let update = adt("A08", "4711^^^NORTH-MRN||Roe^Jane||19700103|F") + "\nAL1|1||^Iodine";
     site.send(&update);
     let query = identifier(
@@ -72,25 +73,6 @@ fn an_update_shows_in_the_worklist_at_once() {
     assert_eq!(answer.text(tags::PATIENT_BIRTH_DATE).as_deref(), Some("19700103"));
     // A missing allergy can kill: both words count.
     assert_eq!(answer.text(tags::ALLERGIES).as_deref(), Some("Penicillin\\Iodine"));
-}
-
-#[test]
-fn visit_events_give_the_attributes_of_the_patient_only() {
-    let mut site = Site::new();
-    let outcome = site.send(&adt("A02", JANE));
-    assert_eq!(outcome.disposition, Disposition::Applied);
-    assert_eq!(findings(&outcome), ["EVN-1: visit event: only the patient's attributes were used"]);
-}
-
-#[test]
-fn merges_and_links_are_parked_and_change_nothing() {
-    for event in ["A40", "A34", "A47", "A24", "A29"] {
-        let mut site = Site::new();
-        let outcome = site.send(&(adt(event, JANE) + "\nMRG|4712^^^NORTH-MRN"));
-        let reason = format!("ADT^{event} is not supported yet");
-        assert_eq!(outcome.disposition, Disposition::Parked(reason));
-        assert!(site.known.patients.is_empty());
-    }
 }
 
 #[test]
