@@ -14,7 +14,7 @@ use telerad_core::{PatientId, Priority, SiteId};
 use telerad_hl7::Message;
 use telerad_store::{Effect, OutboundMessage, OutboundState, ParkedItem, ParkedKind, StoreError};
 use telerad_worklist::{
-    Heard, OnwardError, OnwardEvent, OrderRecord, Origin, PatientRecord, PlatformDialect,
+    Heard, OnwardError, OnwardEvent, OrderKey, OrderRecord, Origin, PatientRecord, PlatformDialect,
     merge_message, order_event, order_message, patient_message,
 };
 
@@ -95,6 +95,27 @@ pub(crate) async fn queue_order(
         orders_before: std::slice::from_ref(before),
         patients_before: &[],
         orders: &[after],
+        patients: &[],
+    };
+    queue(state, changes).await
+}
+
+/// The same for orders that changed by what their modality says; those they were are read anew.
+pub(crate) async fn queue_orders(
+    state: &State,
+    site: &SiteId,
+    cause: &str,
+    orders: &[OrderRecord],
+) -> Result<Queued, StoreError> {
+    let keys: Vec<OrderKey> = orders.iter().map(|order| order.key.clone()).collect();
+    let before = state.environment.store.orders(site, &keys).await?;
+    let orders: Vec<&OrderRecord> = orders.iter().collect();
+    let changes = Changes {
+        site,
+        cause,
+        orders_before: &before,
+        patients_before: &[],
+        orders: &orders,
         patients: &[],
     };
     queue(state, changes).await

@@ -19,6 +19,7 @@ use telerad_worklist::{
 use crate::candidates::put_order;
 use crate::configuration::Service;
 use crate::event::Event;
+use crate::onward;
 use crate::state::{DECISIONS_MAX, State};
 
 mod awaited;
@@ -149,6 +150,8 @@ impl Said<'_> {
         let passed_on = relay::effects(state, site, &self.sop_instance_uid, self.request);
         let wake: Vec<String> = passed_on.iter().map(|it| it.destination.clone()).collect();
         effects.extend(passed_on.into_iter().map(Effect::Outbound));
+        let onward = onward::queue_orders(state, site, uid, &applied.orders).await?;
+        effects.extend(onward.effects);
         let policy = state.directory.accession_policy(site);
         effects.extend(applied.orders.into_iter().map(|record| put_order(record, &policy)));
         for finding in applied.findings.iter().filter(|it| it.code == FindingCode::Disagreement) {
@@ -161,6 +164,7 @@ impl Said<'_> {
         let (site, sop_instance_uid) = (site.clone(), step.sop_instance_uid.clone());
         effects.push(Effect::PerformedStep(applied.step));
         state.commit(effects).await?;
+        onward::ring(state, &onward.wake);
         tracing::info!(calling = %self.context.calling, %sop_instance_uid, status, "performed step");
         if is_news {
             state.tell(Event::PerformedStep { site, sop_instance_uid, status });
