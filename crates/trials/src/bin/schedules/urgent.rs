@@ -89,12 +89,9 @@ fn is_free(audit: &Audit<'_>, destination: usize, at: u64) -> bool {
         Event::DestinationUp { destination } if destination.as_str() == its.name => Some(false),
         _ => None,
     });
-    its.associations >= 2
-        && !(is_last && plan.line.is_some())
-        && !is_ill
-        && !fails
-        && !changes
-        && !is_down.unwrap_or(false)
+    let is_limited = is_last && plan.line.is_some();
+    let in_the_way = [is_limited, is_ill, fails, changes, is_down.unwrap_or(false)];
+    its.associations >= 2 && !in_the_way.contains(&true)
 }
 
 /// Microseconds.
