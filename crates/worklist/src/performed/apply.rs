@@ -217,7 +217,7 @@ fn settle(
         known.orders.iter().filter(|order| keys.contains(&order.key)).filter_map(|before| {
             let mut order = before.clone();
             steps::settle(&mut order, step, &all, occasion, rules, findings);
-            (order != *before).then(|| OrderRecord { updated_at: now, ..order })
+            (order != *before).then_some(OrderRecord { updated_at: now, ..order })
         });
     moved.collect()
 }
