@@ -103,7 +103,13 @@ impl Bridge {
             patients: self
                 .patients
                 .values()
-                .filter(|it| is_one_of(it, &inbound.patients()))
+                .filter(|it| {
+                    // Who is who concerns them all, and what was merged leads to another.
+                    inbound.wants_orders_of_patients()
+                        || it.merged_into.is_some()
+                        || !it.aliases.is_empty()
+                        || is_one_of(it, &inbound.patients())
+                })
                 .cloned()
                 .collect(),
             orders: self.known_orders(&inbound),
@@ -117,7 +123,7 @@ impl Bridge {
 
     /// The orders that a message names; all of them where it means one by another number than its accession number.
     fn known_orders(&self, inbound: &Inbound) -> Vec<OrderRecord> {
-        if !inbound.numbers().is_empty() {
+        if !inbound.numbers().is_empty() || inbound.wants_orders_of_patients() {
             return self.orders.values().cloned().collect();
         }
         inbound.orders().iter().filter_map(|key| self.orders.get(key)).cloned().collect()

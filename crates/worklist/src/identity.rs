@@ -169,7 +169,7 @@ impl Reader<'_> {
     }
 
     fn person(&self, at: Option<telerad_hl7::Location>) -> Result<&PatientFacts, Rejection> {
-        let number = at.map(|at| usize::from(at.path().occurrence()));
+        let number = at.map(|at| at.path().occurrence());
         let facts = number.and_then(|number| self.people.get(number.checked_sub(1)?));
         let number = number.unwrap_or(1);
         facts
@@ -227,7 +227,7 @@ impl Reader<'_> {
         findings: &mut Findings,
     ) -> Result<Vec<IdentityChange>, String> {
         let field = |segment: &str, at: Option<telerad_hl7::Location>, n: usize| {
-            let occurrence = at.map_or(1, |at| usize::from(at.path().occurrence()));
+            let occurrence = at.map_or(1, |at| at.path().occurrence());
             let segment = message.segments_with_id(segment).nth(occurrence.saturating_sub(1));
             segment.map(|segment| Cx::read(segment.field(n))).unwrap_or_default()
         };
