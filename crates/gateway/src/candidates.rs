@@ -4,11 +4,12 @@ use telerad_accession::{
     AccessionPolicy, Candidate, CandidateSource, Claim, SearchKey, index_keys, is_identifying,
     search_keys,
 };
-use telerad_core::{Code, Order, PersonName, Priority, SiteId};
+use telerad_core::{Code, Order, PatientId, PersonName, Priority, SiteId};
 use telerad_routing::InstanceRecord;
 use telerad_store::{Effect, StoreError};
-use telerad_worklist::{OrderKey, OrderRecord};
+use telerad_worklist::{OrderKey, OrderRecord, PatientRecord};
 
+use crate::merged::{self, also_known_as};
 use crate::patients;
 use crate::state::State;
 
@@ -23,7 +24,8 @@ pub(crate) fn claim(record: &InstanceRecord) -> Claim {
     }
 }
 
-/// Orders of this site that share an identifier with the claim.
+/// Orders of this site that share an identifier with the claim, each with the identifiers that were merged into its
+/// patient's.
 pub(crate) async fn orders(
     state: &State,
     site: &SiteId,
@@ -32,7 +34,13 @@ pub(crate) async fn orders(
 ) -> Result<Vec<Candidate>, StoreError> {
     let keys = search_keys(claim, policy);
     let records = state.environment.store.orders_by_search(site, &keys).await?;
-    Ok(records.into_iter().map(candidate).collect())
+    if records.is_empty() {
+        return Ok(Vec::new());
+    }
+    let claimed = &claim.patient.ids;
+    let patients = merged::patients(state, site, claimed.clone(), &[]).await?;
+    let candidate = |order| candidate_of(order, claimed, &patients, policy);
+    Ok(records.iter().map(candidate).collect())
 }
 
 /// Orders, and beside them the studies that have come, each as its images name it.
@@ -65,6 +73,14 @@ pub(crate) async fn orders_and_studies(
         }
         heads.push(head);
     }
+    let ids = heads.iter().flat_map(|head| head.order.patient.ids.iter().cloned()).collect();
+    let patients = match heads.is_empty() {
+        true => Vec::new(),
+        false => merged::patients(state, site, ids, &[]).await?,
+    };
+    for head in &mut heads {
+        head.also_known_as = merged::merged_into(&head.order.patient.ids, &patients, policy);
+    }
     candidates.append(&mut heads);
     patients::know_aliases(state, site, &claim.patient, policy, &mut candidates).await?;
     Ok(candidates)
@@ -76,6 +92,17 @@ pub(crate) fn put_order(record: OrderRecord, policy: &AccessionPolicy) -> Effect
     let is_order = !record.is_tombstone();
     let keys = if is_order { order_keys(&record, policy) } else { Vec::new() };
     Effect::Order { record, keys }
+}
+
+/// An order as a candidate for a claim of these identifiers.
+pub(crate) fn candidate_of(
+    order: &OrderRecord,
+    claimed: &[PatientId],
+    patients: &[PatientRecord],
+    policy: &AccessionPolicy,
+) -> Candidate {
+    let also_known_as = also_known_as(order, claimed, patients, policy);
+    Candidate { also_known_as, ..candidate(order.clone()) }
 }
 
 /// An order as a candidate.

@@ -26,6 +26,7 @@ use telerad_routing::{
     DestinationGroup, DestinationId, DuplicatePolicy, LaneRule, LinkId, ResendPolicy, Rule,
     Schedule,
 };
+use telerad_worklist::reconcile::{ReconcilePolicy, SideWords};
 use telerad_worklist::{AccessionSource, AdtFeed, AdtPolicy, Mapping, PerformedRules};
 use toml::Spanned;
 
@@ -171,6 +172,13 @@ pub struct Site {
     /// How the steps of its worklist come to their ends.
     #[serde(default)]
     pub steps: Steps,
+    /// Words and codes by which this site names sides, in procedures and protocols of orders and in series descriptions,
+    /// protocol names and body parts of images: an image of the wrong side stops the filing of reports. None are guessed.
+    #[serde(default)]
+    pub sides: SideWords,
+    /// Words and procedure codes by the body part (0018,0015) that they mean: images of another one are told.
+    #[serde(default)]
+    pub body_parts: BTreeMap<String, Vec<String>>,
 }
 
 impl Site {
@@ -210,6 +218,18 @@ impl Site {
         rules.patient_authority = policy.patient_authority;
         rules.rescheduling_reasons.clone_from(&self.rescheduling_reasons);
         rules
+    }
+
+    /// What decides whether images contradict their order.
+    pub fn reconcile_policy(&self) -> ReconcilePolicy {
+        let AccessionPolicy { default_issuer, patient_authority, .. } = self.accession_policy();
+        ReconcilePolicy {
+            accession_issuer: default_issuer,
+            also_known_as: Vec::new(),
+            body_parts: self.body_parts.clone().into_iter().collect(),
+            patient_authority,
+            sides: self.sides.clone(),
+        }
     }
 
     fn issuer(&self, name: Option<&str>) -> Option<Issuer> {

@@ -2,6 +2,7 @@
 //!
 //! Default deny: a caller that no configuration names belongs to no site and is served nothing.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use telerad_hl7::Message;
 use telerad_net::Remote;
 use telerad_net::tls::{CertificateMatch, CertificatePolicy, CertificateRefusal};
 use telerad_routing::LaneRules;
+use telerad_worklist::reconcile::ReconcilePolicy;
 use telerad_worklist::{AdtFeed, Mapping, PerformedRules};
 
 use crate::configuration::{
@@ -52,6 +54,7 @@ pub(crate) struct Directory {
     /// Of each site, and of each of its facilities that has one of its own.
     mappings: BTreeMap<(SiteId, Option<String>), Mapping>,
     performed_rules: BTreeMap<SiteId, PerformedRules>,
+    reconcile: BTreeMap<SiteId, ReconcilePolicy>,
     /// Which certificates entitle to which names; `None` where no source has to show one.
     callers_proof: Option<CertificatePolicy<AeTitle>>,
     senders_proof: Option<CertificatePolicy<(String, String)>>,
@@ -91,6 +94,10 @@ impl Directory {
             .sites
             .iter()
             .map(|site| (site.id.get_ref().clone(), site.performed_rules()));
+        let reconcile = configuration
+            .sites
+            .iter()
+            .map(|site| (site.id.get_ref().clone(), site.reconcile_policy()));
         let callers_proof = configuration.sources.iter().filter_map(|source| {
             let certificates = source.certificate.as_ref()?.get_ref().0.clone();
             Some((source.ae_title.get_ref().clone(), certificates))
@@ -106,6 +113,7 @@ impl Directory {
             senders_proof: policy(senders_proof),
             mappings: mappings.collect(),
             performed_rules: performed_rules.collect(),
+            reconcile: reconcile.collect(),
             callers: callers.collect(),
             lanes: LaneRules { rules: lanes.collect() },
             senders: senders.collect(),
@@ -159,6 +167,11 @@ impl Directory {
 
     pub(crate) fn accession_policy(&self, site: &SiteId) -> AccessionPolicy {
         self.policies.get(site).cloned().unwrap_or_default()
+    }
+
+    /// What the site declares for comparing images with their orders.
+    pub(crate) fn reconcile_policy(&self, site: &SiteId) -> Cow<'_, ReconcilePolicy> {
+        self.reconcile.get(site).map_or_else(Cow::default, Cow::Borrowed)
     }
 
     /// How messages of a facility (MSH-4) are read, by the site's own declaration where the facility has none.

@@ -293,6 +293,21 @@ pub enum Event {
         /// When it opens.
         until: Timestamp,
     },
+    /// A study stands otherwise to the orders of its site than before: its order has come or was corrected, or something
+    /// contradicts it. It goes out to reading all the same; while it is a `mismatch` for another patient or the wrong side,
+    /// no report is filed under the order.
+    StudyMarked {
+        /// The site it belongs to.
+        site: SiteId,
+        /// (0020,000D)
+        study_instance_uid: String,
+        /// `matched`, `unmatched` or `mismatch`; `None` where nothing was told before.
+        before: Option<&'static str>,
+        /// `matched`, `unmatched` or `mismatch`.
+        mark: &'static str,
+        /// What contradicts, by name and without values; empty where nothing does.
+        why: String,
+    },
     /// Two sources send the same study; each instance is kept as both sent it, and delivered once. Told once for each study
     /// and pair of sources, which are the same where one source sends a study in two versions.
     StudySentTwice {

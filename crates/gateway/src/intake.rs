@@ -3,6 +3,7 @@
 mod after_delivery;
 mod doubt;
 mod known;
+mod mark;
 mod order;
 mod spool;
 
@@ -24,10 +25,12 @@ use crate::event::Event;
 use crate::onward;
 use crate::order_changes::OrdersAt;
 use crate::pixels;
+use crate::standing;
+pub(crate) use crate::standing::{facts, study_of};
 use crate::state::{DECISIONS_MAX, State};
 use doubt::Doubt;
 use known::Known;
-pub(crate) use order::{facts, lane_with};
+pub(crate) use order::lane_with;
 use spool::Arrival;
 
 /// Serves one C-STORE. Success is answered only after payload and ledger are durable.
@@ -143,9 +146,10 @@ async fn register(
         match state.commit(std::mem::take(&mut decided.effects)).await {
             Ok(_) => {
                 announce(state, &registered, &decided);
-                if decided.no_rule && !known::is_still(state, decided.orders_at) {
+                let may_be_linked = decided.no_rule || decided.mark == "unmatched";
+                if may_be_linked && !known::is_still(state, decided.orders_at) {
                     // An order that came meanwhile has not found it among what waits for one.
-                    state.new_orders.add(record.site.clone(), order::keys(state, &record));
+                    state.new_orders.add(record.site.clone(), standing::keys(state, &record));
                 }
                 return Ok(registered);
             }
@@ -213,6 +217,7 @@ struct Decided {
     doubt: Doubt,
     effects: Vec<Effect>,
     mark: &'static str,
+    marked: Option<Event>,
     no_rule: bool,
     /// As of when the orders were read.
     orders_at: Option<OrdersAt>,
@@ -238,11 +243,11 @@ async fn decide_on(
 ) -> Result<Decided, StoreError> {
     let pixels = pixels::compare(state, &record, &known.versions).await;
     known.heed_orders(state, &record).await?;
-    let Known { orders, candidates, study, versions: known, orders_at } = known;
+    let Known { orders, study, versions: known, orders_at } = known;
     record.relation = routing::relate(&record, &known, |other| pixels.same_as(other));
-    let (mark, priority) = order::place(state, &record, &orders, &candidates);
+    let (mark, priority) = standing::place(state, &record, &orders);
     record.mark = mark;
-    let keys = order::keys(state, &record);
+    let keys = standing::keys(state, &record);
     let queued = match record.relation {
         Relation::Repeated => queued(state, &record, study.as_ref()).await?,
         _ => Vec::new(),
@@ -280,11 +285,13 @@ async fn decide_on(
     let doubt = doubt::note(state, &record, &known, study.as_ref(), &pixels, &mut effects);
     effects.extend(reports_to_people(state, &record, &doubt, decision.no_rule));
     let sent_twice =
-        study.and_then(|study| note_sent_twice(state, &record, &known, study, &mut effects));
+        study.clone().and_then(|it| note_sent_twice(state, &record, &known, it, &mut effects));
+    let marked = mark::note(state, &record, study.as_ref(), &mut effects);
     Ok(Decided {
         doubt,
         effects,
         mark: mark_name(&record.mark),
+        marked,
         no_rule: decision.no_rule,
         orders_at,
         queued: queued.len(),
@@ -486,6 +493,7 @@ fn announce(state: &State, record: &InstanceRecord, decided: &Decided) {
         tracing::warn!(%site, sop_instance_uid = %uid, "no rule names a destination; the instance is kept");
         state.tell(Event::NoRule { site: site.clone(), sop_instance_uid: uid.clone() });
     }
+    mark::announce(state, &decided.marked);
     state.tell(received(site, &record.source, uid, mark));
 }
 
@@ -496,12 +504,6 @@ fn received(site: &SiteId, source: &AeTitle, uid: &Uid, mark: &'static str) -> E
         sop_instance_uid: uid.clone(),
         mark,
     }
-}
-
-/// The study an instance belongs to. One that names none is a study of its own.
-pub(crate) fn study_of(record: &InstanceRecord) -> String {
-    let study = record.head.study_instance_uid.as_ref();
-    study.unwrap_or(&record.sop_instance_uid).as_str().to_owned()
 }
 
 fn mark_name(mark: &StudyMark) -> &'static str {

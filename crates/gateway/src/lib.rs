@@ -42,6 +42,7 @@ mod health;
 #[cfg(test)]
 mod house;
 mod intake;
+mod merged;
 mod messages;
 mod modality_worklist;
 mod new_orders;
@@ -55,10 +56,12 @@ mod pixels;
 mod raise;
 mod receivers;
 mod refusals;
+mod relink;
 mod reports;
 mod room;
 mod services;
 mod source;
+mod standing;
 mod state;
 mod steps;
 mod still_parked;
@@ -67,6 +70,7 @@ mod stranded;
 pub mod tls;
 mod turns;
 mod undecided;
+mod waiting_reports;
 mod watermarks;
 mod worklists;
 

@@ -8,14 +8,15 @@ use telerad_accession::SearchKey;
 use telerad_hl7::{AckCode, Acknowledgement, Message, WarningKind};
 use telerad_net::mllp::{self, MessageHandler};
 use telerad_net::{BoxFuture, Remote};
-use telerad_store::{Effect, MessageOutcome, MessageRecord, ParkedKind, StoreError};
+use telerad_store::{Effect, MessageOutcome, MessageRecord, ParkedItem, ParkedKind, StoreError};
+use telerad_worklist::PatientRecord;
 
 use crate::acknowledge::acknowledge;
 use crate::configuration::Hl7Role;
 use crate::event::Event;
 use crate::handled::{Answer, CONTROL_ID, Handled, Incoming, Stage, park, reject};
 use crate::state::{DECISIONS_MAX, State};
-use crate::{orders, reports};
+use crate::{orders, relink, reports, standing};
 
 /// Answers every frame as its sender asks.
 pub(crate) struct Receiver(pub(crate) Arc<State>);
@@ -136,13 +137,37 @@ pub(crate) async fn commit(
     let mut effects = vec![Effect::Message(record)];
     effects.append(&mut handled.effects);
     let orders: Vec<_> = effects.iter().filter_map(found_by).collect();
+    let merged: Vec<_> = effects.iter().filter_map(merged).collect();
+    let waits = effects.iter().any(waits);
     state.commit(effects).await?;
+    if waits {
+        state.waiting_reports.add(incoming.site, incoming.id);
+    }
     drop(handled.turns);
     for keys in orders {
         state.new_orders.add(incoming.site.clone(), keys);
     }
+    match relink::keys_of_merged(state, incoming.site, &merged).await {
+        Ok(keys) if keys.is_empty() => {}
+        Ok(keys) => state.new_orders.add(incoming.site.clone(), keys),
+        // The message is durable, and what it says of studies with it; reports that wait are looked at with the next one.
+        Err(error) => tracing::error!(%control_id, "orders of a merged patient not read: {error}"),
+    }
     tell(state, &control_id, &handled.outcome, handled.events, &handled.wake, incoming);
     Ok(handled.answer)
+}
+
+/// A report that is parked.
+fn waits(effect: &Effect) -> bool {
+    matches!(effect, Effect::Park(ParkedItem { kind: ParkedKind::Report, .. }))
+}
+
+/// A patient who is written as merged into another one.
+fn merged(effect: &Effect) -> Option<PatientRecord> {
+    match effect {
+        Effect::Patient(record) if record.merged_into.is_some() => Some(record.clone()),
+        _ => None,
+    }
 }
 
 /// The keys of an order that is written.
@@ -221,7 +246,7 @@ fn tell(
         }
     }
     for event in events {
-        state.tell(event);
+        standing::announce(state, event);
     }
     for bell in wake.iter().filter_map(|receiver| state.receiver_bell(receiver)) {
         bell.notify_one();

@@ -12,6 +12,7 @@ use crate::handled::{Answer, Handled, Incoming, park, reject};
 use crate::onward;
 use crate::performed::link_waiting;
 use crate::raise::raise_for;
+use crate::relink::Relinked;
 use crate::state::State;
 use crate::{intake, patients};
 
@@ -68,7 +69,10 @@ pub(crate) async fn handle_with(
     let awaited = link_waiting(state, site, &known, &mut applied.effects).await?;
     findings.extend(awaited.findings);
     let changed = more_or_less_urgent(&known, &applied.effects);
-    let raised = raise_for(state, site, &changed, &incoming.message.control_id()).await?;
+    let control_id = incoming.message.control_id();
+    let relinked = Relinked::read(state, site, &known.orders, &applied.effects).await?;
+    let mut raised = raise_for(state, site, &changed, &relinked.instances, &control_id).await?;
+    relinked.note(state, site, &control_id, &mut raised).await?;
     let messages: Vec<Effect> = changed.iter().map(|order| raise_messages(order)).collect();
     let onward = onward(state, incoming, &known, &applied.effects).await?;
     let findings = findings.into_iter().chain(onward.findings).collect();

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use telerad_accession::SearchKey;
 use telerad_core::{Priority, SiteId};
-use telerad_routing::{lane_name, operation};
+use telerad_routing::{InstanceRecord, lane_name, operation};
 use telerad_store::{Effect, StoreError};
 use telerad_worklist::OrderRecord;
 
-use crate::candidates;
 use crate::change::Change;
 use crate::event::{Event, Operation};
 use crate::intake;
@@ -25,25 +23,27 @@ pub(crate) struct Raised {
     pub(crate) turns: Vec<Turn>,
 }
 
-/// Raises the studies that belong to orders as they are now, when that makes them more urgent than they were decided to be.
-/// None is lowered.
+/// Raises the studies of these images that belong to orders as they are now, when that makes them more urgent than they were
+/// decided to be. None is lowered.
 pub(crate) async fn raise_for(
     state: &State,
     site: &SiteId,
     orders: &[&OrderRecord],
+    instances: &[InstanceRecord],
     control_id: &str,
 ) -> Result<Raised, StoreError> {
-    let (store, policy) = (&state.environment.store, state.directory.accession_policy(site));
-    let keys: Vec<SearchKey> =
-        orders.iter().flat_map(|order| candidates::order_keys(order, &policy)).collect();
+    let store = &state.environment.store;
+    let mut raised = Raised::default();
+    if orders.is_empty() {
+        return Ok(raised);
+    }
     let mut lanes: BTreeMap<String, Priority> = BTreeMap::new();
-    for instance in store.instances_by_search(site, &keys).await? {
-        if let Some(lane) = intake::lane_with(state, &instance, orders).await? {
-            let known = lanes.entry(intake::study_of(&instance)).or_insert(lane);
+    for instance in instances {
+        if let Some(lane) = intake::lane_with(state, instance, orders).await? {
+            let known = lanes.entry(intake::study_of(instance)).or_insert(lane);
             *known = lane.min(*known);
         }
     }
-    let mut raised = Raised::default();
     for (study_instance_uid, lane) in lanes {
         let study = store.study(site, &study_instance_uid).await?;
         if study.is_none_or(|study| study.priority <= lane) {

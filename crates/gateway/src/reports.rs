@@ -1,8 +1,14 @@
 //! Reports in: matched, filed or parked, and queued for the RIS in the same transaction.
 
+mod again;
+
+pub(crate) use again::decide_again;
+
 use std::collections::BTreeMap;
 
-use telerad_accession::{Candidate, CandidateSource, decide};
+use telerad_accession::{
+    AccessionPolicy, Candidate, CandidateSource, Claim, Decision, EvidenceLine, decide,
+};
 use telerad_core::{Order, Priority, SiteId};
 use telerad_hl7::Message;
 use telerad_report as report;
@@ -10,13 +16,14 @@ use telerad_report::{ReportRecord, ReportVersion};
 use telerad_store::{
     Effect, MessageOutcome, OutboundMessage, OutboundState, ParkedItem, ParkedKind, StoreError,
 };
+use telerad_worklist::OrderKey;
+use telerad_worklist::reconcile::{Difference, Severity};
 
-use crate::candidates;
 use crate::event::Event;
 use crate::handled::{self, Answer, Handled, Incoming, reject};
 use crate::receivers::{Content, Receiver, receivers};
 use crate::state::State;
-use crate::steps;
+use crate::{candidates, standing, steps};
 
 /// Files one ORU, or parks it; a valid report is accepted either way, since sending it again would not help.
 pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Handled, StoreError> {
@@ -32,16 +39,12 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
         let findings = read.findings.iter().map(describe).collect();
         return Ok(handled::park(state, incoming, ParkedKind::Report, reason, findings));
     }
-    let (mut decisions, mut orders) = (Vec::new(), BTreeMap::new());
-    for claim in &read.claims {
-        let known = candidates::orders_and_studies(state, site, claim, &policy).await?;
-        decisions.push(decide(claim, &known, &policy));
-        known.into_iter().for_each(|candidate| keep_order(&mut orders, candidate));
-    }
+    let (mut decisions, orders) = matched(state, site, &read.claims, &policy).await?;
     let mut existing = Vec::new();
     for key in read.report_keys(site, &decisions) {
         existing.extend(store.report(&key).await?);
     }
+    let stopped = stop(state, site, &read, &mut decisions).await?;
     let received = report::receive(&read, &decisions, &existing, site, incoming.id, state.now());
     let mut handled = Handled {
         outcome: MessageOutcome::NoChange,
@@ -61,7 +64,7 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
         }
         report::Disposition::Superseded => handled.outcome = MessageOutcome::Applied,
         report::Disposition::Parked(reason) => {
-            handled.outcome = MessageOutcome::Parked(reason.to_string());
+            handled.outcome = MessageOutcome::Parked(reason_of(reason, stopped.as_deref()));
         }
     }
     let finished = finished(&received);
@@ -83,7 +86,10 @@ pub(crate) async fn handle(state: &State, incoming: Incoming<'_>) -> Result<Hand
                 }
                 handled.effects.push(Effect::Report(record));
             }
-            report::Effect::Park(parked) => handled.effects.push(park(state, parked)),
+            report::Effect::Park(parked) => {
+                let parked = stopped_as(parked, &handled.outcome);
+                handled.effects.push(park(state, parked));
+            }
         }
     }
     steps::reported(state, site, &finished, &mut handled).await?;
@@ -102,6 +108,74 @@ fn finished(received: &report::Outcome) -> Vec<String> {
     };
     records.filter(is_final).map(|record| record.order_key.clone()).collect()
 }
+
+/// What each claim belongs to, and the orders that come into question, by key.
+async fn matched(
+    state: &State,
+    site: &SiteId,
+    claims: &[Claim],
+    policy: &AccessionPolicy,
+) -> Result<(Vec<Decision>, BTreeMap<String, Order>), StoreError> {
+    let (mut decisions, mut orders) = (Vec::new(), BTreeMap::new());
+    for claim in claims {
+        let known = candidates::orders_and_studies(state, site, claim, policy).await?;
+        decisions.push(decide(claim, &known, policy));
+        known.into_iter().for_each(|candidate| keep_order(&mut orders, candidate));
+    }
+    Ok((decisions, orders))
+}
+
+/// Makes a conflict of every match under whose order images of another patient or the wrong side have come; in words.
+async fn stop(
+    state: &State,
+    site: &SiteId,
+    read: &report::IncomingReport,
+    decisions: &mut [Decision],
+) -> Result<Option<String>, StoreError> {
+    let mut stopped = None;
+    // What was filed wrongly must be taken back all the same.
+    let claims = if read.status.is_retraction() { &[][..] } else { &read.claims };
+    for (claim, decision) in claims.iter().zip(decisions) {
+        let Decision::Match { key, evidence } = decision else { continue };
+        let key = OrderKey::from_text(key);
+        let orders = state.environment.store.orders(site, std::slice::from_ref(&key)).await?;
+        let Some(order) = orders.first() else { continue };
+        let Some(comparison) =
+            standing::stops_filing(state, order, claim.study_instance_uid.as_ref()).await?
+        else {
+            continue;
+        };
+        let line = |difference: &Difference| EvidenceLine {
+            candidate: None,
+            statement: difference.to_string(),
+            values: vec![("compared".to_owned(), difference.describe_with_values())],
+        };
+        evidence.lines.extend(comparison.at_least(Severity::Warn).map(line));
+        let (keys, evidence) = (vec![key.as_str().to_owned()], std::mem::take(evidence));
+        *decision = Decision::Conflict { keys, evidence };
+        stopped = Some(comparison.words(Severity::Stop));
+    }
+    Ok(stopped)
+}
+
+/// Why a report waits; the gravest reason alone, and what its images say where that is it.
+fn reason_of(reason: report::ParkReason, stopped: Option<&str>) -> String {
+    match stopped {
+        Some(words) if reason == report::ParkReason::Conflict => format!("{STOPPED}{words}"),
+        _ => reason.to_string(),
+    }
+}
+
+/// Parked for the reason that the message has.
+fn stopped_as(parked: report::ParkedReport, outcome: &MessageOutcome) -> report::ParkedReport {
+    match outcome {
+        MessageOutcome::Parked(reason) => report::ParkedReport { reason: reason.clone(), ..parked },
+        _ => parked,
+    }
+}
+
+/// Before what the images of an order contradict.
+const STOPPED: &str = "the images and their order disagree: ";
 
 fn doubts(incoming: Incoming<'_>, findings: &[report::Finding]) -> Vec<Event> {
     let is_doubt = |finding: &&report::Finding| finding.code == report::FindingCode::DoubtfulText;

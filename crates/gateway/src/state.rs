@@ -19,6 +19,7 @@ use crate::new_orders::NewOrders;
 use crate::order_changes::OrderChanges;
 use crate::refusals::Refusals;
 use crate::turns::Turns;
+use crate::waiting_reports::WaitingReports;
 use crate::watermarks::Watermarks;
 use crate::worklists::Worklists;
 
@@ -37,6 +38,7 @@ pub(crate) struct State {
     pub(crate) new_orders: NewOrders,
     pub(crate) order_changes: OrderChanges,
     pub(crate) turns: Arc<Turns>,
+    pub(crate) waiting_reports: WaitingReports,
     pub(crate) watermarks: Watermarks,
     pub(crate) worklists: Worklists,
     events: broadcast::Sender<Event>,
@@ -64,6 +66,7 @@ impl State {
             new_orders: NewOrders::default(),
             order_changes: OrderChanges::default(),
             turns: Turns::new(deliveries.values().cloned().collect()),
+            waiting_reports: WaitingReports::default(),
             watermarks: Watermarks::new(),
             worklists: Worklists::new(&configuration),
             configuration,

@@ -1,9 +1,9 @@
-//! Instances that no rule wanted, decided again when that may have changed.
+//! Instances that no rule wanted, and reports without a certain order, decided again when that may have changed.
 //!
 //! At start all of them are, since the rules may be others than those of the run before; later those of a study without
 //! a decision for which an order has come, since rules may ask whether there is one. A study that is decided stays so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use telerad_accession::SearchKey;
@@ -13,6 +13,7 @@ use telerad_store::{ParkedItem, ParkedKind, StoreError};
 
 use crate::intake::{self, NO_RULE};
 use crate::state::State;
+use crate::{relink, reports};
 
 /// Works until the end: once through everything, then whatever orders bring up.
 pub(crate) async fn watch(state: &State, shutdown: &Shutdown) {
@@ -24,8 +25,8 @@ pub(crate) async fn watch(state: &State, shutdown: &Shutdown) {
             biased;
             () = shutdown.requested() => return,
             orders = state.new_orders.wait() => {
-                for (site, keys) in orders {
-                    if let Err(error) = of_order(state, shutdown, &site, &keys).await {
+                for (site, keys) in together(orders) {
+                    if let Err(error) = of_orders(state, shutdown, &site, &keys).await {
                         tracing::error!(%site, "studies are not decided again for a new order: {error}");
                     }
                 }
@@ -33,6 +34,22 @@ pub(crate) async fn watch(state: &State, shutdown: &Shutdown) {
         }
     }
 }
+
+/// The keys of many orders of a site at once: what has to be read is the same for all of them.
+fn together(orders: Vec<(SiteId, Vec<SearchKey>)>) -> Vec<(SiteId, Vec<SearchKey>)> {
+    let mut sites: BTreeMap<SiteId, Vec<SearchKey>> = BTreeMap::new();
+    for (site, keys) in orders {
+        sites.entry(site).or_default().extend(keys);
+    }
+    let pieces = sites.into_iter().flat_map(|(site, keys)| {
+        let pieces: Vec<Vec<SearchKey>> = keys.chunks(KEYS_AT_ONCE).map(<[_]>::to_vec).collect();
+        pieces.into_iter().map(move |piece| (site.clone(), piece))
+    });
+    pieces.collect()
+}
+
+/// Keys that are looked up together; an order has a handful.
+const KEYS_AT_ONCE: usize = 128;
 
 async fn all(state: &State, shutdown: &Shutdown) -> Result<(), StoreError> {
     let (mut decided, mut turn) = (0, 0);
@@ -44,11 +61,17 @@ async fn all(state: &State, shutdown: &Shutdown) -> Result<(), StoreError> {
         if last.is_none() {
             break;
         }
-        for item in items.into_iter().filter(is_undecided) {
+        for item in items {
             if shutdown.is_requested() {
                 break 'pages;
             }
-            decided += usize::from(decide(state, &mut turn, &item).await?);
+            if is_undecided(&item) {
+                decided += usize::from(decide(state, &mut turn, &item).await?);
+            } else if item.kind == ParkedKind::Report {
+                // Known before it is looked at, so that an order that comes meanwhile finds it.
+                state.waiting_reports.add(&item.site, &item.subject);
+                reports::decide_again(state, &item, None).await?;
+            }
         }
     }
     if decided > 0 {
@@ -57,20 +80,33 @@ async fn all(state: &State, shutdown: &Shutdown) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Only where images that the order names have no decision: usually the order comes first and there are none.
-async fn of_order(
+/// Only what the orders name; usually an order comes first and there is nothing.
+async fn of_orders(
     state: &State,
     shutdown: &Shutdown,
     site: &SiteId,
     keys: &[SearchKey],
 ) -> Result<(), StoreError> {
     let store = &state.environment.store;
-    let mut undecided = BTreeSet::new();
+    let (mut undecided, mut decided) = (BTreeSet::new(), BTreeSet::new());
     for instance in store.instances_by_search(site, keys).await? {
         let study = intake::study_of(&instance);
-        if store.study(site, &study).await?.is_none() {
-            undecided.insert(study);
+        match store.study(site, &study).await? {
+            None => undecided.insert(study),
+            Some(_) => decided.insert(study),
+        };
+    }
+    for study in decided {
+        relink::again(state, site, &study).await?;
+    }
+    let waiting = state.waiting_reports.of(site);
+    if !waiting.is_empty() {
+        let items = store.parked_about(site, &waiting).await?;
+        for item in &items {
+            reports::decide_again(state, item, Some(keys)).await?;
         }
+        let waits = |message: &&String| !items.iter().any(|item| item.subject == **message);
+        waiting.iter().filter(waits).for_each(|message| state.waiting_reports.end(site, message));
     }
     if undecided.is_empty() {
         return Ok(());

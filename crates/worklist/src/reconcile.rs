@@ -12,6 +12,8 @@ mod side;
 
 pub use side::{SideWords, Sides};
 
+use std::collections::BTreeMap;
+
 use telerad_core::{AccessionNumber, Code, Issuer, PatientId};
 use telerad_dicom::InstanceHead;
 
@@ -228,6 +230,36 @@ pub fn compare(
     differences.extend(side::compare(order, steps, image, &policy.sides));
     differences.sort_by_key(|difference| difference.attribute);
     Comparison { differences }
+}
+
+/// Compares all images of a study with an order: the worst of each attribute. The side is that of all images together, so
+/// that a picture of the other side for comparison is no wrong side as long as the ordered one is there.
+pub fn compare_study<'a>(
+    order: &OrderRecord,
+    images: impl IntoIterator<Item = ImageFacts<'a>>,
+    policy: &ReconcilePolicy,
+) -> Comparison {
+    let (mut worst, mut imaged) = (BTreeMap::<Attribute, Difference>::new(), Sides::NONE);
+    for image in images {
+        for difference in compare(order, None, &image, policy).differences {
+            let known = worst.get(&difference.attribute).map(|known| known.severity);
+            if known.is_none_or(|known| known < difference.severity) {
+                worst.insert(difference.attribute, difference);
+            }
+        }
+        imaged = imaged.and(side::imaged(&image, &policy.sides));
+    }
+    worst.remove(&Attribute::Laterality);
+    let ordered = side::ordered(order, &order.steps, &policy.sides);
+    if let Some(side) = side::difference(ordered, imaged) {
+        worst.insert(Attribute::Laterality, side);
+    }
+    Comparison { differences: worst.into_values().collect() }
+}
+
+/// The sides that an order names, in its codes and in the words that the site declared.
+pub fn ordered_sides(order: &OrderRecord, policy: &ReconcilePolicy) -> Sides {
+    side::ordered(order, &order.steps, &policy.sides)
 }
 
 /// Equal numbers of two issuers are two numbers; one of an unnamed issuer is of the site's own.

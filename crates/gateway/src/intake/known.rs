@@ -1,19 +1,16 @@
 //! What the decision about an instance rests on.
 
-use telerad_accession::Candidate;
 use telerad_routing::{InstanceRecord, StudyDecision};
 use telerad_store::StoreError;
-use telerad_worklist::OrderRecord;
 
 use super::{order, study_of};
 use crate::order_changes::OrdersAt;
+use crate::standing::Facts;
 use crate::state::State;
 
 /// What is stored of an instance, its study and its orders.
 pub(super) struct Known {
-    pub(super) orders: Vec<OrderRecord>,
-    /// The same, with what is known of their patients.
-    pub(super) candidates: Vec<Candidate>,
+    pub(super) orders: Facts,
     pub(super) study: Option<StudyDecision>,
     pub(super) versions: Vec<InstanceRecord>,
     pub(super) orders_at: Option<OrdersAt>,
@@ -27,11 +24,10 @@ impl Known {
         let orders_at = state.order_changes.now();
         let (versions, orders, study) = tokio::try_join!(
             store.versions(site, &record.sop_instance_uid),
-            order::orders(state, record),
+            order::facts_of(state, record),
             store.study(site, &study_uid),
         )?;
-        let candidates = order::candidates_of(state, record, &orders).await?;
-        Ok(Self { orders, candidates, study, versions, orders_at })
+        Ok(Self { orders, study, versions, orders_at })
     }
 
     /// Reads the orders again when one has changed: comparing two versions takes seconds.
@@ -42,8 +38,7 @@ impl Known {
     ) -> Result<(), StoreError> {
         if !self.is_current(state) {
             self.orders_at = state.order_changes.now();
-            self.orders = order::orders(state, record).await?;
-            self.candidates = order::candidates_of(state, record, &self.orders).await?;
+            self.orders = order::facts_of(state, record).await?;
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ mod onward;
 mod orders;
 mod outbox;
 mod performed;
+mod reconcile;
 mod reports;
 mod sites;
 mod steps;

@@ -69,6 +69,8 @@ pub struct Instance {
     pub station_name: String,
     /// (0008,1030)
     pub study_description: String,
+    /// (0008,103E)
+    pub series_description: String,
     /// (0010,0010), in DICOM form.
     pub patient_name: String,
     /// (0010,0020)
@@ -115,6 +117,7 @@ impl Instance {
             institution: "NORTH IMAGING".to_owned(),
             station_name: "CT1".to_owned(),
             study_description: "CT HEAD".to_owned(),
+            series_description: "AXIAL".to_owned(),
             patient_name: format!("TEST^PATIENT{seed}"),
             patient_id: format!("P{seed}"),
             patient_issuer: String::new(),
@@ -242,7 +245,7 @@ impl Instance {
             text(0x0008, 0x0090, "PN", "REFERRER^ANNA"),
             text(0x0008, 0x1010, "SH", &self.station_name),
             text(0x0008, 0x1030, "LO", &self.study_description),
-            text(0x0008, 0x103E, "LO", "AXIAL"),
+            text(0x0008, 0x103E, "LO", &self.series_description),
             text(0x0010, 0x0010, "PN", &self.patient_name),
             text(0x0010, 0x0020, "LO", &self.patient_id),
             text(0x0010, 0x0030, "DA", &self.birth_date),

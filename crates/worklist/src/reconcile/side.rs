@@ -188,7 +188,10 @@ pub(super) fn compare(
     image: &ImageFacts<'_>,
     words: &SideWords,
 ) -> Option<Difference> {
-    let (ordered, imaged) = (ordered(order, steps, words), imaged(image, words));
+    difference(ordered(order, steps, words), imaged(image, words))
+}
+
+pub(super) fn difference(ordered: Sides, imaged: Sides) -> Option<Difference> {
     let (severity, statement) = verdict(ordered, imaged)?;
     let difference = Difference::new(Attribute::Laterality, severity, statement);
     Some(difference.between(ordered.word(), imaged.word()))

@@ -10,6 +10,7 @@ use super::patient::{Said, is_another};
 use super::side::{CODES, MODIFIERS_ALONE, verdict};
 use super::{
     Attribute, Comparison, ImageFacts, ReconcilePolicy, Severity, SideWords, Sides, compare,
+    compare_study, ordered_sides,
 };
 use crate::{Effect, Known, Mapping, OrderRecord, ScheduledStep, apply, read};
 
@@ -592,6 +593,36 @@ fn one_step_is_compared_where_it_is_known_which() {
     assert_eq!(of(None), Some(Severity::Agree));
     assert_eq!(of(order.steps.first()), Some(Severity::Stop));
     assert_eq!(of(order.steps.last()), Some(Severity::Agree));
+}
+
+#[test]
+fn the_side_of_a_study_is_that_of_all_its_images() {
+    let (order, head) = (order(), head());
+    let image = |laterality: &'static str| ImageFacts { laterality, ..ImageFacts::of(&head) };
+    let of = |images: &[ImageFacts<'_>]| {
+        let comparison = compare_study(&order, images.iter().copied(), &policy());
+        found(&comparison, Attribute::Laterality).map(|(severity, _)| severity)
+    };
+    assert_eq!(of(&[]), None);
+    assert_eq!(of(&[image("R"), image("")]), Some(Severity::Stop));
+    assert_eq!(of(&[image("R"), image("L")]), Some(Severity::Warn));
+    assert_eq!(of(&[image("L"), image("U")]), Some(Severity::Agree));
+    assert_eq!(ordered_sides(&order, &policy()), Sides::LEFT);
+}
+
+#[test]
+fn the_worst_image_of_a_study_counts() {
+    let (order, right) = (order(), head());
+    let wrong = InstanceHead { patient: person(&["P2@MRN"], "", "", ""), ..head() };
+    for images in [[&right, &wrong], [&wrong, &right]] {
+        let comparison = compare_study(&order, images.map(ImageFacts::of), &policy());
+        assert!(comparison.stops_filing(), "{comparison:?}");
+        assert_eq!(comparison, {
+            let mut sorted = comparison.clone();
+            sorted.differences.sort_by_key(|one| one.attribute);
+            sorted
+        });
+    }
 }
 
 #[test]
