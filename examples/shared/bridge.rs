@@ -1,5 +1,10 @@
 //! A worklist in memory, made of HL7 messages and of the files of another worklist server.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a program reads the files it is given, and the clock"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;

@@ -26,25 +26,55 @@ pub(crate) fn cases() -> Vec<Case> {
         ("MRN1003", ["Sørensen", "Maja", "20010214", "F"], "US", "Ultrasound of the abdomen", US),
         ("MRN1004", ["Nakamura", "Ken", "19660930", "M"], "CR", "Chest radiograph", CR),
     ];
-    let case = |(index, row): (usize, &Row)| {
-        let (mrn, [family, given, birth_date, sex], modality, procedure, images) = *row;
-        let number = 1001 + index;
-        Case {
-            mrn,
-            family,
-            given,
-            birth_date,
-            sex,
-            accession: format!("A{number}"),
-            modality,
-            code: format!("{modality}{number}"),
-            procedure,
-            study_instance_uid: format!("1.2.826.0.1.3680043.10.1561.{number}"),
-            images,
-        }
-    };
-    ROWS.iter().enumerate().map(case).collect()
+    ROWS.iter().zip(1001..).map(|(row, number)| case(row, number)).collect()
 }
+
+fn case(row: &Row, number: u32) -> Case {
+    let (mrn, [family, given, birth_date, sex], modality, procedure, images) = *row;
+    Case {
+        mrn,
+        family,
+        given,
+        birth_date,
+        sex,
+        accession: format!("A{number}"),
+        modality,
+        code: format!("{modality}{number}"),
+        procedure,
+        study_instance_uid: format!("1.2.826.0.1.3680043.10.1561.{number}"),
+        images,
+    }
+}
+
+impl Case {
+    /// Whose order is taken back.
+    pub(crate) fn cancelled() -> Self {
+        let person = ["Okoye", "Ngozi", "19830307", "F"];
+        case(&("MRN1005", person, "NM", "Bone scintigraphy", &[]), 1005)
+    }
+
+    /// Who was registered in a hurry.
+    pub(crate) fn temporary() -> Self {
+        let person = ["Varga", "Ilona", "19491224", "F"];
+        case(&("TMP1006", person, "XA", "Angiography", &[]), 1006)
+    }
+
+    /// The same person as the centre has known her for years.
+    pub(crate) fn known() -> Self {
+        Self { mrn: "MRN1006", ..Self::temporary() }
+    }
+
+    /// Whose images come before the order.
+    pub(crate) fn late() -> Self {
+        let person = ["Walk", "In", "", ""];
+        let study_instance_uid = UNORDERED_STUDY.to_owned();
+        let case = case(&("EMERGENCY-7", person, "CT", "CT of the head", &[]), 1007);
+        Self { study_instance_uid, ..case }
+    }
+}
+
+/// The study that nobody had ordered when it came.
+pub(crate) const UNORDERED_STUDY: &str = "1.2.826.0.1.3680043.10.1561.9999";
 
 const CT: &[&str] = &["ct_explicit.dcm", "ct_explicit.dcm", "ct_explicit.dcm"];
 const MR: &[&str] = &[

@@ -14,7 +14,7 @@ use telerad::routing::{DeliveryState, StudyMark};
 use telerad::store::sqlite::SqliteStore;
 use telerad::store::{Deliveries, Instances, Parking};
 
-use crate::cast::{Case, cases};
+use crate::cast::{Case, UNORDERED_STUDY, cases};
 use crate::images::{self, Instance};
 use crate::process::{Folder, GatewayProcess};
 use crate::reader::{Platform, Received, Report, oru_r01};
@@ -37,39 +37,45 @@ pub(crate) async fn play() -> anyhow::Result<Results> {
     day.platform_down().await?;
     day.kill_mid_delivery().await?;
     day.wrong_patient().await?;
+    day.cancelled().await?;
+    day.merged().await?;
+    day.late_order().await?;
+    day.onward().await?;
     day.dusk().await
 }
 
-struct Day {
+pub(crate) struct Day {
     folder: Folder,
     gateway: Option<GatewayProcess>,
-    cases: Vec<Case>,
+    pub(crate) cases: Vec<Case>,
     ris: Listening,
     news: Listening,
+    /// Where the platform hears of orders.
+    pub(crate) platform_hl7: Listening,
     reader_address: String,
     received: Received,
     platform: Option<Platform>,
     sent: BTreeMap<String, String>,
     next_uid: u32,
-    results: Results,
+    pub(crate) results: Results,
     began: Instant,
     /// Keeps the listeners of the cast up until the day is over.
     _listening: ShutdownHandle,
 }
 
-const UNORDERED_STUDY: &str = "1.2.826.0.1.3680043.10.1561.9999";
-
 impl Day {
     async fn dawn(folder: Folder) -> anyhow::Result<Self> {
         let (listening, stopped) = shutdown();
         let (ris, news) = (Listening::start(&stopped).await?, Listening::start(&stopped).await?);
+        let platform_hl7 = Listening::start(&stopped).await?;
         // Binding and letting go tells a port that is free; the platform comes and goes on it all day.
         let reader_address =
             tokio::net::TcpListener::bind("127.0.0.1:0").await?.local_addr()?.to_string();
         let configuration = include_str!("day.toml")
             .replace("READER_ADDRESS", &reader_address)
             .replace("RIS_ADDRESS", &ris.address)
-            .replace("NEWS_ADDRESS", &news.address);
+            .replace("NEWS_ADDRESS", &news.address)
+            .replace("ORDERS_ADDRESS", &platform_hl7.address);
         std::fs::write(&folder.configuration, configuration)?;
         let gateway = GatewayProcess::start(&folder).await?;
         let day = Self {
@@ -78,6 +84,7 @@ impl Day {
             cases: cases(),
             ris,
             news,
+            platform_hl7,
             reader_address,
             received: Received::default(),
             platform: None,
@@ -91,13 +98,13 @@ impl Day {
         Ok(day)
     }
 
-    fn say(&self, who: &str, what: impl std::fmt::Display) {
+    pub(crate) fn say(&self, who: &str, what: impl std::fmt::Display) {
         let seconds = self.began.elapsed().as_secs_f64();
         // The day goes on when nobody reads its timeline: the exit code still tells how it went.
         let _ = writeln!(io::stdout(), "{seconds:7.2} s  {who:<10} {what}");
     }
 
-    fn gateway(&self) -> anyhow::Result<&GatewayProcess> {
+    pub(crate) fn gateway(&self) -> anyhow::Result<&GatewayProcess> {
         self.gateway.as_ref().context("the gateway is down")
     }
 
@@ -176,7 +183,11 @@ impl Day {
         Ok(())
     }
 
-    async fn until(&self, what: &str, mut done: impl FnMut() -> bool) -> anyhow::Result<()> {
+    pub(crate) async fn until(
+        &self,
+        what: &str,
+        mut done: impl FnMut() -> bool,
+    ) -> anyhow::Result<()> {
         let start = Instant::now();
         while !done() {
             if start.elapsed() >= PATIENCE {
@@ -272,6 +283,7 @@ impl Day {
         let store = SqliteStore::open(&self.folder.data, Default::default())?;
         self.delivered_rows();
         self.store_rows(&store).await?;
+        self.linked_rows(&store).await?;
         let ris = self.ris.inbox.lock().unwrap_or_else(|it| it.into_inner()).clone();
         self.results.row("reports delivered to the RIS", 3, ris.len());
         for (message, expected) in ris.iter().zip(["N-A1001 P", "N-A1001 F", "N-A1002 F"]) {
@@ -330,6 +342,6 @@ impl Day {
     }
 }
 
-fn count(inbox: &ris::Inbox) -> usize {
+pub(crate) fn count(inbox: &ris::Inbox) -> usize {
     inbox.lock().unwrap_or_else(|it| it.into_inner()).len()
 }

@@ -12,6 +12,7 @@
 )]
 
 mod cast;
+mod changes;
 mod day;
 mod images;
 mod process;

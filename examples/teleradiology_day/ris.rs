@@ -72,6 +72,28 @@ pub(crate) fn orm_o01(case: &Case, now: Timestamp) -> String {
     ])
 }
 
+/// Takes an order back.
+pub(crate) fn cancel(case: &Case, now: Timestamp) -> String {
+    let (time, number) = (now.to_compact_utc(), &case.accession);
+    lines(&[
+        msh("RIS", "ORM^O01", &format!("CA{number}"), &time),
+        pid(case),
+        format!("ORC|CA|P{number}^RIS|F{number}^RIS||CA||||{time}"),
+        format!("OBR|1|P{number}^RIS|F{number}^RIS|||||||||||||||{number}"),
+    ])
+}
+
+/// The record of the second is the first one's.
+pub(crate) fn adt_a40(kept: &Case, gone: &Case, now: Timestamp) -> String {
+    let time = now.to_compact_utc();
+    lines(&[
+        msh("RIS", "ADT^A40", &format!("A40{}", gone.mrn), &time),
+        format!("EVN|A40|{time}"),
+        pid(kept),
+        format!("MRG|{}^^^NORTH-MRN", gone.mrn),
+    ])
+}
+
 /// The header of a message in UTF-8, from an application of the centre to the gateway.
 pub(crate) fn msh(sender: &str, kind: &str, control_id: &str, time: &str) -> String {
     let route = format!("{sender}|NORTH|TELERAD|GATEWAY");

@@ -114,7 +114,7 @@ impl State {
     }
 
     pub(crate) async fn commit(&self, effects: Vec<Effect>) -> Result<Receipt, StoreError> {
-        let changes_orders = effects.iter().any(|it| changes_orders(it));
+        let changes_orders = effects.iter().any(changes_orders);
         let _change = changes_orders.then(|| self.order_changes.begin());
         let note = self.worklists.note(&effects);
         let result = self.environment.store.commit(Batch { effects }).await;
