@@ -79,6 +79,7 @@ async fn an_examination_is_one_timeline_whatever_it_is_found_by() {
         "report",
         "report north ris:2576",
         "rules everything-to-reading",
+        "steps ended a final report was filed",
     ];
     assert_eq!(journey(&house, "north", accession()).await, expected);
     let slice = slices_of(1, 2).remove(1);

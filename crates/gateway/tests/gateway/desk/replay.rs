@@ -9,16 +9,16 @@ use telerad_worklist::OrderKey;
 use super::{check_refused, is_decided, signed};
 use crate::house::{House, TOML, case_of, site};
 
-/// Where nobody's orders hold the accession number.
-const ELSEWHERE: &str = "accession_sources = [\"OBR-20\"]\n";
+/// A site that wants to look at changes of orders that it does not know.
+const CAREFUL: &str = "steps = { unknown_change = \"park\" }\n";
 
-fn toml(sources: &str) -> String {
-    TOML.replacen("id = \"north\"\n", &format!("id = \"north\"\n{sources}"), 1)
+fn toml(rule: &str) -> String {
+    TOML.replacen("id = \"north\"\n", &format!("id = \"north\"\n{rule}"), 1)
 }
 
-/// An order with number A1 in OBR-18, and in OBR-20 what cannot be one.
+/// A change of order 1, which nobody has sent.
 fn order() -> String {
-    orm_o01(&Case { scheduled_step_id: "0".to_owned(), ..case_of("RIS", "north", 1) })
+    orm_o01(&Case { order_control: "XO".to_owned(), ..case_of("RIS", "north", 1) })
 }
 
 async fn message_id(house: &House) -> String {
@@ -31,8 +31,8 @@ fn key() -> OrderKey {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_parked_order_lands_when_its_site_says_where_the_number_stands() {
-    let house = House::open_with(&toml(ELSEWHERE));
+async fn a_parked_order_lands_when_its_site_says_so() {
+    let house = House::open_with(&toml(CAREFUL));
     let north = site("north");
     assert_eq!(house.answer_to(&order()).await, "AA");
     assert!(house.store.orders(&north, &[key()]).await.unwrap().is_empty());
