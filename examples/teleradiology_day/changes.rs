@@ -95,7 +95,7 @@ impl Day {
     pub(crate) async fn linked_rows(&mut self, store: &SqliteStore) -> anyhow::Result<()> {
         let site = SiteId::new("north")?;
         let told = store.journal_of(&site, &[UNORDERED_STUDY.to_owned()]).await?;
-        let linked = told.iter().filter(|entry| entry.event == "matched").count();
+        let linked = told.iter().filter(|entry| entry.event == "linked").count();
         self.results.row("images linked to the order that came later", 1, linked);
         Ok(())
     }
