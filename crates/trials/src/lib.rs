@@ -29,6 +29,7 @@ pub mod hl7_sink;
 pub mod http;
 pub mod messages;
 pub mod part10;
+pub mod python;
 pub mod random;
 pub mod setting;
 pub mod synthetic;

@@ -300,8 +300,8 @@ async fn message(
 pub struct Before {
     pub arrived: ArrivedThere,
     pub audit: Audit,
-    /// By study, how often it may have been asked to be sent again.
-    pub resent: BTreeMap<String, u32>,
+    /// By study, what a person had asked for.
+    pub wishes: BTreeMap<String, Wishes>,
 }
 
 /// The repetitions since a look, at each destination, that nothing in flight at that time explains and nobody asked for.
@@ -314,13 +314,19 @@ pub fn repetitions(before: &Before, now: &ArrivedThere, ledger: &Ledger) -> Vec<
             let was: u32 = was.map_or(0, |digests| digests.values().sum());
             let key = (destination.clone(), uid.clone());
             let study = ledger.attempted.get(uid).map_or("", |attempt| attempt.study.as_str());
-            let asked = ledger.wishes.get(study).map_or(0, |wishes| wishes.resent)
-                - before.resent.get(study).copied().unwrap_or(0);
+            let times_asked = |wishes: Option<&Wishes>| {
+                let back = |it: &Wishes| it.rerouted.get(destination.as_str()).copied();
+                wishes.map_or(0, |it| it.resent + back(it).unwrap_or(0))
+            };
+            let asked =
+                times_asked(ledger.wishes.get(study)) - times_asked(before.wishes.get(study));
             let in_flight = u32::from(before.audit.in_flight.contains(&key));
             let allowed = asked + if was == 0 { 1 } else { was + in_flight };
             if times > allowed {
+                let versions = digests.len();
                 let text = format!(
-                    "instance {uid}: arrived {times} times at {destination}, not {allowed}"
+                    "instance {uid}: arrived {times} times at {destination}, not {allowed}, in \
+                     {versions} versions"
                 );
                 unexplained.push(text);
             }

@@ -181,6 +181,10 @@ impl<'a> Episode<'a> {
     /// Everything that can be told of the state when a gateway has opened it.
     pub fn look(&mut self, life: &Life, depth: Depth, tally: &mut Tally) -> Vec<String> {
         let mut findings = self.repeated(tally);
+        for finding in &mut findings {
+            let uid = finding.split([' ', ':']).nth(1).unwrap_or_default().to_owned();
+            finding.push_str(&life.told_of(&uid));
+        }
         let mut audit = self.audit(life, depth);
         for _ in 0..READS_FAIL_MAX {
             // Its own reads fail as the gateway's do.
@@ -216,9 +220,8 @@ impl<'a> Episode<'a> {
             }
         }
         findings.extend(audit.findings.iter().cloned());
-        let resent = ledger.wishes.into_iter().map(|(study, wishes)| (study, wishes.resent));
-        let resent = resent.collect();
-        self.before = Before { arrived: self.house.arrived(), audit, resent };
+        let wishes = ledger.wishes;
+        self.before = Before { arrived: self.house.arrived(), audit, wishes };
         findings
     }
 

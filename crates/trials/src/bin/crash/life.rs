@@ -1,10 +1,12 @@
 //! A gateway in this process, in three steps: its state is opened, it runs, it is dropped.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use telerad::core::{SiteId, Uid};
 use telerad::gateway::{Configuration, Desk, Environment, Gateway};
 use telerad::net::{TcpAcceptor, TcpConnector};
 use telerad::store::payload::DirectorySpool;
@@ -68,6 +70,36 @@ impl Life {
     /// Where people decide, once it runs.
     pub fn desk(&self) -> Option<Desk> {
         self.gateway.as_ref().map(Gateway::desk)
+    }
+
+    /// What the state says of an instance: its versions, its deliveries, and what the journal has on it and its study.
+    pub fn told_of(&self, sop_instance_uid: &str) -> String {
+        let (store, mut told) = (&self.environment.store, String::new());
+        let (Ok(site), Ok(uid)) = (SiteId::new("north"), Uid::new(sop_instance_uid)) else {
+            return told;
+        };
+        self.runtime.block_on(async {
+            let versions = store.versions(&site, &uid).await.unwrap_or_default();
+            for one in &versions {
+                let (relation, source) = (&one.relation, &one.source);
+                let _ = write!(
+                    told,
+                    "\n    version {relation:?} from {source} at {:?}",
+                    one.received_at
+                );
+            }
+            let study = versions.first().and_then(|it| it.head.study_instance_uid.clone());
+            for one in store.deliveries_of(&site, &uid).await.unwrap_or_default() {
+                let _ = write!(told, "\n    {one:?}");
+            }
+            let subjects = [Some(uid.clone()), study].into_iter().flatten();
+            let subjects: Vec<String> = subjects.map(|uid| uid.as_str().to_owned()).collect();
+            for entry in store.journal_of(&site, &subjects).await.unwrap_or_default() {
+                let (at, event, detail) = (entry.at, entry.event, entry.detail);
+                let _ = write!(told, "\n    {at:?} {event} {detail}");
+            }
+        });
+        told
     }
 
     /// The gateway is dropped as it is. Returns when nobody has the disk any more.

@@ -96,11 +96,20 @@ pub struct Wishes {
     pub may_be_cancelled: bool,
     /// How often it may have been asked to be sent again.
     pub resent: u32,
+    /// How often it may have been sent there in place of elsewhere. What was on its way there when it was taken away goes
+    /// once more with the rest: whether it has arrived nobody knows.
+    pub rerouted: BTreeMap<&'static str, u32>,
 }
 
 impl Default for Wishes {
     fn default() -> Self {
-        Self { goes_to: None, held: Some(false), may_be_cancelled: false, resent: 0 }
+        Self {
+            goes_to: None,
+            held: Some(false),
+            may_be_cancelled: false,
+            resent: 0,
+            rerouted: BTreeMap::new(),
+        }
     }
 }
 

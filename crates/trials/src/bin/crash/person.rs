@@ -118,7 +118,10 @@ impl Wishes {
             Wish::Hold | Wish::Release => self.held = None,
             Wish::Raise => {}
             Wish::Requeue | Wish::Resend => self.resent += 1,
-            Wish::Reroute(..) => self.goes_to = None,
+            Wish::Reroute(_, to) => {
+                self.goes_to = None;
+                *self.rerouted.entry(to).or_default() += 1;
+            }
         }
     }
 
@@ -135,7 +138,10 @@ impl Wishes {
     fn forget(&mut self, wish: Wish, before: &Self) {
         match wish {
             Wish::Hold | Wish::Release => self.held = before.held,
-            Wish::Reroute(..) => self.goes_to = before.goes_to,
+            Wish::Reroute(..) => {
+                self.goes_to = before.goes_to;
+                self.rerouted.clone_from(&before.rerouted);
+            }
             Wish::Requeue | Wish::Resend => self.resent = before.resent,
             Wish::Cancel | Wish::Raise => {}
         }

@@ -11,8 +11,9 @@ use telerad::core::AeTitle;
 use telerad::dicom::{Status, uids};
 use telerad::net::dicom::{CalledTitle, NServiceRelay, Pool, PoolConfig, Server};
 use telerad::net::{AnyConnector, TcpConnector, TokioSpawn};
+use telerad_trials::python;
 use telerad_trials::tool::{self, Running, free_port, last_line};
-use telerad_trials::verdict::{self, Verdict};
+use telerad_trials::verdict::Verdict;
 
 use crate::archive::STEP_RETRIEVE;
 use crate::battery::Target;
@@ -24,9 +25,6 @@ use crate::{PATIENCE, answers, n_services, pynetdicom_scu, row};
 pub struct Python {
     folder: PathBuf,
 }
-
-/// Versions are fixed: what others change every week proves something else every week.
-const PACKAGES: [&str; 2] = ["pynetdicom==3.0.4", "pydicom==3.0.1"];
 
 /// Every row.
 pub fn check(verdict: &mut Verdict, ours: &Ours, python: &Python) -> Result<()> {
@@ -82,13 +80,7 @@ impl Python {
         std::fs::create_dir_all(folder)?;
         std::fs::write(folder.join("scp.py"), include_str!("peers/scp.py"))?;
         std::fs::write(folder.join("scu.py"), include_str!("peers/scu.py"))?;
-        let packages = folder.join("packages").to_string_lossy().into_owned();
-        let mut words = vec!["python3", "-m", "pip", "install", "--quiet", "--target", &packages];
-        words.push("--disable-pip-version-check");
-        words.extend(PACKAGES);
-        verdict::note(format!("installing {}", PACKAGES.join(" and ")));
-        let ended = tool::run("/usr/bin/env", &words, Duration::from_secs(180))?;
-        ensure!(ended.success, "pip: {}", last_line(&ended.output));
+        python::install(folder)?;
         Ok(Self { folder: folder.to_owned() })
     }
 
@@ -120,9 +112,7 @@ impl Python {
     }
 
     fn words(&self, script: &str) -> Vec<String> {
-        let path = |name: &str| self.folder.join(name).to_string_lossy().into_owned();
-        let packages = format!("PYTHONPATH={}", path("packages"));
-        vec![packages, "PYTHONDONTWRITEBYTECODE=1".into(), "python3".into(), path(script)]
+        python::words(&self.folder, script)
     }
 }
 

@@ -131,19 +131,32 @@ class Modality:
         return answer(status)
 
 
+def ask(keys):
+    """How many steps match. A question whose answer pynetdicom does not pass on in time is asked on a new association."""
+    for _ in range(3):
+        association = associate(ModalityWorklistInformationFind)
+        association.dimse_timeout = 5
+        found, end = 0, None
+        for status, identifier in association.send_c_find(keys, ModalityWorklistInformationFind):
+            found += identifier is not None
+            end = status.get("Status")
+        if association.is_established:
+            association.release()
+        if end == 0x0000:
+            return found
+    raise SystemExit("no answer to three questions")
+
+
 def step(number):
     """The status of the step of an order, as the worklist tells it to who asks for each."""
-    association = associate(ModalityWorklistInformationFind)
     found = []
     for term in TERMS:
         keys, item = Dataset(), Dataset()
         item.ScheduledProcedureStepStatus = term
         keys.AccessionNumber = f"MP{number}"
         keys.ScheduledProcedureStepSequence = [item]
-        for status, identifier in association.send_c_find(keys, ModalityWorklistInformationFind):
-            if identifier is not None:
-                found.append(term)
-    association.release()
+        if ask(keys):
+            found.append(term)
     return "+".join(found)
 
 

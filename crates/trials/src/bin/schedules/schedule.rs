@@ -131,6 +131,10 @@ async fn direct(world: Arc<World>, state: (MemoryStore, MemoryPayloads)) {
             break;
         }
     }
+    if world.plan.keep_hours.is_some() {
+        // What is no longer needed goes an hour after it came, by a look that is taken every hour.
+        world.executor.pause(Duration::from_secs(3 * 3600)).await;
+    }
     world.log().open = None;
     gateway.stop().await;
     let now = world.micros();

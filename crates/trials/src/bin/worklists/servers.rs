@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use telerad_trials::debian;
 use telerad_trials::tool::{self, Running, free_port, last_line};
-use telerad_trials::verdict;
+use telerad_trials::{debian, python};
 
 /// A running server; killed when dropped.
 pub struct Server {
@@ -71,12 +70,7 @@ impl Modality {
     pub fn install(folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
         std::fs::write(folder.join("worklist.py"), include_str!("peers/worklist.py"))?;
-        let packages = text(&folder.join("packages"));
-        let mut words = vec!["python3", "-m", "pip", "install", "--quiet", "--target", &packages];
-        words.extend(["--disable-pip-version-check", "pynetdicom==3.0.4", "pydicom==3.0.1"]);
-        verdict::note("installing pynetdicom");
-        let ended = tool::run("/usr/bin/env", &words, Duration::from_secs(180))?;
-        ensure!(ended.success, "pip: {}", last_line(&ended.output));
+        python::install(folder)?;
         Ok(Self { folder: folder.to_owned() })
     }
 
@@ -102,10 +96,8 @@ impl Modality {
     }
 
     fn run(&self, words: &[&str]) -> Result<String> {
-        let packages = format!("PYTHONPATH={}", text(&self.folder.join("packages")));
-        let script = text(&self.folder.join("worklist.py"));
-        let mut command = vec![packages.as_str(), "PYTHONDONTWRITEBYTECODE=1", "python3", &script];
-        command.extend(words);
+        let mut command = python::words(&self.folder, "worklist.py");
+        command.extend(words.iter().map(|word| (*word).to_owned()));
         let ended = tool::run("/usr/bin/env", &command, Duration::from_secs(240))?;
         let line = last_line(&ended.output).to_owned();
         ensure!(ended.success, "{line}");
